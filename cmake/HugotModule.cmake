@@ -1,0 +1,53 @@
+# hugot_add_modules(<package> <module>...): compile src/hugot/<package>/<module>.pyx and install it.
+# Cython's directives and the compiler's flags for all modules stand here and nowhere else.
+
+find_package(Python COMPONENTS Interpreter Development.Module REQUIRED)
+find_package(Cython MODULE REQUIRED VERSION 3.1)
+include(UseCython)
+
+if(HUGOT_DEBUG)
+  set(_hugot_checks True)
+else()
+  set(_hugot_checks False)
+endif()
+
+set(HUGOT_CYTHON_ARGS
+    --fast-fail
+    -Wextra
+    -X language_level=3
+    -X binding=False
+    -X embedsignature=True
+    -X freethreading_compatible=True
+    -X cdivision=True
+    -X initializedcheck=${_hugot_checks}
+    -X boundscheck=${_hugot_checks}
+    -X wraparound=False
+    -X nonecheck=${_hugot_checks}
+    -X overflowcheck=${_hugot_checks})
+
+if(MSVC)
+  set(HUGOT_C_FLAGS /O2)
+else()
+  # No errno and no trapping math, so that the compiler may turn the loops over floats into vectors;
+  # results stay those of IEEE arithmetic (no -ffast-math: NaN, infinities and order are kept).
+  set(HUGOT_C_FLAGS -O3 -fno-math-errno -fno-trapping-math -fvisibility=hidden)
+endif()
+
+function(hugot_add_modules package)
+  foreach(module IN LISTS ARGN)
+    set(target "${package}.${module}")
+    Cython_transpile("src/hugot/${package}/${module}.pyx"
+                     LANGUAGE C
+                     MODULE_NAME "hugot.${package}.${module}"
+                     INCLUDE_DIRECTORIES src
+                     CYTHON_ARGS ${HUGOT_CYTHON_ARGS}
+                     OUTPUT "${CMAKE_CURRENT_BINARY_DIR}/${package}/${module}.c"
+                     OUTPUT_VARIABLE source)
+    python_add_library("${target}" MODULE WITH_SOABI "${source}")
+    set_target_properties("${target}" PROPERTIES OUTPUT_NAME "${module}" C_STANDARD 11
+                          LIBRARY_OUTPUT_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/${package}")
+    target_include_directories("${target}" PRIVATE "src/hugot/${package}")
+    target_compile_options("${target}" PRIVATE ${HUGOT_C_FLAGS})
+    install(TARGETS "${target}" LIBRARY DESTINATION "hugot/${package}")
+  endforeach()
+endfunction()

@@ -1,0 +1,103 @@
+"""Hugging Face transformer pipelines from ONNX exports, without torch.
+
+    import hugot
+
+    classify = hugot.pipeline("text-classification", "path/to/model")
+    classify("The film was excellent")      # [{'label': 'POSITIVE', 'score': 0.9998}]
+
+Nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Public name → the module that holds it. `__all__` is exactly these.
+_HOMES = {
+    "CancelledError": "hugot.errors",
+    "DeadlineExceededError": "hugot.errors",
+    "DownloadError": "hugot.errors",
+    "FeatureExtractionPipeline": "hugot.pipelines.feature_extraction",
+    "HugotError": "hugot.errors",
+    "InferenceError": "hugot.errors",
+    "InputError": "hugot.errors",
+    "ModelFormatError": "hugot.errors",
+    "ModelNotFoundError": "hugot.errors",
+    "ProviderError": "hugot.errors",
+    "RuntimeLibraryError": "hugot.errors",
+    "Session": "hugot.session",
+    "SessionClosedError": "hugot.errors",
+    "TextClassificationPipeline": "hugot.pipelines.text_classification",
+    "TokenClassificationPipeline": "hugot.pipelines.token_classification",
+    "TokenizerError": "hugot.errors",
+    "download_model": "hugot.models.hub",
+    "pipeline": "hugot.api",
+}
+
+__all__ = [  # noqa: RUF022  (sorted as _HOMES; a test compares the two)
+    "CancelledError",
+    "DeadlineExceededError",
+    "DownloadError",
+    "FeatureExtractionPipeline",
+    "HugotError",
+    "InferenceError",
+    "InputError",
+    "ModelFormatError",
+    "ModelNotFoundError",
+    "ProviderError",
+    "RuntimeLibraryError",
+    "Session",
+    "SessionClosedError",
+    "TextClassificationPipeline",
+    "TokenClassificationPipeline",
+    "TokenizerError",
+    "download_model",
+    "pipeline",
+]
+
+if TYPE_CHECKING:
+    from hugot.api import pipeline
+    from hugot.errors import (
+        CancelledError,
+        DeadlineExceededError,
+        DownloadError,
+        HugotError,
+        InferenceError,
+        InputError,
+        ModelFormatError,
+        ModelNotFoundError,
+        ProviderError,
+        RuntimeLibraryError,
+        SessionClosedError,
+        TokenizerError,
+    )
+    from hugot.models.hub import download_model
+    from hugot.pipelines.feature_extraction import FeatureExtractionPipeline
+    from hugot.pipelines.text_classification import TextClassificationPipeline
+    from hugot.pipelines.token_classification import TokenClassificationPipeline
+    from hugot.session import Session
+
+try:
+    from hugot._fast import grouping as _compiled  # noqa: F401  (light; tells whether hugot is built)
+except ImportError as error:
+    raise ImportError(
+        f"hugot's compiled modules cannot be imported ({error}). They are made when the package is "
+        "installed: run 'pip install .' (or 'pip install --editable .') in the root of the source "
+        "tree, with a C compiler at hand, or 'pip install --force-reinstall hugot' elsewhere; and do "
+        "not import hugot from the folder src/ itself."
+    ) from error
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'hugot' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,50 @@
+"""From `tokenizers.Encoding` objects to flat arrays of integers."""
+
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.long cimport PyLong_AsLong
+from cpython.object cimport PyObject
+from cpython.tuple cimport PyTuple_GET_ITEM
+from libc.stdint cimport int32_t, int64_t
+
+
+def row_offsets(list encodings not None, int64_t[::1] offsets not None):
+    """Write where each encoding's tokens begin in the flat arrays, and at the end their number.
+
+    `offsets` is int64 [rows + 1].
+    """
+    cdef Py_ssize_t i
+    cdef int64_t total = 0
+    offsets[0] = 0
+    for i in range(len(encodings)):
+        total += len(encodings[i])
+        offsets[i + 1] = total
+
+
+def gather(list encodings not None, str field not None, int32_t[::1] out not None):
+    """Write one list of integers of each encoding, `field` being its attribute, one after another."""
+    cdef Py_ssize_t position = 0
+    cdef Py_ssize_t j
+    cdef list values
+    cdef PyObject* value
+    for encoding in encodings:
+        values = getattr(encoding, field)
+        for j in range(PyList_GET_SIZE(values)):
+            value = PyList_GET_ITEM(values, j)
+            # Special tokens belong to no word and no sequence: None there, -1 here.
+            out[position] = -1 if <object> value is None else <int32_t> PyLong_AsLong(<object> value)
+            position += 1
+
+
+def gather_spans(list encodings not None, int32_t[:, ::1] out not None):
+    """Write each token's first and past-the-end character, `out` being int32 [tokens, 2]."""
+    cdef Py_ssize_t position = 0
+    cdef Py_ssize_t j
+    cdef list spans
+    cdef PyObject* span
+    for encoding in encodings:
+        spans = encoding.offsets
+        for j in range(PyList_GET_SIZE(spans)):
+            span = PyList_GET_ITEM(spans, j)
+            out[position, 0] = <int32_t> PyLong_AsLong(<object> PyTuple_GET_ITEM(<object> span, 0))
+            out[position, 1] = <int32_t> PyLong_AsLong(<object> PyTuple_GET_ITEM(<object> span, 1))
+            position += 1

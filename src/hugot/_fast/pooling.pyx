@@ -1,0 +1,111 @@
+"""From token vectors to one vector per row.
+
+The formulas are those of `sentence_transformers.models.Pooling`. A row's tokens are the span
+``starts[i]:stops[i]`` of its padded line, so padding on either side costs nothing and changes nothing.
+A row without tokens gives zeros.
+"""
+
+from libc.math cimport sqrtf
+from libc.stdint cimport int64_t
+from libc.string cimport memcpy, memset
+
+cdef extern from "simd.h" nogil:
+    void hugot_add_scaled(float* out, const float* x, float weight, Py_ssize_t dim)
+    void hugot_sum_rows(float* out, const float* x, Py_ssize_t tokens, Py_ssize_t dim)
+    void hugot_max_into(float* out, const float* x, Py_ssize_t dim)
+    void hugot_scale(float* x, float factor, Py_ssize_t dim)
+    float hugot_sum_squares(const float* x, Py_ssize_t dim)
+
+cdef enum:
+    MEAN = 0
+    CLS = 1
+    MAX = 2
+    MEAN_SQRT_LEN = 3
+    WEIGHTED_MEAN = 4
+    LAST_TOKEN = 5
+
+MODES = {
+    "mean": MEAN,
+    "cls": CLS,
+    "max": MAX,
+    "mean_sqrt_len": MEAN_SQRT_LEN,
+    "weightedmean": WEIGHTED_MEAN,
+    "lasttoken": LAST_TOKEN,
+}
+
+
+def pool(
+    const float[:, :, ::1] hidden_state not None,
+    const int64_t[::1] starts not None,
+    const int64_t[::1] stops not None,
+    int64_t skip,
+    int mode,
+    const int64_t[::1] rows not None,
+    float[:, :] out not None,
+):
+    """Pool ``hidden_state[i, starts[i] + skip:stops[i]]`` into ``out[rows[i]]``.
+
+    Args:
+        hidden_state: token vectors, float32 [group, width, dim].
+        starts, stops: each row's span of tokens, int64 [group].
+        skip: number of each row's first tokens (a prompt's) that are left out.
+        mode: a value of `MODES`.
+        rows: where each result goes, int64 [group].
+        out: float32 [n, dim]; its rows are contiguous, and may be a slice of wider ones.
+    """
+    cdef Py_ssize_t dim = hidden_state.shape[2]
+    cdef Py_ssize_t i
+    if dim == 0:
+        return
+    with nogil:
+        for i in range(hidden_state.shape[0]):
+            _pool_row(&hidden_state[i, 0, 0], starts[i], stops[i], skip, dim, mode, &out[rows[i], 0])
+
+
+cdef void _pool_row(
+    const float* line, int64_t start, int64_t stop, int64_t skip, Py_ssize_t dim, int mode,
+    float* out
+) noexcept nogil:
+    cdef int64_t count = stop - start - skip
+    cdef int64_t t
+    cdef const float* first = line + (start + skip) * dim
+    cdef float weights = 0.0
+    if count <= 0:
+        memset(out, 0, dim * sizeof(float))
+    elif mode == CLS:
+        memcpy(out, first, dim * sizeof(float))
+    elif mode == LAST_TOKEN:
+        memcpy(out, line + (stop - 1) * dim, dim * sizeof(float))
+    elif mode == MAX:
+        memcpy(out, first, dim * sizeof(float))
+        for t in range(1, count):
+            hugot_max_into(out, first + t * dim, dim)
+    elif mode == WEIGHTED_MEAN:
+        # A token weighs its position in the row, prompt included, counted from 1.
+        memset(out, 0, dim * sizeof(float))
+        for t in range(count):
+            hugot_add_scaled(out, first + t * dim, <float> (skip + t + 1), dim)
+            weights += <float> (skip + t + 1)
+        hugot_scale(out, 1.0 / weights, dim)
+    else:
+        hugot_sum_rows(out, first, count, dim)
+        if mode == MEAN_SQRT_LEN:
+            hugot_scale(out, 1.0 / sqrtf(<float> count), dim)
+        else:
+            hugot_scale(out, 1.0 / <float> count, dim)
+
+
+def normalize(float[:, ::1] x not None):
+    """Divide each row of `x` [n, dim] by its Euclidean length, in place.
+
+    As `torch.nn.functional.normalize`: the length counts as at least 1e-12, so zeros stay zeros.
+    """
+    cdef Py_ssize_t dim = x.shape[1]
+    cdef Py_ssize_t i
+    cdef float length
+    if dim == 0:
+        return
+    with nogil:
+        for i in range(x.shape[0]):
+            length = sqrtf(hugot_sum_squares(&x[i, 0], dim))
+            hugot_scale(&x[i, 0], 1.0 / (length if not length < 1e-12 else 1e-12), dim)

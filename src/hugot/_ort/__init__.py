@@ -1,0 +1,1 @@
+"""Binding of ONNX Runtime's C API: library, environment, sessions, tensors."""

@@ -1,0 +1,16 @@
+/* Compiled by CMake where the real header is found: every slot and signature in ort_abi.h must be the
+ * one of OrtApi, or this file does not compile. */
+#include <onnxruntime_c_api.h>
+
+#define HUGOT_ORT_REAL_HEADER
+#include "ort_abi.h"
+
+#define X(name, slot, since, result, arguments)                                              \
+  _Static_assert(offsetof(OrtApi, name) == (slot) * sizeof(void*), #name " has another slot"); \
+  _Static_assert(__builtin_types_compatible_p(__typeof__(((OrtApi*)0)->name),                \
+                                              __typeof__(((HugotOrtApi*)0)->name)),          \
+                 #name " has another signature");
+HUGOT_ORT_FUNCTIONS(X)
+#undef X
+
+int main(void) { return 0; }

@@ -1,0 +1,186 @@
+"""One loaded ONNX Runtime library: its function table and its environment.
+
+The environment of a library can exist once per process (a second one ignores its options), and the
+library stays loaded until the process ends: thread pools and providers of ONNX Runtime do not survive
+an unload. So `open_library` gives the same object for the same file.
+"""
+
+import os
+import threading
+
+from libc.stdint cimport uint32_t
+from hugot._ort.c_api cimport OrtApiBase, hugot_ort_bind
+
+from hugot.errors import (
+    CancelledError,
+    InferenceError,
+    InputError,
+    ModelFormatError,
+    ModelNotFoundError,
+    ProviderError,
+    RuntimeLibraryError,
+)
+
+cdef extern from "dynlib.h":
+    void* hugot_dl_open(object name, int loaded_only) except? NULL
+    void* hugot_dl_symbol(void* library, const char* name) nogil
+    object hugot_dl_error()
+    object hugot_dl_path(void* symbol)
+
+cdef extern from *:
+    """
+    #ifndef HUGOT_LINKED_SONAME
+    #define HUGOT_LINKED_SONAME ""
+    #define HUGOT_LINKED_PATH ""
+    #endif
+    """
+    const char* HUGOT_LINKED_SONAME
+    const char* HUGOT_LINKED_PATH
+
+# Set by CMake where it found a system library (cmake/HugotLink.cmake), else empty.
+LINKED_SONAME = HUGOT_LINKED_SONAME.decode()
+LINKED_PATH = HUGOT_LINKED_PATH.decode()
+
+OLDEST_MINOR = 19   # older packages ship no library beside their Python module
+NEWEST_API = 24     # the highest API version of which this binding uses a function
+
+_ORT_LOGGING_LEVEL_ERROR = 3
+_ORT_DEVICE_ALLOCATOR = 0
+_ORT_MEM_TYPE_DEFAULT = 0
+
+# OrtErrorCode → exception; a code that is not here means what the call that failed says it means.
+_EXCEPTIONS = {
+    3: ModelNotFoundError,      # NO_SUCHFILE
+    4: ModelFormatError,        # NO_MODEL
+    7: ModelFormatError,        # INVALID_PROTOBUF
+    10: ModelFormatError,       # INVALID_GRAPH
+    11: ProviderError,          # EP_FAIL
+    12: CancelledError,         # MODEL_LOAD_CANCELED
+}
+
+_open_libraries = {}
+_lock = threading.Lock()
+
+
+cdef class Library:
+    """A loaded ONNX Runtime. Made by `open_library`, never directly.
+
+    Attributes:
+        path: the file that the loader really took.
+        version: ONNX Runtime's version, such as ``"1.24.1"``.
+        api_version: version of the C API in use, at most 24.
+    """
+
+    def __dealloc__(self):
+        # The environment is left alone: ONNX Runtime's own threads may outlast this object at exit.
+        if self.cpu_memory != NULL:
+            self.api.ReleaseMemoryInfo(self.cpu_memory)
+
+    def __reduce__(self):
+        raise TypeError("a loaded library cannot be pickled")
+
+    cdef int check(self, OrtStatus* status, object failure, str doing) except -1:
+        """Raise the exception for `status`, unless it is NULL, and free it.
+
+        `failure` is the exception for the codes that say only that something failed; `doing` tells
+        what was being done, as in "loading model.onnx".
+        """
+        if status == NULL:
+            return 0
+        cdef int code = self.api.GetErrorCode(status)
+        cdef str message = self.api.GetErrorMessage(status).decode("utf-8", "replace")
+        self.api.ReleaseStatus(status)
+        raise _EXCEPTIONS.get(code, failure)(f"ONNX Runtime {self.version}, {doing}: {message}")
+
+    cdef str take_string(self, char* text):
+        """Decode a string that ONNX Runtime allocated, and free it."""
+        if text == NULL:
+            return ""
+        cdef bytes copy = text
+        self.check(self.api.AllocatorFree(self.allocator, text), InferenceError, "freeing a string")
+        return copy.decode("utf-8", "replace")
+
+    def available_providers(self):
+        """Names of the execution providers that this library was built with, in its own order."""
+        cdef char** names = NULL
+        cdef int count = 0
+        self.check(self.api.GetAvailableProviders(&names, &count), ProviderError,
+                   "listing execution providers")
+        try:
+            return [names[i].decode() for i in range(count)]
+        finally:
+            self.check(self.api.ReleaseAvailableProviders(names, count), ProviderError,
+                       "listing execution providers")
+
+    @property
+    def build_info(self):
+        """ONNX Runtime's own description of its build."""
+        return self.api.GetBuildInfoString().decode("utf-8", "replace")
+
+    def __repr__(self):
+        return f"<ONNX Runtime {self.version} from {self.path}>"
+
+
+def open_library(str name, *, bint loaded_only=False, bint telemetry=False):
+    """Load the ONNX Runtime library `name` (a path, or a name for the system's loader).
+
+    `loaded_only` takes a library only if the process has it already, as the linked one, and gives
+    None otherwise. Telemetry, which ONNX Runtime 1.29 and later start with their environment, stays
+    off unless `telemetry` is true; the first call for a library decides.
+
+    Raises RuntimeLibraryError where the file is not there, is no ONNX Runtime, or is too old.
+    """
+    cdef void* handle = hugot_dl_open(name, loaded_only)
+    if handle == NULL:
+        if loaded_only:
+            return None
+        raise RuntimeLibraryError(
+            f"the ONNX Runtime library {name!r} cannot be loaded: {hugot_dl_error()}")
+    cdef void* symbol = hugot_dl_symbol(handle, "OrtGetApiBase")
+    if symbol == NULL:
+        raise RuntimeLibraryError(
+            f"{name!r} is not an ONNX Runtime library: it has no function OrtGetApiBase. "
+            "The file wanted is libonnxruntime.so, libonnxruntime.dylib or onnxruntime.dll.")
+    cdef str path = hugot_dl_path(symbol)
+    with _lock:
+        if path not in _open_libraries:
+            _open_libraries[path] = _bind(symbol, path, telemetry)
+        return _open_libraries[path]
+
+
+cdef Library _bind(void* symbol, str path, bint telemetry):
+    cdef const OrtApiBase* base = (<const OrtApiBase* (*)() noexcept nogil> symbol)()
+    cdef Library library = Library.__new__(Library)
+    library.path = path
+    library.version = base.GetVersionString().decode()
+    # Asking for more than the library has prints to stderr, so the version is read first.
+    major, minor = (int(part) for part in library.version.split(".")[:2])
+    if (major, minor) < (1, OLDEST_MINOR):
+        raise RuntimeLibraryError(
+            f"{path} is ONNX Runtime {library.version}; hugot needs 1.{OLDEST_MINOR} or newer. "
+            "Install a newer onnxruntime, or name another library with onnxruntime_library=.")
+    library.api_version = min(minor, NEWEST_API) if major == 1 else NEWEST_API
+    cdef const void* table = base.GetApi(<uint32_t> library.api_version)
+    if table == NULL:
+        raise RuntimeLibraryError(
+            f"{path}: ONNX Runtime {library.version} does not offer version {library.api_version} of "
+            "its C API; install another release of onnxruntime.")
+    hugot_ort_bind(&library.api, table, <uint32_t> library.api_version)
+    _create_environment(library, telemetry)
+    library.check(library.api.GetAllocatorWithDefaultOptions(&library.allocator),
+                  RuntimeLibraryError, "getting the default allocator")
+    library.check(
+        library.api.CreateCpuMemoryInfo(
+            _ORT_DEVICE_ALLOCATOR, _ORT_MEM_TYPE_DEFAULT, &library.cpu_memory),
+        RuntimeLibraryError, "describing CPU memory")
+    return library
+
+
+cdef int _create_environment(Library library, bint telemetry) except -1:
+    # Only a variable that is set before the environment exists keeps the telemetry thread from
+    # starting and from writing under the user's cache folder.
+    if not telemetry:
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    return library.check(
+        library.api.CreateEnv(_ORT_LOGGING_LEVEL_ERROR, "hugot", &library.env),
+        RuntimeLibraryError, "creating the environment")

@@ -1,0 +1,104 @@
+"""Which ONNX Runtime library to load.
+
+The first of these that is there:
+
+1. the option ``onnxruntime_library``,
+2. the environment variable ``HUGOT_ONNXRUNTIME``,
+3. the system library that hugot was built against, which the process has loaded already,
+4. the library inside the installed ``onnxruntime`` package, found without importing it,
+5. whatever the system's loader finds under the library's usual name.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from hugot._ort.library import LINKED_PATH, LINKED_SONAME, Library, open_library
+from hugot.errors import RuntimeLibraryError
+
+ENVIRONMENT_VARIABLE = "HUGOT_ONNXRUNTIME"
+
+# Packages that all install into the folder onnxruntime/ and overwrite each other's files.
+_RIVAL_PACKAGES = (
+    "onnxruntime",
+    "onnxruntime_directml",
+    "onnxruntime_gpu",
+    "onnxruntime_migraphx",
+    "onnxruntime_openvino",
+    "onnxruntime_qnn",
+    "onnxruntime_rocm",
+    "onnxruntime_training",
+)
+if sys.platform == "win32":
+    _FILE_PATTERN, _LOADER_NAMES = "onnxruntime.dll", ("onnxruntime.dll",)
+elif sys.platform == "darwin":
+    _FILE_PATTERN, _LOADER_NAMES = "libonnxruntime*.dylib", ("libonnxruntime.dylib",)
+else:
+    _FILE_PATTERN = "libonnxruntime.so*"
+    _LOADER_NAMES = ("libonnxruntime.so.1", "libonnxruntime.so")
+
+
+def load_library(path: str | os.PathLike[str] | None = None, *, telemetry: bool = False) -> Library:
+    """Load ONNX Runtime; `path` names a library, or a folder that holds one.
+
+    Raises RuntimeLibraryError where none is found or the one found cannot be used.
+    """
+    if path is not None:
+        return open_library(_named(path, "onnxruntime_library"), telemetry=telemetry)
+    if named := os.environ.get(ENVIRONMENT_VARIABLE):
+        return open_library(_named(named, ENVIRONMENT_VARIABLE), telemetry=telemetry)
+    if LINKED_SONAME:
+        library = open_library(LINKED_SONAME, loaded_only=True, telemetry=telemetry)
+        return library or open_library(LINKED_PATH, telemetry=telemetry)
+    if packaged := find_packaged():
+        return open_library(str(packaged), telemetry=telemetry)
+    for name in _LOADER_NAMES:
+        try:
+            return open_library(name, telemetry=telemetry)
+        except RuntimeLibraryError:
+            continue
+    raise RuntimeLibraryError(
+        "no ONNX Runtime library was found. Install one with 'pip install onnxruntime' (or "
+        "onnxruntime-gpu), or name a library with onnxruntime_library= or the environment variable "
+        f"{ENVIRONMENT_VARIABLE}."
+    )
+
+
+def find_packaged() -> Path | None:
+    """The library inside the installed ``onnxruntime`` package, or None."""
+    spec = importlib.util.find_spec("onnxruntime")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    folder = Path(spec.submodule_search_locations[0])
+    _refuse_rivals(folder.parent)
+    found = sorted((folder / "capi").glob(_FILE_PATTERN))
+    return found[-1] if found else None
+
+
+def _named(path: str | os.PathLike[str], given_as: str) -> str:
+    named = Path(path).expanduser()
+    if named.is_dir():
+        found = sorted(named.glob(_FILE_PATTERN))
+        if not found:
+            raise RuntimeLibraryError(f"{given_as}={str(path)!r} holds no file {_FILE_PATTERN}")
+        return str(found[-1])
+    if named.parent != Path() and not named.is_file():
+        raise RuntimeLibraryError(f"{given_as}={str(path)!r}: there is no such file")
+    return str(named)
+
+
+def _refuse_rivals(site_packages: Path) -> None:
+    """Raise where two packages have written into the same onnxruntime folder."""
+    installed = [
+        name for name in _RIVAL_PACKAGES if any(site_packages.glob(f"{name}-[0-9]*.dist-info"))
+    ]
+    if len(installed) > 1:
+        names = [name.replace("_", "-") for name in installed]
+        raise RuntimeLibraryError(
+            f"the packages {' and '.join(names)} are both installed and have overwritten each "
+            f"other's files. Remove all of them ('pip uninstall {' '.join(names)}'), then install "
+            "the one that you want."
+        )

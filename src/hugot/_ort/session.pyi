@@ -1,0 +1,53 @@
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from os import PathLike
+
+from typing_extensions import Buffer
+
+from hugot._ort.library import Library
+from hugot._ort.tensor import Tensor
+from hugot.options import RuntimeOptions
+
+@dataclass(frozen=True)
+class TensorSpec:
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...]
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    producer: str
+    graph: str
+    domain: str
+    description: str
+    version: int
+    custom: dict[str, str]
+
+class RunOptions:
+    def __init__(self, library: Library) -> None: ...
+    @property
+    def terminated(self) -> bool: ...
+    def terminate(self) -> None: ...
+
+class InferenceSession:
+    def __init__(
+        self,
+        library: Library,
+        model: str | PathLike[str] | bytes,
+        options: RuntimeOptions,
+        providers: Iterable[tuple[str, dict[str, object]]] = (),
+    ) -> None: ...
+    @property
+    def library(self) -> Library: ...
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]: ...
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]: ...
+    @property
+    def metadata(self) -> ModelMetadata: ...
+    def run(
+        self,
+        inputs: Sequence[Buffer],
+        outputs: Iterable[int] | None = None,
+        run_options: RunOptions | None = None,
+    ) -> list[Tensor]: ...

@@ -1,0 +1,509 @@
+"""A loaded model: its inputs and outputs, and runs without the GIL."""
+
+import numbers
+from dataclasses import dataclass
+
+from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS,
+    PyBUF_FORMAT,
+    PyBuffer_Release,
+    PyObject_GetBuffer,
+)
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport int64_t
+from libc.string cimport memset
+
+from hugot._ort.c_api cimport (
+    ORTCHAR_T,
+    OrtCUDAProviderOptionsV2,
+    OrtModelMetadata,
+    OrtRunOptions,
+    OrtSession,
+    OrtSessionOptions,
+    OrtStatus,
+    OrtTensorRTProviderOptionsV2,
+    OrtTensorTypeAndShapeInfo,
+    OrtTypeInfo,
+    OrtValue,
+)
+from hugot._ort.library cimport Library
+from hugot._ort.tensor cimport (
+    MAX_DIMENSIONS,
+    element_name,
+    format_fits,
+    wrap_output,
+)
+
+from hugot.errors import (
+    CancelledError,
+    InferenceError,
+    InputError,
+    ModelFormatError,
+    ProviderError,
+)
+
+cdef extern from "dynlib.h":
+    ORTCHAR_T* hugot_native_path(object path) except NULL
+
+cdef enum:
+    MAX_INPUTS = 64
+    MAX_OUTPUTS = 64
+
+_GRAPH_OPTIMIZATION_LEVELS = {"disabled": 0, "basic": 1, "extended": 2, "layout": 3, "all": 99}
+
+# Providers that SessionOptionsAppendExecutionProvider knew by a short name before it took full names.
+_GENERIC_NAMES = {
+    "AzureExecutionProvider": "AZURE",
+    "CoreMLExecutionProvider": "CoreML",
+    "DmlExecutionProvider": "DML",
+    "OpenVINOExecutionProvider": "OpenVINO",
+    "QNNExecutionProvider": "QNN",
+    "VitisAIExecutionProvider": "VitisAI",
+    "XnnpackExecutionProvider": "XNNPACK",
+}
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """An input or output of a graph.
+
+    Attributes:
+        name: its name in the graph.
+        dtype: its element type, such as ``"int64"``.
+        shape: its dimensions: an int where fixed, a str where named, None where unknown.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What the exporter wrote into the ``.onnx`` file."""
+
+    producer: str
+    graph: str
+    domain: str
+    description: str
+    version: int
+    custom: dict
+
+
+cdef class RunOptions:
+    """A handle on runs, to stop them from another thread."""
+
+    cdef Library library
+    cdef OrtRunOptions* options
+    cdef readonly bint terminated
+
+    def __cinit__(self, Library library not None):
+        self.library = library
+        library.check(library.api.CreateRunOptions(&self.options), InferenceError,
+                      "creating run options")
+
+    def __dealloc__(self):
+        if self.options != NULL:
+            self.library.api.ReleaseRunOptions(self.options)
+
+    def terminate(self):
+        """Stop the runs that use this handle at their next node, and every later one at once."""
+        self.terminated = True
+        self.library.check(self.library.api.RunOptionsSetTerminate(self.options), InferenceError,
+                           "stopping a run")
+
+
+cdef class _SessionOptions:
+    """Owns the OrtSessionOptions while a session is made."""
+
+    cdef Library library
+    cdef OrtSessionOptions* options
+
+    def __cinit__(self, Library library not None):
+        self.library = library
+        library.check(library.api.CreateSessionOptions(&self.options), InferenceError,
+                      "creating session options")
+
+    def __dealloc__(self):
+        if self.options != NULL:
+            self.library.api.ReleaseSessionOptions(self.options)
+
+    cdef int apply(self, object options) except -1:
+        """Set everything that a `hugot.options.RuntimeOptions` names."""
+        cdef Library library = self.library
+        cdef OrtSessionOptions* native = self.options
+        doing = "setting session options"
+        library.check(library.api.SetIntraOpNumThreads(native, options.intra_op_num_threads),
+                      InputError, doing)
+        library.check(library.api.SetInterOpNumThreads(native, options.inter_op_num_threads),
+                      InputError, doing)
+        library.check(library.api.SetSessionExecutionMode(
+            native, options.execution_mode == "parallel"), InputError, doing)
+        library.check(library.api.SetSessionGraphOptimizationLevel(
+            native, _GRAPH_OPTIMIZATION_LEVELS[options.graph_optimization_level]),
+            InputError, doing)
+        library.check(library.api.SetSessionLogSeverityLevel(native, options.log_severity_level),
+                      InputError, doing)
+        if options.enable_cpu_mem_arena:
+            library.check(library.api.EnableCpuMemArena(native), InputError, doing)
+        else:
+            library.check(library.api.DisableCpuMemArena(native), InputError, doing)
+        if options.enable_mem_pattern:
+            library.check(library.api.EnableMemPattern(native), InputError, doing)
+        else:
+            library.check(library.api.DisableMemPattern(native), InputError, doing)
+        for key, value in options.session_config.items():
+            library.check(library.api.AddSessionConfigEntry(native, key.encode(), value.encode()),
+                          InputError, f"setting session configuration {key!r}")
+        return 0
+
+    cdef int add_provider(self, str name, dict settings) except -1:
+        """Append one execution provider by ONNX Runtime's own name, such as CUDAExecutionProvider."""
+        if name == "CPUExecutionProvider":
+            return 0    # always there, and always last
+        cdef list keys = [str(key).encode() for key in settings]
+        cdef list values = [str(value).encode() for value in settings.values()]
+        cdef size_t count = len(keys)
+        cdef const char** key_pointers = <const char**> PyMem_Malloc((count + 1) * sizeof(char*))
+        cdef const char** value_pointers = <const char**> PyMem_Malloc((count + 1) * sizeof(char*))
+        cdef size_t i
+        if key_pointers == NULL or value_pointers == NULL:
+            PyMem_Free(key_pointers)
+            PyMem_Free(value_pointers)
+            raise MemoryError()
+        try:
+            for i in range(count):
+                key_pointers[i] = keys[i]
+                value_pointers[i] = values[i]
+            if name == "CUDAExecutionProvider":
+                return self._add_cuda(key_pointers, value_pointers, count)
+            if name == "TensorrtExecutionProvider":
+                return self._add_tensorrt(key_pointers, value_pointers, count)
+            short = _GENERIC_NAMES.get(name, name)
+            return self.library.check(
+                self.library.api.SessionOptionsAppendExecutionProvider(
+                    self.options, short.encode(), key_pointers, value_pointers, count),
+                ProviderError, f"adding {name}")
+        finally:
+            PyMem_Free(key_pointers)
+            PyMem_Free(value_pointers)
+
+    cdef int _add_cuda(self, const char** keys, const char** values, size_t count) except -1:
+        cdef OrtCUDAProviderOptionsV2* settings = NULL
+        cdef Library library = self.library
+        doing = "adding CUDAExecutionProvider"
+        library.check(library.api.CreateCUDAProviderOptions(&settings), ProviderError, doing)
+        try:
+            library.check(library.api.UpdateCUDAProviderOptions(settings, keys, values, count),
+                          ProviderError, doing)
+            return library.check(
+                library.api.SessionOptionsAppendExecutionProvider_CUDA_V2(self.options, settings),
+                ProviderError, doing)
+        finally:
+            library.api.ReleaseCUDAProviderOptions(settings)
+
+    cdef int _add_tensorrt(self, const char** keys, const char** values, size_t count) except -1:
+        cdef OrtTensorRTProviderOptionsV2* settings = NULL
+        cdef Library library = self.library
+        doing = "adding TensorrtExecutionProvider"
+        library.check(library.api.CreateTensorRTProviderOptions(&settings), ProviderError, doing)
+        try:
+            library.check(library.api.UpdateTensorRTProviderOptions(settings, keys, values, count),
+                          ProviderError, doing)
+            return library.check(
+                library.api.SessionOptionsAppendExecutionProvider_TensorRT_V2(
+                    self.options, settings),
+                ProviderError, doing)
+        finally:
+            library.api.ReleaseTensorRTProviderOptions(settings)
+
+
+cdef class InferenceSession:
+    """A model loaded by ONNX Runtime.
+
+    Args:
+        library: the ONNX Runtime to use.
+        model: path of an ``.onnx`` file (external weight files are found beside it), or its bytes,
+            which are kept for as long as the session lives.
+        options: a `hugot.options.RuntimeOptions`.
+        providers: pairs of ONNX Runtime's provider name and its settings, in order of preference.
+    """
+
+    cdef readonly Library library
+    cdef OrtSession* session
+    cdef object model_bytes     # kept alive because a session may read its weights from them
+    cdef readonly tuple inputs
+    cdef readonly tuple outputs
+    cdef int input_count
+    cdef int output_count
+    cdef list names             # own the bytes behind the two arrays of names
+    cdef const char* input_names[MAX_INPUTS]
+    cdef const char* output_names[MAX_OUTPUTS]
+    cdef int[MAX_INPUTS] input_types
+
+    def __cinit__(self, Library library not None, object model, object options, providers=()):
+        self.library = library
+        cdef _SessionOptions session_options = _SessionOptions(library)
+        session_options.apply(options)
+        for name, settings in providers:
+            session_options.add_provider(name, settings)
+        if isinstance(model, bytes):
+            self._load_bytes(model, session_options)
+        else:
+            self._load_path(str(model), session_options)
+        self._describe(str(model) if not isinstance(model, bytes) else "the model's bytes")
+
+    def __dealloc__(self):
+        if self.session != NULL:
+            self.library.api.ReleaseSession(self.session)
+
+    def __reduce__(self):
+        raise TypeError("a loaded model cannot be pickled")
+
+    cdef int _load_path(self, str path, _SessionOptions options) except -1:
+        cdef ORTCHAR_T* native = hugot_native_path(path)
+        cdef OrtStatus* status
+        try:
+            with nogil:
+                status = self.library.api.CreateSession(
+                    self.library.env, native, options.options, &self.session)
+        finally:
+            PyMem_Free(native)
+        return self.library.check(status, ModelFormatError, f"loading {path}")
+
+    cdef int _load_bytes(self, bytes model, _SessionOptions options) except -1:
+        cdef const char* data = model
+        cdef size_t size = len(model)
+        cdef OrtStatus* status
+        self.model_bytes = model
+        with nogil:
+            status = self.library.api.CreateSessionFromArray(
+                self.library.env, data, size, options.options, &self.session)
+        return self.library.check(status, ModelFormatError, "loading a model from bytes")
+
+    cdef int _describe(self, str model) except -1:
+        cdef Library library = self.library
+        cdef size_t count = 0
+        cdef size_t i
+        self.names = []
+        library.check(library.api.SessionGetInputCount(self.session, &count), ModelFormatError,
+                      "reading the inputs")
+        if count > MAX_INPUTS:
+            raise ModelFormatError(f"{model} has {count} inputs; at most {MAX_INPUTS} work")
+        self.input_count = <int> count
+        self.inputs = tuple([self._describe_input(i) for i in range(count)])
+        library.check(library.api.SessionGetOutputCount(self.session, &count), ModelFormatError,
+                      "reading the outputs")
+        if count > MAX_OUTPUTS:
+            raise ModelFormatError(f"{model} has {count} outputs; at most {MAX_OUTPUTS} work")
+        self.output_count = <int> count
+        self.outputs = tuple([self._describe_output(i) for i in range(count)])
+        return 0
+
+    cdef object _describe_input(self, size_t i):
+        cdef char* text = NULL
+        cdef OrtTypeInfo* info = NULL
+        cdef Library library = self.library
+        library.check(library.api.SessionGetInputName(self.session, i, library.allocator, &text),
+                      ModelFormatError, "reading the inputs")
+        cdef bytes name = library.take_string(text).encode()
+        self.names.append(name)
+        self.input_names[i] = name
+        library.check(library.api.SessionGetInputTypeInfo(self.session, i, &info),
+                      ModelFormatError, "reading the inputs")
+        return self._take_spec(name.decode(), info, &self.input_types[i])
+
+    cdef object _describe_output(self, size_t i):
+        cdef char* text = NULL
+        cdef OrtTypeInfo* info = NULL
+        cdef int element_type = 0
+        cdef Library library = self.library
+        library.check(library.api.SessionGetOutputName(self.session, i, library.allocator, &text),
+                      ModelFormatError, "reading the outputs")
+        cdef bytes name = library.take_string(text).encode()
+        self.names.append(name)
+        self.output_names[i] = name
+        library.check(library.api.SessionGetOutputTypeInfo(self.session, i, &info),
+                      ModelFormatError, "reading the outputs")
+        return self._take_spec(name.decode(), info, &element_type)
+
+    cdef object _take_spec(self, str name, OrtTypeInfo* info, int* element_type):
+        """Read a type info, and free it."""
+        cdef Library library = self.library
+        cdef const OrtTensorTypeAndShapeInfo* tensor = NULL
+        cdef size_t count = 0
+        cdef size_t i
+        cdef int64_t[MAX_DIMENSIONS] dims
+        cdef const char* symbols[MAX_DIMENSIONS]
+        doing = f"reading the type of {name!r}"
+        try:
+            library.check(library.api.CastTypeInfoToTensorInfo(info, &tensor), ModelFormatError,
+                          doing)
+            if tensor == NULL:      # a sequence or a map: no element type, no shape
+                element_type[0] = 0
+                return TensorSpec(name, "not a tensor", ())
+            library.check(library.api.GetTensorElementType(tensor, element_type),
+                          ModelFormatError, doing)
+            library.check(library.api.GetDimensionsCount(tensor, &count), ModelFormatError, doing)
+            if count > MAX_DIMENSIONS:
+                raise ModelFormatError(f"{name!r} has {count} dimensions")
+            library.check(library.api.GetDimensions(tensor, dims, count), ModelFormatError, doing)
+            library.check(library.api.GetSymbolicDimensions(tensor, symbols, count),
+                          ModelFormatError, doing)
+            shape = tuple([dims[i] if dims[i] >= 0 else (symbols[i].decode() or None)
+                           for i in range(count)])
+            return TensorSpec(name, element_name(element_type[0]), shape)
+        finally:
+            library.api.ReleaseTypeInfo(info)
+
+    @property
+    def metadata(self):
+        """The model's `ModelMetadata`."""
+        cdef Library library = self.library
+        cdef OrtModelMetadata* data = NULL
+        cdef char* text = NULL
+        cdef int64_t version = 0
+        doing = "reading the model's metadata"
+        library.check(library.api.SessionGetModelMetadata(self.session, &data), ModelFormatError,
+                      doing)
+        try:
+            library.check(library.api.ModelMetadataGetProducerName(
+                data, library.allocator, &text), ModelFormatError, doing)
+            producer = library.take_string(text)
+            library.check(library.api.ModelMetadataGetGraphName(data, library.allocator, &text),
+                          ModelFormatError, doing)
+            graph = library.take_string(text)
+            library.check(library.api.ModelMetadataGetDomain(data, library.allocator, &text),
+                          ModelFormatError, doing)
+            domain = library.take_string(text)
+            library.check(library.api.ModelMetadataGetDescription(data, library.allocator, &text),
+                          ModelFormatError, doing)
+            description = library.take_string(text)
+            library.check(library.api.ModelMetadataGetVersion(data, &version), ModelFormatError,
+                          doing)
+            return ModelMetadata(producer, graph, domain, description, version,
+                                 self._custom_metadata(data))
+        finally:
+            library.api.ReleaseModelMetadata(data)
+
+    cdef dict _custom_metadata(self, const OrtModelMetadata* data):
+        cdef Library library = self.library
+        cdef char** keys = NULL
+        cdef char* value = NULL
+        cdef int64_t count = 0
+        cdef int64_t i
+        cdef list names = []
+        doing = "reading the model's metadata"
+        library.check(library.api.ModelMetadataGetCustomMetadataMapKeys(
+            data, library.allocator, &keys, &count), ModelFormatError, doing)
+        for i in range(count):
+            names.append(library.take_string(keys[i]))
+        if keys != NULL:
+            library.check(library.api.AllocatorFree(library.allocator, keys), ModelFormatError,
+                          doing)
+        custom = {}
+        for name in names:
+            library.check(library.api.ModelMetadataLookupCustomMetadataMap(
+                data, library.allocator, (<str> name).encode(), &value), ModelFormatError, doing)
+            custom[name] = library.take_string(value)
+        return custom
+
+    def run(self, inputs, outputs=None, RunOptions run_options=None):
+        """Run the model on buffers of the caller.
+
+        Args:
+            inputs: one C-contiguous buffer per input of the graph, in the order of `self.inputs`,
+                each of the dtype of that input. They must not change while the call runs.
+            outputs: numbers of the wanted outputs, in the order of `self.outputs`; all by default.
+            run_options: a handle that can stop the run.
+
+        Returns a list of `Tensor`, one per wanted output, over ONNX Runtime's memory.
+
+        Raises InputError for a buffer of another dtype, CancelledError when stopped through
+        `run_options`, InferenceError for everything that ONNX Runtime reports.
+        """
+        cdef _Run call = _Run.__new__(_Run)
+        call.library = self.library
+        if len(inputs) != self.input_count:
+            raise InputError(f"the model has {self.input_count} inputs "
+                             f"({', '.join(spec.name for spec in self.inputs)}); "
+                             f"{len(inputs)} were given")
+        cdef int i
+        for i in range(self.input_count):
+            self._feed(call, i, inputs[i])
+        cdef const char* wanted[MAX_OUTPUTS]
+        cdef int wanted_count = 0
+        cdef int number
+        if outputs is None:
+            outputs = range(self.output_count)
+        for number in outputs:
+            if not 0 <= number < self.output_count or wanted_count == MAX_OUTPUTS:
+                raise InputError(f"output {number} is not one of the {self.output_count} outputs")
+            wanted[wanted_count] = self.output_names[number]
+            wanted_count += 1
+        cdef const OrtRunOptions* options = NULL if run_options is None else run_options.options
+        cdef OrtStatus* status
+        call.output_count = wanted_count
+        with nogil:
+            status = self.library.api.Run(
+                self.session, options, self.input_names, <const OrtValue* const*> call.inputs,
+                self.input_count, wanted, wanted_count, call.outputs)
+        if status != NULL:
+            stopped = run_options is not None and run_options.terminated
+            self.library.check(status, CancelledError if stopped else InferenceError,
+                               "running the model")
+        return [call.take_output(i, wanted[i]) for i in range(wanted_count)]
+
+    cdef int _feed(self, _Run call, int i, object array) except -1:
+        cdef Py_buffer* view = &call.views[i]
+        cdef int64_t[MAX_DIMENSIONS] dims
+        cdef int axis
+        try:
+            PyObject_GetBuffer(array, view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
+        except (TypeError, ValueError, BufferError) as error:
+            raise InputError(f"input {self.inputs[i].name!r} needs a C-contiguous buffer of "
+                             f"{self.inputs[i].dtype}: {error}") from error
+        call.view_count = i + 1
+        if not format_fits(self.input_types[i], view.format, view.itemsize):
+            raise InputError(
+                f"input {self.inputs[i].name!r} is {self.inputs[i].dtype} in the graph; a buffer of "
+                f"format {view.format.decode()!r} was given")
+        if view.ndim > MAX_DIMENSIONS:
+            raise InputError(f"input {self.inputs[i].name!r} has {view.ndim} dimensions")
+        for axis in range(view.ndim):
+            dims[axis] = view.shape[axis]
+        return self.library.check(
+            self.library.api.CreateTensorWithDataAsOrtValue(
+                self.library.cpu_memory, view.buf, view.len, dims, view.ndim, self.input_types[i],
+                &call.inputs[i]),
+            InputError, f"reading input {self.inputs[i].name!r}")
+
+
+cdef class _Run:
+    """What one run holds: the caller's buffers, the values made over them, and the outputs.
+
+    Everything that was taken is given back when this goes, on whichever way the run ends.
+    """
+
+    cdef Library library
+    cdef int view_count
+    cdef int output_count
+    cdef Py_buffer[MAX_INPUTS] views
+    cdef OrtValue* inputs[MAX_INPUTS]
+    cdef OrtValue* outputs[MAX_OUTPUTS]
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(self.view_count):
+            # The value first: it points into the buffer.
+            if self.inputs[i] != NULL:
+                self.library.api.ReleaseValue(self.inputs[i])
+            PyBuffer_Release(&self.views[i])
+        for i in range(self.output_count):
+            if self.outputs[i] != NULL:
+                self.library.api.ReleaseValue(self.outputs[i])
+
+    cdef object take_output(self, int i, const char* name):
+        cdef OrtValue* value = self.outputs[i]
+        self.outputs[i] = NULL      # the tensor owns it from here on
+        return wrap_output(self.library, value, name.decode())

@@ -1,0 +1,80 @@
+"""`hugot.pipeline`: one call from a model's name to something that answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from hugot.errors import InputError
+from hugot.options import RuntimeOptions, option_names
+from hugot.session import Session
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from hugot.pipelines.base import Pipeline
+    from hugot.pipelines.feature_extraction import FeatureExtractionPipeline
+    from hugot.pipelines.text_classification import TextClassificationPipeline
+    from hugot.pipelines.token_classification import TokenClassificationPipeline
+
+
+@overload
+def pipeline(
+    task: Literal["feature-extraction", "featureExtraction"],
+    model: str | PathLike[str],
+    **options: Any,
+) -> FeatureExtractionPipeline: ...
+@overload
+def pipeline(
+    task: Literal["text-classification", "sentiment-analysis", "textClassification"],
+    model: str | PathLike[str],
+    **options: Any,
+) -> TextClassificationPipeline: ...
+@overload
+def pipeline(
+    task: Literal["token-classification", "ner", "tokenClassification"],
+    model: str | PathLike[str],
+    **options: Any,
+) -> TokenClassificationPipeline: ...
+@overload
+def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[Any, Any]: ...
+def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[Any, Any]:
+    """Make a pipeline with a session of its own, which ends with it.
+
+        classify = hugot.pipeline("text-classification", "path/to/model", top_k=2)
+        classify("The film was excellent")
+
+    Args:
+        task: a task name of transformers or of hugot for Go.
+        model: a model folder, an ``.onnx`` file with its tokenizer beside it, or a hub name.
+        **options: those of `Session` (``mode``, ``threads``, ``providers``, …), of
+            `Session.pipeline` (``name``, ``onnx_file``) and of the task. ``device`` is understood
+            as in transformers: -1 or ``"cpu"``, a number or ``"cuda:1"``.
+
+    The session is closed by `close`, by ``with``, or when the pipeline is no longer referenced.
+    """
+    session_names = {*option_names(RuntimeOptions), "model_folder"}
+    if "device" in options:
+        options.setdefault("providers", providers_of_device(options.pop("device")))
+    session = Session(**{key: options.pop(key) for key in session_names & options.keys()})
+    made = session.pipeline(task, model, **options)
+    # The engine alone, not the session: a pipeline that its session refers to, and that refers to it,
+    # would live until the next sweep of the garbage collector.
+    made.own(session.engine.close)
+    return made
+
+
+def providers_of_device(device: object) -> list[Any]:
+    """What transformers' ``device=`` means as ``providers=``."""
+    text = str(getattr(device, "type", device))
+    number = getattr(device, "index", None)
+    if text.lstrip("-").isdigit():
+        text, number = ("cpu", None) if int(text) < 0 else ("cuda", int(text))
+    kind, _, after = text.partition(":")
+    if kind in ("cpu", "cuda") and (not after or after.isdigit()):
+        if kind == "cpu":
+            return ["cpu"]
+        return [("cuda", {"device_id": int(after or number or 0)})]
+    raise InputError(
+        f"device={device!r}; it can be -1 or 'cpu', or a number or 'cuda:N' for a CUDA device. Other "
+        "accelerators are chosen with providers="
+    )

@@ -1,0 +1,176 @@
+"""A model folder: what is in it, and what follows from it for every task.
+
+A folder holds an ``.onnx`` file (there or in ``onnx/``), ``tokenizer.json`` and ``config.json``, and may
+hold ``tokenizer_config.json``, ``special_tokens_map.json`` and the files of sentence-transformers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hugot.errors import ModelFormatError, ModelNotFoundError
+from hugot.models.files import read_json
+from hugot.models.sentence import SentenceFiles, read_sentence_files
+
+# Model types whose positions begin behind the padding index, as RobertaEmbeddings does it: a table of
+# 514 positions with padding index 1 serves rows of 512 tokens.
+_POSITIONS_AFTER_PADDING = frozenset(
+    {
+        "camembert",
+        "data2vec-text",
+        "ibert",
+        "longformer",
+        "mpnet",
+        "roberta",
+        "roberta-prelayernorm",
+        "xlm-roberta",
+        "xlm-roberta-xl",
+        "xmod",
+    }
+)
+# transformers writes int(1e30) for a tokenizer that knows no limit.
+_NO_LIMIT = 10**12
+
+_EXPORT_HINT = (
+    "An export has both: 'optimum-cli export onnx --model NAME FOLDER' (package optimum-onnx) "
+    "writes them."
+)
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """The files of one model, read and checked.
+
+    Attributes:
+        folder: where the configuration files are.
+        onnx_path: the graph.
+        tokenizer_path: ``tokenizer.json``.
+        config: ``config.json``.
+        tokenizer_config: ``tokenizer_config.json``, with what only ``special_tokens_map.json`` says.
+    """
+
+    folder: Path
+    onnx_path: Path
+    tokenizer_path: Path
+    config: Mapping[str, Any]
+    tokenizer_config: Mapping[str, Any]
+
+    @cached_property
+    def sentence(self) -> SentenceFiles:
+        """What the files of sentence-transformers say."""
+        return read_sentence_files(self.folder)
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Names of the labels, by number, as transformers derives them from ``config.json``."""
+        named = self.config.get("id2label")
+        if named:
+            try:
+                by_number = {int(number): str(label) for number, label in named.items()}
+                return [by_number[i] for i in range(len(by_number))]
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise ModelFormatError(
+                    f"{self.folder / 'config.json'}: id2label must name every label from 0 on; it is "
+                    f"{named!r}"
+                ) from error
+        return [f"LABEL_{i}" for i in range(int(self.config.get("num_labels", 2)))]
+
+    @cached_property
+    def longest_row(self) -> int | None:
+        """Most tokens that a row may have, special ones included; None where there is no limit."""
+        limits = [self.config_limit]
+        told = self.tokenizer_config.get("model_max_length")
+        if isinstance(told, int | float) and 0 < told < _NO_LIMIT:
+            limits.append(int(told))
+        return min((limit for limit in limits if limit), default=None)
+
+    @cached_property
+    def longest_sentence(self) -> int | None:
+        """As `longest_row`, for feature extraction: ``max_seq_length`` comes before the tokenizer's."""
+        told = self.sentence.max_seq_length
+        if told is None:
+            return self.longest_row
+        return min(told, self.config_limit or told)
+
+    @cached_property
+    def config_limit(self) -> int | None:
+        """Rows of the position table that serve tokens, or None where there is no such table."""
+        positions = self.config.get("max_position_embeddings")
+        if not isinstance(positions, int) or positions <= 0:
+            return None
+        if self.config.get("position_biased_input") is False:
+            return None  # DeBERTa v2 and v3: relative positions only
+        if self.config.get("model_type") in _POSITIONS_AFTER_PADDING:
+            return positions - int(self.config.get("pad_token_id") or 0) - 1
+        return positions
+
+
+def open_bundle(path: str | Path, onnx_file: str | None = None) -> ModelBundle:
+    """Read a model folder, or the folder of an ``.onnx`` file.
+
+    Args:
+        path: a folder, or an ``.onnx`` file with its tokenizer beside it (or one folder up).
+        onnx_file: the graph to take, where the folder has several.
+
+    Raises ModelNotFoundError for files that are not there, ModelFormatError for damaged ones.
+    """
+    path = Path(path).expanduser()
+    if path.is_file():
+        folder = path.parent
+        if not (folder / "tokenizer.json").exists() and folder.name == "onnx":
+            folder = folder.parent
+        onnx_path = path
+    elif path.is_dir():
+        folder = path
+        onnx_path = find_onnx(path, onnx_file)
+    else:
+        raise ModelNotFoundError(f"there is no model at {str(path)!r}")
+    tokenizer_path = folder / "tokenizer.json"
+    if not tokenizer_path.is_file():
+        raise ModelNotFoundError(
+            f"{folder} has no tokenizer.json, without which text cannot be tokenized. {_EXPORT_HINT}"
+        )
+    return ModelBundle(
+        folder=folder,
+        onnx_path=onnx_path,
+        tokenizer_path=tokenizer_path,
+        config=read_json(folder / "config.json"),
+        tokenizer_config={
+            **read_json(folder / "special_tokens_map.json"),
+            **read_json(folder / "tokenizer_config.json"),
+        },
+    )
+
+
+def find_onnx(folder: Path, onnx_file: str | None = None) -> Path:
+    """The ``.onnx`` file of a folder: the one named, the only one, or ``model.onnx`` among several."""
+    places = (folder, folder / "onnx")
+    found = [path for place in places for path in sorted(place.glob("*.onnx"))]
+    if onnx_file is not None:
+        for place in places:
+            if (place / onnx_file).is_file():
+                return place / onnx_file
+        raise ModelNotFoundError(
+            f"{folder} has no file {onnx_file!r}; there is: {_listed(folder, found) or 'none'}"
+        )
+    if not found:
+        raise ModelNotFoundError(f"{folder} has no .onnx file. {_EXPORT_HINT}")
+    if len(found) == 1:
+        return found[0]
+    for path in found:
+        if path.name == "model.onnx":
+            return path
+    raise ModelNotFoundError(
+        f"{folder} has several .onnx files: {_listed(folder, found)}. Choose one with onnx_file=."
+    )
+
+
+def _listed(folder: Path, paths: list[Path]) -> str:
+    return ", ".join(
+        f"{path.relative_to(folder).as_posix()} ({path.stat().st_size / 1e6:.1f} MB)"
+        for path in paths
+    )

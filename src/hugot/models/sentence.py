@@ -1,0 +1,121 @@
+"""The files of sentence-transformers in a model folder: modules, pooling, length, prompts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hugot.errors import ModelFormatError
+from hugot.models.files import read_json
+
+# Pooling modes by the names that sentence-transformers writes, and ours. Older versions write one
+# flag per mode.
+_MODES = {
+    "cls": "cls",
+    "max": "max",
+    "mean": "mean",
+    "mean_sqrt_len_tokens": "mean_sqrt_len",
+    "weightedmean": "weightedmean",
+    "lasttoken": "lasttoken",
+}
+_FLAGS = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
+    "pooling_mode_weightedmean_tokens": "weightedmean",
+    "pooling_mode_lasttoken": "lasttoken",
+}
+_LENGTH_FILES = (
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+)
+
+
+@dataclass(frozen=True)
+class SentenceFiles:
+    """What a folder says about sentence vectors; the defaults hold where it says nothing.
+
+    Attributes:
+        pooling: pooling modes whose results are concatenated, or None.
+        include_prompt: whether a prompt's tokens take part in the pooling.
+        normalize: whether the vectors are brought to length 1.
+        other_modules: kinds of the modules that hugot does not run.
+        max_seq_length: longest row, or None.
+        prompts: named prompts.
+        default_prompt_name: the prompt that is used where none is named, or None.
+    """
+
+    pooling: tuple[str, ...] | None = None
+    include_prompt: bool = True
+    normalize: bool = False
+    other_modules: tuple[str, ...] = ()
+    max_seq_length: int | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    default_prompt_name: str | None = None
+
+
+def read_sentence_files(folder: Path) -> SentenceFiles:
+    """Read ``modules.json`` and what it names, and the length and prompt files."""
+    pooling_config: dict[str, Any] = {}
+    normalize = False
+    other_modules = []
+    for module in _read_modules(folder / "modules.json"):
+        kind = str(module.get("type", "")).rpartition(".")[2]
+        if kind == "Pooling":
+            pooling_config = read_json(folder / str(module.get("path", "")) / "config.json")
+        elif kind == "Normalize":
+            normalize = True
+        elif kind not in ("Transformer", "Dropout"):
+            other_modules.append(kind)
+    if not pooling_config:
+        pooling_config = read_json(folder / "1_Pooling" / "config.json")
+    prompts = read_json(folder / "config_sentence_transformers.json")
+    return SentenceFiles(
+        pooling=_pooling_modes(pooling_config, folder),
+        include_prompt=bool(pooling_config.get("include_prompt", True)),
+        normalize=normalize,
+        other_modules=tuple(other_modules),
+        max_seq_length=_max_seq_length(folder),
+        prompts=prompts.get("prompts") or {},
+        default_prompt_name=prompts.get("default_prompt_name"),
+    )
+
+
+def _read_modules(path: Path) -> list[dict[str, Any]]:
+    try:
+        modules = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelFormatError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(modules, list) or not all(isinstance(each, dict) for each in modules):
+        raise ModelFormatError(f"{path} must hold a list of modules")
+    return modules
+
+
+def _pooling_modes(config: Mapping[str, Any], folder: Path) -> tuple[str, ...] | None:
+    named = config.get("pooling_mode")
+    if named is not None:
+        names = [named] if isinstance(named, str) else list(named)
+        unknown = [name for name in names if name not in _MODES]
+        if unknown:
+            raise ModelFormatError(f"{folder}: unknown pooling mode {unknown[0]!r}")
+        return tuple(_MODES[name] for name in names)
+    return tuple(mode for flag, mode in _FLAGS.items() if config.get(flag)) or None
+
+
+def _max_seq_length(folder: Path) -> int | None:
+    for name in _LENGTH_FILES:
+        length = read_json(folder / name).get("max_seq_length")
+        if isinstance(length, int) and length > 0:
+            return length
+    return None

@@ -1,0 +1,383 @@
+"""What every pipeline does: take inputs, tokenize, plan, run, postprocess, restore order, unwrap.
+
+A task adds its options, `validate`, `check_input`, `allocate`, `postprocess`, `collect` and, where
+transformers nests its results oddly, `unwrap`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+
+import numpy as np
+
+from hugot.errors import InputError
+from hugot.options import check_choice, check_names, check_positive, option_names
+from hugot.runtime.executor import Job
+from hugot.runtime.gate import Gate
+from hugot.stats import PipelineStats, StatsRecorder
+from hugot.text.planner import Group, plan
+
+if TYPE_CHECKING:
+    from hugot._ort.session import RunOptions, TensorSpec
+    from hugot._ort.tensor import Tensor
+    from hugot.models.bundle import ModelBundle
+    from hugot.runtime.engine import Engine
+    from hugot.text.batch import TokenBatch
+    from hugot.text.tokenizer import Text
+
+# Texts that a stream reads ahead: the first window is small, so that results come soon, the later ones
+# are large, so that there is something to sort.
+_FIRST_WINDOW = 32
+_LARGEST_WINDOW = 1024
+
+_ONE_ROW = np.zeros(1, np.int64)
+
+Result = TypeVar("Result")
+Options = TypeVar("Options", bound="TaskOptions")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """Options that every pipeline takes, when it is made or when it is called.
+
+    Attributes:
+        batch_size: most rows in a group, None for as many as the token budget allows. Groups are
+            sized by their tokens, so there is seldom a reason to set it.
+        truncation: True cuts a text that is too long for the model, as transformers does with
+            ``truncation=True``; ``"error"`` (or False) raises an InputError for it instead.
+    """
+
+    batch_size: int | None = None
+    truncation: bool | Literal["error"] = True
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None:
+            check_positive("batch_size", self.batch_size)
+        check_choice("truncation", self.truncation, (True, False, "error"))
+
+
+@dataclass(frozen=True)
+class Window(Generic[Options]):
+    """Texts that are tokenized, planned and run together.
+
+    Attributes:
+        texts: the texts, or pairs of them.
+        batch: their tokens; row i is text i unless the task says otherwise.
+        options: the options of this call.
+        results: what the task's `allocate` made; `postprocess` fills it.
+    """
+
+    texts: list[Text]
+    batch: TokenBatch
+    options: Options
+    results: Any
+
+
+class Pipeline(Generic[Options, Result]):
+    """Base of the pipelines; made by `hugot.pipeline` or `Session.pipeline`.
+
+    Safe to call from many threads. ``pipeline(text)`` gives one result, ``pipeline([...])`` a list in
+    the same order, ``pipeline(iterator)`` and ``pipeline.stream(iterable)`` an iterator of results.
+
+    Attributes:
+        name: the pipeline's name in its session.
+        options: the options given when it was made.
+    """
+
+    task: ClassVar[str]
+    options_type: ClassVar[type[Any]]
+    needs_spans: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        engine: Engine,
+        bundle: ModelBundle,
+        name: str,
+        options: Mapping[str, Any],
+    ) -> None:
+        self.name = name
+        check_names(options, option_names(self.options_type), f"option of {self.task}")
+        self.options: Options = self.options_type(**options)
+        self._engine = engine
+        self._bundle = bundle
+        self._on_close: Callable[[], None] | None = None
+        self._gate = Gate(f"pipeline {name!r}")
+        self._recorder = StatsRecorder()
+        self._model = engine.load_model(bundle)
+        self._tokenizer = engine.load_tokenizer(bundle, self.longest_row(bundle))
+        self._outputs = self.validate()
+
+    # What a task defines
+
+    def longest_row(self, bundle: ModelBundle) -> int | None:
+        """Most tokens in a row."""
+        return bundle.longest_row
+
+    def validate(self) -> list[int]:
+        """Check the model against the task; gives the numbers of the outputs that the task reads.
+
+        Raises ModelFormatError that says what was found and what is needed.
+        """
+        raise NotImplementedError
+
+    def check_input(self, value: Any, index: int) -> Text:
+        """The text (or pair) to tokenize for one input; raises InputError for anything else."""
+        if not isinstance(value, str):
+            raise InputError(
+                f"input {index} is of type {type(value).__name__}; {self.task} takes str", index
+            )
+        return value
+
+    def allocate(self, batch: TokenBatch, options: Options) -> Any:
+        """Make what `postprocess` writes its results into."""
+        raise NotImplementedError
+
+    def postprocess(self, outputs: list[Tensor], group: Group, window: Window[Options]) -> None:
+        """Write the results of one group of rows into `window.results`. Many threads call it."""
+        raise NotImplementedError
+
+    def collect(self, window: Window[Options]) -> Sequence[Any]:
+        """One result per text, in order, from the filled `window.results`."""
+        raise NotImplementedError
+
+    def join(self, parts: list[Sequence[Any]]) -> Any:
+        """The results of a list of inputs, from those of its windows."""
+        return list(chain.from_iterable(parts))
+
+    def unwrap(self, results: Sequence[Any], value: Any, call_options: Mapping[str, Any]) -> Any:
+        """The answer for a single input."""
+        return results[0]
+
+    # What people call
+
+    def __call__(self, inputs: Any, **options: Any) -> Any:
+        """Run the pipeline on one input, a list of inputs, or an iterator of inputs.
+
+        Args:
+            inputs: a text; or a list or tuple of them, for a list of results in the same order; or
+                an iterator, for an iterator of results (see `stream`).
+            **options: options of the pipeline, in place of those given when it was made.
+
+        Raises InputError for an input or an option that cannot be used, SessionClosedError after
+        `close`.
+        """
+        merged = self._merge(options)
+        if isinstance(inputs, str | dict):
+            return self.unwrap(self._run([inputs], merged), inputs, options)
+        if isinstance(inputs, list | tuple):
+            self._refuse_pair(inputs)
+            return self._run(inputs, merged)
+        if isinstance(inputs, Iterator):
+            return self._stream(_windows(inputs), merged)
+        if hasattr(inputs, "__iter__") and not isinstance(inputs, bytes | bytearray):
+            return self._run(list(inputs), merged)
+        raise InputError(
+            f"{self.task} takes a str, a list or an iterator of them; not {type(inputs).__name__}"
+        )
+
+    def stream(self, inputs: Iterable[Any], **options: Any) -> Iterator[Result]:
+        """Run the pipeline over any iterable; results come in order, one per input.
+
+        The iterable is read a bounded window ahead, so memory does not grow with its length. Closing
+        the iterator stops the work.
+        """
+        return self._stream(_windows(iter(inputs)), self._merge(options))
+
+    def stream_batches(
+        self, batches: Iterable[Sequence[Any]], **options: Any
+    ) -> Iterator[Sequence[Result]]:
+        """As `stream`, for inputs that come in batches; gives the results of each batch.
+
+        A batch is tokenized while the one before it runs, so its results come one step later. An
+        empty batch gives an empty result, after all results before it were given: a source that has
+        nothing more for the moment sends one.
+        """
+        return self._stream_windows(batches, self._merge(options))
+
+    def warmup(self) -> None:
+        """Run the shapes that matter once: a short text, and a full group on every worker."""
+        merged = self._merge({})
+        word = "hello"
+        self._run([self.sample_input(word)], merged)
+        width = min(16, self._tokenizer.max_length or 16)
+        rows = max(1, self._model.layout.token_budget // width) * self._model.layout.workers
+        self._run([self.sample_input(" ".join([word] * width))] * rows, merged)
+
+    def own(self, close: Callable[[], None]) -> None:
+        """Have `close` called when this pipeline closes: its session is its own."""
+        self._on_close = close
+
+    def sample_input(self, text: str) -> Any:
+        """An input of this pipeline made from a text."""
+        return text
+
+    def stats(self) -> PipelineStats:
+        """Counters and timings since the pipeline was made."""
+        return self._recorder.snapshot()
+
+    def close(self) -> None:
+        """Wait for running calls and let go of the model; later calls raise SessionClosedError."""
+        if self._gate.close() and self._on_close is not None:
+            self._on_close()
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = ", closed" if self._gate.closed else ""
+        return f"<{type(self).__name__} {self.name!r} of {self._bundle.onnx_path}{state}>"
+
+    # How it is done
+
+    def _merge(self, given: Mapping[str, Any]) -> Options:
+        if not given:
+            return self.options
+        check_names(given, option_names(self.options_type), f"option of {self.task}")
+        return replace(self.options, **given)
+
+    def _refuse_pair(self, inputs: Sequence[Any]) -> None:
+        # transformers drops the second text of such a tuple without a word.
+        if isinstance(inputs, tuple) and len(inputs) == 2 and all(isinstance(x, str) for x in inputs):
+            raise InputError(
+                "a tuple of two strings is ambiguous: for a pair of texts pass "
+                '{"text": ..., "text_pair": ...}, for two inputs a list'
+            )
+
+    def _run(self, inputs: Sequence[Any], options: Options) -> Any:
+        if not inputs:
+            return self.join([])
+        parts = [results for _, results in self._run_windows(_slices(inputs), options)]
+        return self.join(parts)
+
+    def _stream(self, windows: Iterable[list[Any]], options: Options) -> Iterator[Result]:
+        for _, results in self._run_windows(windows, options):
+            yield from results
+
+    def _stream_windows(
+        self, batches: Iterable[Sequence[Any]], options: Options
+    ) -> Iterator[Sequence[Result]]:
+        for _, results in self._run_windows(batches, options):
+            yield results
+
+    def _run_windows(
+        self, windows: Iterable[Sequence[Any]], options: Options
+    ) -> Iterator[tuple[int, Sequence[Any]]]:
+        """Results of each window, tokenizing the next while one runs."""
+        first_index = 0
+        ahead: _Running | None = None
+        try:
+            for inputs in windows:
+                begun = self._begin(inputs, options, first_index) if inputs else None
+                if ahead is not None:
+                    yield len(ahead.window.texts), self._finish(ahead)
+                ahead = begun
+                if not inputs:
+                    yield 0, ()
+                first_index += len(inputs)
+            if ahead is not None:
+                begun, ahead = ahead, None
+                yield len(begun.window.texts), self._finish(begun)
+        finally:
+            if ahead is not None:
+                ahead.job.cancel()
+
+    def _begin(self, inputs: Sequence[Any], options: Options, first_index: int) -> _Running:
+        """Tokenize and plan a window and have it run."""
+        self._gate.enter()
+        try:
+            window = self._preprocess(inputs, options, first_index)
+            groups = self._plan(window)
+            run_options = self._model.new_run_options() if len(groups) > 1 else None
+        except BaseException:
+            self._gate.leave()
+            raise
+        job = Job(
+            work=lambda group: self._run_group(group, window, run_options),
+            groups=groups,
+            stop=run_options.terminate if run_options is not None else lambda: None,
+            on_done=self._gate.leave,
+        )
+        if len(groups) > 1 and self._model.layout.workers > 1:
+            self._engine.executor.start(job)
+        return _Running(window, job)
+
+    def _finish(self, running: _Running) -> Sequence[Any]:
+        # With one worker, or one group, the caller's own thread runs what no worker was given.
+        try:
+            if self._model.layout.workers == 1 or len(running.job) == 1:
+                while running.job.run_one():
+                    pass
+            running.job.wait()
+        except BaseException:
+            running.job.cancel()
+            raise
+        return self.collect(running.window)
+
+    def _preprocess(
+        self, inputs: Sequence[Any], options: Options, first_index: int
+    ) -> Window[Options]:
+        texts = [self.check_input(value, i) for i, value in enumerate(inputs, first_index)]
+        began = time.perf_counter()
+        batch = self.tokenize(texts, options, first_index)
+        self._recorder.tokenized(time.perf_counter() - began, len(texts))
+        return Window(texts, batch, options, self.allocate(batch, options))
+
+    def tokenize(self, texts: list[Text], options: Options, first_index: int) -> TokenBatch:
+        """Tokens of the texts, a row each."""
+        return self._tokenizer.encode(
+            texts,
+            type_ids=self._model.takes_type_ids,
+            spans=self.needs_spans,
+            truncate=options.truncation is True,
+            first_index=first_index,
+        )
+
+    def _plan(self, window: Window[Options]) -> list[Group]:
+        batch = window.batch
+        if len(batch) == 1:
+            return [Group(_ONE_ROW, batch.token_count)]
+        return plan(batch, self._model.layout.token_budget, window.options.batch_size)
+
+    def _run_group(
+        self, group: Group, window: Window[Options], run_options: RunOptions | None
+    ) -> None:
+        began = time.perf_counter()
+        outputs = self._model.forward(
+            window.batch, group, self._tokenizer, self._outputs, run_options
+        )
+        offsets = window.batch.offsets
+        tokens = int((offsets[group.rows + 1] - offsets[group.rows]).sum())
+        self._recorder.ran(
+            time.perf_counter() - began, len(group.rows), tokens, len(group.rows) * group.width
+        )
+        self.postprocess(outputs, group, window)
+
+
+@dataclass(frozen=True)
+class _Running:
+    window: Window[Any]
+    job: Job
+
+
+def _slices(inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(inputs), _LARGEST_WINDOW):
+        yield inputs[start : start + _LARGEST_WINDOW]
+
+
+def _windows(inputs: Iterator[Any]) -> Iterator[list[Any]]:
+    size = _FIRST_WINDOW
+    while window := list(islice(inputs, size)):
+        yield window
+        size = min(2 * size, _LARGEST_WINDOW)
+
+
+def describe_outputs(specs: Sequence[TensorSpec]) -> str:
+    """Names and shapes of a graph's outputs, for messages."""
+    return ", ".join(f"{spec.name} {list(spec.shape)}" for spec in specs) or "none"

@@ -1,0 +1,167 @@
+"""Text classification: a label and a score for a text or a pair of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypedDict
+
+import numpy as np
+
+from hugot._fast import activations
+from hugot.errors import InputError, ModelFormatError
+from hugot.options import NOT_GIVEN, check_choice
+from hugot.pipelines.base import Pipeline, TaskOptions, Window, describe_outputs
+from hugot.runtime.model import as_float32
+
+if TYPE_CHECKING:
+    from hugot._ort.tensor import Tensor
+    from hugot.text.batch import TokenBatch
+    from hugot.text.planner import Group
+    from hugot.text.tokenizer import Text
+
+_FUNCTIONS = ("softmax", "sigmoid", "none")
+
+
+class Classification(TypedDict):
+    """A label of the model and its score."""
+
+    label: str
+    score: float
+
+
+TextResult: TypeAlias = "Classification | list[Classification]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextClassificationOptions(TaskOptions):
+    """Options of text classification.
+
+    Attributes:
+        top_k: number of labels to give, best first; None for all. Not given: the best one, with the
+            nesting that transformers uses for that case.
+        function_to_apply: ``"softmax"``, ``"sigmoid"`` or ``"none"``; None follows the model's
+            configuration, as transformers does.
+    """
+
+    top_k: int | None | Any = NOT_GIVEN
+    function_to_apply: Literal["softmax", "sigmoid", "none"] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        top_k = self.top_k
+        if top_k is not NOT_GIVEN and top_k is not None and (type(top_k) is not int or top_k < 1):
+            raise InputError(f"top_k={top_k!r}; it must be a whole number of at least 1, or None")
+        if isinstance(self.function_to_apply, str):
+            object.__setattr__(self, "function_to_apply", self.function_to_apply.lower())
+        check_choice("function_to_apply", self.function_to_apply, (None, *_FUNCTIONS))
+
+
+class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]):
+    """Classify texts, as `transformers.TextClassificationPipeline`.
+
+        classify = hugot.pipeline("text-classification", "path/to/model")
+        classify("The film was excellent")               # [{'label': 'POSITIVE', 'score': 0.9998}]
+        classify(["good", "bad"], top_k=None)            # [[{...}, {...}], [{...}, {...}]]
+        classify({"text": "How many?", "text_pair": "Three."})
+
+    A result is a dict with the keys ``label`` (str) and ``score`` (float), or a list of them, best
+    first, with ``top_k``.
+    """
+
+    task: ClassVar[str] = "text-classification"
+    options_type: ClassVar[type[Any]] = TextClassificationOptions
+
+    def validate(self) -> list[int]:
+        """The graph needs an output ``logits`` [batch, labels], or a single 2-D output."""
+        self._labels = self._bundle.labels
+        specs = self._model.session.outputs
+        number = next((i for i, spec in enumerate(specs) if spec.name == "logits"), 0)
+        shape = specs[number].shape
+        if len(shape) != 2:
+            raise ModelFormatError(
+                f"{self._bundle.onnx_path} has no output for text-classification: it needs logits of "
+                f"shape [batch, labels], and has {describe_outputs(specs)}. Export it with "
+                "--task text-classification."
+            )
+        if isinstance(shape[1], int) and shape[1] != len(self._labels):
+            raise ModelFormatError(
+                f"{self._bundle.folder / 'config.json'} names {len(self._labels)} labels; the graph "
+                f"gives {shape[1]}"
+            )
+        self._default_function = _default_function(self._bundle.config, len(self._labels))
+        return [number]
+
+    def check_input(self, value: Any, index: int) -> Text:
+        """A str, or a dict with ``text`` and, for a pair, ``text_pair``."""
+        if isinstance(value, dict):
+            extra = value.keys() - {"text", "text_pair"}
+            text, pair = value.get("text"), value.get("text_pair")
+            if extra or not isinstance(text, str) or not isinstance(pair, str | None):
+                raise InputError(
+                    f'input {index}: a dict must be {{"text": str, "text_pair": str}}, not {value!r}',
+                    index,
+                )
+            return text if pair is None else (text, pair)
+        return super().check_input(value, index)
+
+    def allocate(self, batch: TokenBatch, options: TextClassificationOptions) -> Any:
+        """Scores, float32 [rows, labels]."""
+        return np.empty((len(batch), len(self._labels)), np.float32)
+
+    def postprocess(
+        self, outputs: list[Tensor], group: Group, window: Window[TextClassificationOptions]
+    ) -> None:
+        """Turn logits into scores."""
+        logits = as_float32(outputs[0])
+        if logits.shape[1] != len(self._labels):
+            raise ModelFormatError(
+                f"the graph gives {logits.shape[1]} scores per text; config.json names "
+                f"{len(self._labels)} labels"
+            )
+        function = window.options.function_to_apply or self._default_function
+        if function == "softmax":
+            activations.softmax(logits)
+        elif function == "sigmoid":
+            activations.sigmoid(logits)
+        window.results[group.rows] = logits
+
+    def collect(self, window: Window[TextClassificationOptions]) -> Sequence[TextResult]:
+        """Label the scores."""
+        scores, top_k = window.results, window.options.top_k
+        labels = self._labels
+        if top_k is NOT_GIVEN:
+            best = scores.argmax(axis=1)
+            values = scores[np.arange(len(scores)), best].tolist()
+            return [
+                {"label": labels[number], "score": score}
+                for number, score in zip(best.tolist(), values, strict=True)
+            ]
+        # Equal scores keep the order of their labels, as with Python's sort in transformers.
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+        values = np.take_along_axis(scores, order, axis=1)
+        return [
+            [
+                {"label": labels[number], "score": score}
+                for number, score in zip(numbers, row, strict=True)
+            ]
+            for numbers, row in zip(order.tolist(), values.tolist(), strict=True)
+        ]
+
+    def unwrap(
+        self, results: Sequence[TextResult], value: Any, call_options: Mapping[str, Any]
+    ) -> Any:
+        """As transformers: a str gives a list around the result, unless ``top_k`` is in the call."""
+        if isinstance(value, str) and "top_k" not in call_options:
+            return [results[0]]
+        return results[0]
+
+
+def _default_function(config: Mapping[str, Any], label_count: int) -> str:
+    """The rule of transformers' `TextClassificationPipeline.postprocess`."""
+    problem = config.get("problem_type")
+    if problem == "regression":
+        return "none"
+    if problem == "multi_label_classification" or label_count == 1:
+        return "sigmoid"
+    return "softmax"

@@ -1,0 +1,159 @@
+"""Worker threads that run the groups of many calls."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from hugot.text.planner import Group
+
+Work: TypeAlias = "Callable[[Group], None]"
+
+
+class Job:
+    """The groups of one call: run by whoever has time, waited for by the caller.
+
+    The first error ends the job: groups that have not begun are dropped, and `wait` raises it.
+
+    Args:
+        work: runs one group; called from many threads at once.
+        groups: the groups, in the order in which they should begin.
+        stop: makes running groups end soon; called when the job is cancelled.
+        on_done: called once, by the thread that finishes the last group.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        groups: Iterable[Group],
+        stop: Callable[[], None],
+        on_done: Callable[[], None],
+    ) -> None:
+        self._work = work
+        self._waiting = deque(groups)
+        self._running = 0
+        self._finished = False
+        self._stop = stop
+        self._on_done = on_done
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        if not self._waiting:
+            self._finish()
+
+    def __len__(self) -> int:
+        """Groups that have not begun."""
+        return len(self._waiting)
+
+    def run_one(self) -> bool:
+        """Run the next group; False where none is left to begin."""
+        with self._lock:
+            if not self._waiting:
+                return False
+            group = self._waiting.popleft()
+            self._running += 1
+        try:
+            self._work(group)
+        except BaseException as error:
+            self._end_group(error)
+        else:
+            self._end_group(None)
+        return True
+
+    def wait(self) -> None:
+        """Wait until every group has ended; raises the first error. An interrupt cancels the job."""
+        try:
+            self._done.wait()
+        except BaseException:
+            self.cancel()
+            raise
+        if self._error is not None:
+            raise self._error
+
+    def cancel(self) -> None:
+        """Drop what has not begun and stop what runs; returns when nothing runs any more."""
+        if self._done.is_set():
+            return
+        with self._lock:
+            self._waiting.clear()
+            idle = self._running == 0
+        self._stop()
+        if idle:
+            self._finish()
+        self._done.wait()
+
+    def _end_group(self, error: BaseException | None) -> None:
+        with self._lock:
+            self._running -= 1
+            if error is not None:
+                self._error = self._error or error
+                self._waiting.clear()
+            last = self._running == 0 and not self._waiting
+        if last:
+            self._finish()
+
+    def _finish(self) -> None:
+        with self._lock:
+            if self._finished:
+                return
+            self._finished = True
+        self._on_done()
+        self._done.set()
+
+
+class Executor:
+    """A number of threads that take groups in turn from all jobs that were given to it.
+
+    Jobs that run at the same time advance together, a group at a time, so a short one is not stuck
+    behind a long one. Threads start with the first job and end when the executor is closed or
+    collected.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._finalizer = weakref.finalize(self, _stop_threads, self._queue, self._threads)
+
+    def start(self, job: Job) -> None:
+        """Have the job's groups run; `Job.wait` tells when they have."""
+        with self._lock:
+            while len(self._threads) < self.workers:
+                # The thread knows the queue alone: it must not keep the executor alive.
+                thread = threading.Thread(
+                    target=_serve,
+                    args=(self._queue,),
+                    name=f"hugot-worker-{len(self._threads)}",
+                    daemon=True,
+                )
+                self._threads.append(thread)
+                thread.start()
+        for _ in range(min(self.workers, len(job))):
+            self._queue.put(job)
+
+    def close(self) -> None:
+        """End the threads. Call it when no job is under way."""
+        self._finalizer()
+
+
+def _serve(jobs: queue.SimpleQueue[Job | None]) -> None:
+    while (job := jobs.get()) is not None:
+        if job.run_one() and len(job):
+            jobs.put(job)
+        del job  # or it would live on, with all its arrays, while this thread waits
+
+
+def _stop_threads(jobs: queue.SimpleQueue[Job | None], threads: list[threading.Thread]) -> None:
+    for _ in threads:
+        jobs.put(None)
+    current = threading.current_thread()
+    for thread in threads:
+        if thread is not current:
+            thread.join()
+    threads.clear()

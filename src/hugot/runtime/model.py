@@ -1,0 +1,149 @@
+"""A loaded model: rows of tokens in, output tensors out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from hugot._fast import padding
+from hugot._ort.session import InferenceSession, RunOptions
+from hugot.errors import ModelFormatError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from hugot._ort.library import Library
+    from hugot._ort.session import TensorSpec
+    from hugot._ort.tensor import Tensor
+    from hugot.models.bundle import ModelBundle
+    from hugot.options import SessionOptions
+    from hugot.runtime.tune import Layout
+    from hugot.text.batch import TokenBatch
+    from hugot.text.planner import Group
+    from hugot.text.tokenizer import TextTokenizer
+
+IntegerArray: TypeAlias = "NDArray[np.int32 | np.int64]"
+_Fill: TypeAlias = "Callable[[TokenBatch, Group, TextTokenizer, IntegerArray], None]"
+
+
+class LoadedModel:
+    """A bundle and its native session.
+
+    Attributes:
+        bundle: the files.
+        session: ONNX Runtime's session.
+        layout: how work is spread over threads.
+    """
+
+    def __init__(
+        self,
+        bundle: ModelBundle,
+        library: Library,
+        options: SessionOptions,
+        providers: Sequence[tuple[str, dict[str, object]]],
+        layout: Layout,
+    ) -> None:
+        self.bundle = bundle
+        self.layout = layout
+        self.session = InferenceSession(library, bundle.onnx_path, options, providers)
+        self._feeds = [_feed(spec, bundle) for spec in self.session.inputs]
+        self.takes_type_ids = any(
+            spec.name == "token_type_ids" for spec in self.session.inputs
+        )
+
+    def forward(
+        self,
+        batch: TokenBatch,
+        group: Group,
+        tokenizer: TextTokenizer,
+        outputs: Sequence[int],
+        run_options: RunOptions | None = None,
+    ) -> list[Tensor]:
+        """Pad the rows of a group, run the model on them, and give the outputs asked for."""
+        shape = (len(group.rows), group.width)
+        inputs: list[Any] = []
+        for fill, dtype, cast in self._feeds:
+            array = np.empty(shape, dtype)
+            fill(batch, group, tokenizer, array)
+            inputs.append(array if cast is None else array.astype(cast))
+        return self.session.run(inputs, outputs, run_options)
+
+    def new_run_options(self) -> RunOptions:
+        """A handle that can stop runs of this model."""
+        return RunOptions(self.session.library)
+
+
+def as_float32(tensor: Tensor) -> Any:
+    """A buffer of float32 over a tensor; a copy only where its dtype is another."""
+    if tensor.dtype == "float32":
+        return tensor
+    return np.ascontiguousarray(tensor.numpy(), np.float32)
+
+
+def token_spans(
+    batch: TokenBatch, group: Group, *, left: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and past-the-end position of each row's tokens in its padded line."""
+    lengths = batch.offsets[group.rows + 1] - batch.offsets[group.rows]
+    if left:
+        return group.width - lengths, np.full(len(lengths), group.width, np.int64)
+    return np.zeros(len(lengths), np.int64), lengths
+
+
+def _feed(spec: TensorSpec, bundle: ModelBundle) -> tuple[_Fill, Any, str | None]:
+    """How an input of the graph is filled: a function, the array's dtype, a dtype to cast to."""
+    fill = _FILLS.get(spec.name)
+    if fill is None:
+        raise ModelFormatError(
+            f"{bundle.onnx_path} has an input {spec.name!r}, which no text pipeline can give; known "
+            f"are {', '.join(_FILLS)}. Export the model for the task, without past key values."
+        )
+    if spec.dtype in ("int64", "int32"):
+        return fill, np.dtype(spec.dtype), None
+    if spec.dtype in ("float32", "float16", "bool"):
+        return fill, np.dtype(np.int64), spec.dtype
+    raise ModelFormatError(f"{bundle.onnx_path}: input {spec.name!r} is of dtype {spec.dtype}")
+
+
+def _fill_ids(
+    batch: TokenBatch, group: Group, tokenizer: TextTokenizer, out: IntegerArray
+) -> None:
+    padding.pad(batch.ids, batch.offsets, group.rows, tokenizer.pad_id, tokenizer.pads_left, out)
+
+
+def _fill_mask(
+    batch: TokenBatch, group: Group, tokenizer: TextTokenizer, out: IntegerArray
+) -> None:
+    padding.mask(batch.offsets, group.rows, tokenizer.pads_left, out)
+
+
+def _fill_type_ids(
+    batch: TokenBatch, group: Group, tokenizer: TextTokenizer, out: IntegerArray
+) -> None:
+    if batch.type_ids is None:
+        out.fill(0)
+    else:
+        padding.pad(
+            batch.type_ids,
+            batch.offsets,
+            group.rows,
+            tokenizer.pad_type_id,
+            tokenizer.pads_left,
+            out,
+        )
+
+
+def _fill_positions(
+    batch: TokenBatch, group: Group, tokenizer: TextTokenizer, out: IntegerArray
+) -> None:
+    padding.positions(batch.offsets, group.rows, tokenizer.pads_left, out)
+
+
+_FILLS: dict[str, _Fill] = {
+    "input_ids": _fill_ids,
+    "attention_mask": _fill_mask,
+    "token_type_ids": _fill_type_ids,
+    "position_ids": _fill_positions,
+}

@@ -1,0 +1,166 @@
+"""A session: pipelines by name, over shared models and threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from hugot.errors import InputError
+from hugot.models.bundle import open_bundle
+from hugot.models.hub import resolve_model
+from hugot.options import RuntimeOptions, make_options
+from hugot.pipelines import pipeline_class, task_name
+from hugot.runtime.engine import Engine
+from hugot.runtime.gate import Gate
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from hugot.pipelines.base import Pipeline
+    from hugot.pipelines.feature_extraction import FeatureExtractionPipeline
+    from hugot.pipelines.text_classification import TextClassificationPipeline
+    from hugot.pipelines.token_classification import TokenClassificationPipeline
+    from hugot.stats import PipelineStats
+
+
+class Session:
+    """Owns models, threads and named pipelines, and closes them together.
+
+        with hugot.Session(mode="throughput", threads=8) as session:
+            tag = session.pipeline("token-classification", "path/to/model", name="ner")
+            tag(["Wolfgang lives in Berlin"])
+            session["ner"] is tag
+
+    Pipelines on the same model file share the loaded model. Takes the options of
+    `hugot.options.RuntimeOptions`, and `model_folder`, where downloaded models are kept.
+
+    Raises InputError for an unknown option, RuntimeLibraryError where ONNX Runtime cannot be loaded,
+    ProviderError where a provider that was asked for is not there.
+
+    Attributes:
+        engine: what the pipelines share, for hugot's own layers.
+    """
+
+    def __init__(
+        self, *, model_folder: str | PathLike[str] | None = None, **options: Any
+    ) -> None:
+        self._gate = Gate("the session")
+        self._model_folder = model_folder
+        self.engine = Engine(make_options(RuntimeOptions, options))
+        self._pipelines: dict[str, Pipeline[Any, Any]] = {}
+
+    @overload
+    def pipeline(
+        self,
+        task: Literal["feature-extraction", "featureExtraction"],
+        model: str | PathLike[str],
+        *,
+        name: str | None = None,
+        onnx_file: str | None = None,
+        **options: Any,
+    ) -> FeatureExtractionPipeline: ...
+    @overload
+    def pipeline(
+        self,
+        task: Literal["text-classification", "sentiment-analysis", "textClassification"],
+        model: str | PathLike[str],
+        *,
+        name: str | None = None,
+        onnx_file: str | None = None,
+        **options: Any,
+    ) -> TextClassificationPipeline: ...
+    @overload
+    def pipeline(
+        self,
+        task: Literal["token-classification", "ner", "tokenClassification"],
+        model: str | PathLike[str],
+        *,
+        name: str | None = None,
+        onnx_file: str | None = None,
+        **options: Any,
+    ) -> TokenClassificationPipeline: ...
+    @overload
+    def pipeline(
+        self,
+        task: str,
+        model: str | PathLike[str],
+        *,
+        name: str | None = None,
+        onnx_file: str | None = None,
+        **options: Any,
+    ) -> Pipeline[Any, Any]: ...
+    def pipeline(
+        self,
+        task: str,
+        model: str | PathLike[str],
+        *,
+        name: str | None = None,
+        onnx_file: str | None = None,
+        **options: Any,
+    ) -> Pipeline[Any, Any]:
+        """Make a pipeline and keep it under its name.
+
+        Args:
+            task: a task name of transformers (``"feature-extraction"``) or of hugot for Go
+                (``"featureExtraction"``).
+            model: a model folder, an ``.onnx`` file with its tokenizer beside it, or a hub name.
+            name: the pipeline's name; by default the task's, with a number where that is taken.
+            onnx_file: the graph to take where the folder has several.
+            **options: options of the task.
+
+        Raises InputError for an unknown task or option or a name that is taken,
+        ModelNotFoundError and ModelFormatError for the model's files.
+        """
+        self._gate.enter()
+        try:
+            kind = pipeline_class(task)
+            if name is not None and name in self._pipelines:
+                raise InputError(f"the session has a pipeline {name!r} already; choose another name")
+            name = name if name is not None else self._free_name(task_name(task))
+            bundle = open_bundle(resolve_model(model, self._model_folder, onnx_file), onnx_file)
+            made = kind(self.engine, bundle, name, options)
+            self._pipelines[name] = made
+            return made
+        finally:
+            self._gate.leave()
+
+    @property
+    def pipelines(self) -> Mapping[str, Pipeline[Any, Any]]:
+        """The pipelines by name, as a read-only view."""
+        return MappingProxyType(self._pipelines)
+
+    def __getitem__(self, name: str) -> Pipeline[Any, Any]:
+        try:
+            return self._pipelines[name]
+        except KeyError:
+            raise KeyError(
+                f"the session has no pipeline {name!r}; it has {', '.join(self._pipelines) or 'none'}"
+            ) from None
+
+    def stats(self) -> dict[str, PipelineStats]:
+        """Counters and timings of each pipeline, by its name."""
+        return {name: pipeline.stats() for name, pipeline in self._pipelines.items()}
+
+    def close(self) -> None:
+        """Wait for running calls, then let go of all pipelines, models and threads."""
+        if self._gate.close():
+            for pipeline in self._pipelines.values():
+                pipeline.close()
+            self.engine.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._gate.closed else f"pipelines: {', '.join(self._pipelines) or 'none'}"
+        return f"<Session on {self.engine.library!r}, {state}>"
+
+    def _free_name(self, task: str) -> str:
+        name, number = task, 2
+        while name in self._pipelines:
+            name, number = f"{task}-{number}", number + 1
+        return name

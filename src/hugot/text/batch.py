@@ -1,0 +1,59 @@
+"""Token ids of many rows in flat arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hugot._fast import encode
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from tokenizers import Encoding
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Rows of tokens, one after another (CSR): row r is ``ids[offsets[r]:offsets[r + 1]]``.
+
+    Attributes:
+        ids: token ids, int32 [tokens].
+        offsets: where each row begins, and at the end the number of tokens, int64 [rows + 1].
+        type_ids: token type ids, int32 [tokens], or None where all are 0.
+        encodings: what the tokenizer gave for each row, for tasks that need more of it.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    type_ids: NDArray[np.int32] | None
+    encodings: Sequence[Encoding]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def token_count(self) -> int:
+        """Number of tokens in all rows."""
+        return len(self.ids)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Number of tokens of each row, int64 [rows]."""
+        return np.diff(self.offsets)
+
+
+def batch_from_encodings(encodings: list[Any], *, with_type_ids: bool) -> TokenBatch:
+    """Flatten encodings, one row each; type ids only where they may differ from 0."""
+    offsets = np.empty(len(encodings) + 1, np.int64)
+    encode.row_offsets(encodings, offsets)
+    count = int(offsets[-1])
+    ids = np.empty(count, np.int32)
+    encode.gather(encodings, "ids", ids)
+    type_ids = None
+    if with_type_ids:
+        type_ids = np.empty(count, np.int32)
+        encode.gather(encodings, "type_ids", type_ids)
+    return TokenBatch(ids, offsets, type_ids, encodings)

@@ -1,0 +1,152 @@
+"""Strings to token ids, with a tokenizer that is configured once and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from hugot.errors import InputError, TokenizerError
+from hugot.text.batch import TokenBatch, batch_from_encodings
+
+if TYPE_CHECKING:
+    from hugot.models.bundle import ModelBundle
+
+Text: TypeAlias = str | tuple[str, str]
+
+
+class TextTokenizer:
+    """The tokenizer of a model, cutting rows at `max_length` tokens.
+
+    Padding and truncation baked into ``tokenizer.json`` are switched off: exports carry a fixed
+    padding to 128 tokens there. A tokenizer shared by threads cannot be reconfigured while it works,
+    so this one never is.
+
+    Attributes:
+        max_length: most tokens in a row, special ones included; None for no limit.
+        pad_id: id of the padding token.
+        pad_type_id: token type id of padding.
+        pads_left: whether padding goes before the tokens.
+        unknown_id: id of the unknown token, -1 where there is none.
+        marks_subwords: whether the vocabulary marks tokens that continue a word, as ``##ing``.
+    """
+
+    def __init__(self, bundle: ModelBundle, max_length: int | None) -> None:
+        import tokenizers
+
+        try:
+            tokenizer = tokenizers.Tokenizer.from_file(str(bundle.tokenizer_path))
+        except Exception as error:  # tokenizers raises bare Exception for a bad file
+            raise TokenizerError(f"{bundle.tokenizer_path} cannot be used: {error}") from error
+        config = bundle.tokenizer_config
+        baked = tokenizer.padding or {}
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        if max_length is not None:
+            tokenizer.enable_truncation(
+                max_length, strategy="longest_first", direction=config.get("truncation_side", "right")
+            )
+        self._tokenizer = tokenizer
+        self.max_length = max_length
+        self.pad_id = self._pad_id(bundle, baked)
+        self.pad_type_id = int(config.get("pad_token_type_id", baked.get("pad_type_id", 0)))
+        self.pads_left = config.get("padding_side", baked.get("direction", "right")) == "left"
+        self.unknown_id = self._id_of(config.get("unk_token"), -1)
+        self.marks_subwords = bool(getattr(tokenizer.model, "continuing_subword_prefix", None))
+        # A template gives every single text the same type ids; most give it none but 0.
+        self._types_in_single = any(tokenizer.encode("a").type_ids)
+
+    def encode(
+        self,
+        texts: list[Text],
+        *,
+        type_ids: bool,
+        spans: bool = False,
+        truncate: bool = True,
+        first_index: int = 0,
+    ) -> TokenBatch:
+        """Tokenize texts or pairs of texts, a row each.
+
+        Args:
+            texts: the texts.
+            type_ids: whether the graph takes token type ids.
+            spans: whether character offsets are wanted; without, tokenizing is faster.
+            truncate: False raises for a row that would have to be cut.
+            first_index: number of the first text among the caller's inputs, for messages.
+
+        Raises InputError with the number of the offending text.
+        """
+        encode_batch = (
+            self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
+        )
+        try:
+            encodings = encode_batch(texts)
+        except Exception as error:
+            raise self._blame(texts, error, first_index) from error
+        if not truncate:
+            self._refuse_cut(encodings, first_index)
+        differ = type_ids and (self._types_in_single or any(type(text) is tuple for text in texts))
+        return batch_from_encodings(encodings, with_type_ids=differ)
+
+    def token(self, token_id: int) -> str:
+        """The string of a token, as the vocabulary has it."""
+        return self._tokenizer.id_to_token(token_id) or ""
+
+    def join(self, tokens: list[str]) -> str:
+        """Text from tokens, as `convert_tokens_to_string` of transformers."""
+        decoder = self._tokenizer.decoder
+        return decoder.decode(tokens) if decoder is not None else " ".join(tokens)
+
+    def count_tokens(self, text: str) -> int:
+        """Number of tokens of a text without special tokens, uncut."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return len(encoding) + sum(len(more) for more in encoding.overflowing)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids, added tokens included."""
+        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
+
+    def _id_of(self, token: Any, default: int) -> int:
+        name = token.get("content") if isinstance(token, dict) else token
+        found = self._tokenizer.token_to_id(name) if isinstance(name, str) else None
+        return default if found is None else found
+
+    def _pad_id(self, bundle: ModelBundle, baked: dict[str, Any]) -> int:
+        default = baked.get("pad_id", bundle.config.get("pad_token_id"))
+        return self._id_of(
+            bundle.tokenizer_config.get("pad_token"), default if isinstance(default, int) else 0
+        )
+
+    def _refuse_cut(self, encodings: Sequence[Any], first_index: int) -> None:
+        for index, encoding in enumerate(encodings, first_index):
+            if len(encoding) == self.max_length and encoding.overflowing:
+                special = sum(encoding.special_tokens_mask)
+                rest = sum(len(more) - special for more in encoding.overflowing)
+                raise InputError(
+                    f"input {index} has {len(encoding) + rest} tokens; the model takes "
+                    f"{self.max_length}. Shorten it, or let truncation=True cut it.",
+                    index,
+                )
+
+    def _blame(self, texts: Sequence[Any], error: Exception, first_index: int) -> Exception:
+        """Find the text that cannot be tokenized, and name it."""
+        for index, text in enumerate(texts, first_index):
+            try:
+                self._tokenizer.encode_batch_fast([text])
+            except Exception as cause:
+                return InputError(f"input {index} cannot be tokenized: {_reason(text, cause)}", index)
+        return TokenizerError(f"the tokenizer failed: {error}")
+
+
+def _reason(text: Any, cause: Exception) -> str:
+    for part in text if isinstance(text, tuple) else (text,):
+        if not isinstance(part, str):
+            return f"it is of type {type(part).__name__}, not str"
+        try:
+            part.encode("utf-8")
+        except UnicodeEncodeError as error:
+            return (
+                f"character {error.start} is a lone surrogate ({part[error.start]!a}), which no "
+                "encoding of text has; decode the source with errors='replace'"
+            )
+    return str(cause)
