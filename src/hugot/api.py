@@ -65,15 +65,14 @@ def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[
 
 def providers_of_device(device: object) -> list[Any]:
     """What transformers' ``device=`` means as ``providers=``."""
-    text = str(getattr(device, "type", device))
-    number = getattr(device, "index", None)
+    text = str(device)
     if text.lstrip("-").isdigit():
-        text, number = ("cpu", None) if int(text) < 0 else ("cuda", int(text))
-    kind, _, after = text.partition(":")
-    if kind in ("cpu", "cuda") and (not after or after.isdigit()):
-        if kind == "cpu":
-            return ["cpu"]
-        return [("cuda", {"device_id": int(after or number or 0)})]
+        text = "cpu" if int(text) < 0 else f"cuda:{text}"
+    kind, _, number = text.partition(":")
+    if kind == "cpu":
+        return ["cpu"]
+    if kind == "cuda" and (not number or number.isdigit()):
+        return [("cuda", {"device_id": int(number or 0)})]
     raise InputError(
         f"device={device!r}; it can be -1 or 'cpu', or a number or 'cuda:N' for a CUDA device. Other "
         "accelerators are chosen with providers="

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -15,6 +14,7 @@ from hugot.runtime.engine import Engine
 from hugot.runtime.gate import Gate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from os import PathLike
 
     from hugot.pipelines.base import Pipeline
@@ -42,9 +42,7 @@ class Session:
         engine: what the pipelines share, for hugot's own layers.
     """
 
-    def __init__(
-        self, *, model_folder: str | PathLike[str] | None = None, **options: Any
-    ) -> None:
+    def __init__(self, *, model_folder: str | PathLike[str] | None = None, **options: Any) -> None:
         self._gate = Gate("the session")
         self._model_folder = model_folder
         self.engine = Engine(make_options(RuntimeOptions, options))
@@ -116,7 +114,9 @@ class Session:
         try:
             kind = pipeline_class(task)
             if name is not None and name in self._pipelines:
-                raise InputError(f"the session has a pipeline {name!r} already; choose another name")
+                raise InputError(
+                    f"the session has a pipeline {name!r} already; choose another name"
+                )
             name = name if name is not None else self._free_name(task_name(task))
             bundle = open_bundle(resolve_model(model, self._model_folder, onnx_file), onnx_file)
             made = kind(self.engine, bundle, name, options)
@@ -156,7 +156,9 @@ class Session:
         self.close()
 
     def __repr__(self) -> str:
-        state = "closed" if self._gate.closed else f"pipelines: {', '.join(self._pipelines) or 'none'}"
+        state = (
+            "closed" if self._gate.closed else f"pipelines: {', '.join(self._pipelines) or 'none'}"
+        )
         return f"<Session on {self.engine.library!r}, {state}>"
 
     def _free_name(self, task: str) -> str:

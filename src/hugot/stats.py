@@ -24,7 +24,7 @@ class Timing:
         return self.seconds / self.calls if self.calls else 0.0
 
     def plus(self, seconds: float) -> Timing:
-        """This timing with one more call."""
+        """The same timing with one more call."""
         return Timing(self.seconds + seconds, self.calls + 1)
 
 

@@ -13,4 +13,10 @@
 HUGOT_ORT_FUNCTIONS(X)
 #undef X
 
+_Static_assert(offsetof(OrtApiBase, GetApi) == 0, "GetApi has another slot");
+_Static_assert(offsetof(OrtApiBase, GetVersionString) == sizeof(void*),
+               "GetVersionString has another slot");
+/* c_api.pxd passes the enums as int. */
+_Static_assert(sizeof(ONNXTensorElementDataType) == sizeof(int), "enum has another size");
+
 int main(void) { return 0; }

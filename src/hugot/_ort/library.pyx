@@ -14,7 +14,6 @@ from hugot._ort.c_api cimport OrtApiBase, hugot_ort_bind
 from hugot.errors import (
     CancelledError,
     InferenceError,
-    InputError,
     ModelFormatError,
     ModelNotFoundError,
     ProviderError,

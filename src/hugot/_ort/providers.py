@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
-from hugot._ort.library import Library
 from hugot.errors import InputError, ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hugot._ort.library import Library
 
 CPU = "CPUExecutionProvider"
 
@@ -70,4 +74,6 @@ def full_name(name: str) -> str:
         return _PROVIDERS[name.lower()][0]
     near = get_close_matches(str(name).lower(), _PROVIDERS, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"unknown execution provider {name!r}.{hint} There are: {', '.join(_PROVIDERS)}")
+    raise InputError(
+        f"unknown execution provider {name!r}.{hint} There are: {', '.join(_PROVIDERS)}"
+    )

@@ -6,7 +6,7 @@ from typing_extensions import Buffer
 
 from hugot._ort.library import Library
 from hugot._ort.tensor import Tensor
-from hugot.options import RuntimeOptions
+from hugot.options import SessionOptions
 
 @dataclass(frozen=True)
 class TensorSpec:
@@ -34,7 +34,7 @@ class InferenceSession:
         self,
         library: Library,
         model: str | PathLike[str] | bytes,
-        options: RuntimeOptions,
+        options: SessionOptions,
         providers: Iterable[tuple[str, dict[str, object]]] = (),
     ) -> None: ...
     @property

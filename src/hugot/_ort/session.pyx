@@ -1,8 +1,8 @@
 """A loaded model: its inputs and outputs, and runs without the GIL."""
 
-import numbers
 from dataclasses import dataclass
 
+cimport cython
 from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS,
     PyBUF_FORMAT,
@@ -11,7 +11,6 @@ from cpython.buffer cimport (
 )
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t
-from libc.string cimport memset
 
 from hugot._ort.c_api cimport (
     ORTCHAR_T,
@@ -90,6 +89,10 @@ class ModelMetadata:
     custom: dict
 
 
+# The classes that free something in __dealloc__ need their library there. The garbage collector would
+# clear that reference first, so it is kept away from them: none can be part of a cycle.
+@cython.final
+@cython.no_gc
 cdef class RunOptions:
     """A handle on runs, to stop them from another thread."""
 
@@ -113,6 +116,8 @@ cdef class RunOptions:
                            "stopping a run")
 
 
+@cython.final
+@cython.no_gc
 cdef class _SessionOptions:
     """Owns the OrtSessionOptions while a session is made."""
 
@@ -129,7 +134,7 @@ cdef class _SessionOptions:
             self.library.api.ReleaseSessionOptions(self.options)
 
     cdef int apply(self, object options) except -1:
-        """Set everything that a `hugot.options.RuntimeOptions` names."""
+        """Set everything that a `hugot.options.SessionOptions` names."""
         cdef Library library = self.library
         cdef OrtSessionOptions* native = self.options
         doing = "setting session options"
@@ -218,6 +223,8 @@ cdef class _SessionOptions:
             library.api.ReleaseTensorRTProviderOptions(settings)
 
 
+@cython.final
+@cython.no_gc
 cdef class InferenceSession:
     """A model loaded by ONNX Runtime.
 
@@ -225,7 +232,7 @@ cdef class InferenceSession:
         library: the ONNX Runtime to use.
         model: path of an ``.onnx`` file (external weight files are found beside it), or its bytes,
             which are kept for as long as the session lives.
-        options: a `hugot.options.RuntimeOptions`.
+        options: a `hugot.options.SessionOptions`.
         providers: pairs of ONNX Runtime's provider name and its settings, in order of preference.
     """
 
@@ -479,6 +486,8 @@ cdef class InferenceSession:
             InputError, f"reading input {self.inputs[i].name!r}")
 
 
+@cython.final
+@cython.no_gc
 cdef class _Run:
     """What one run holds: the caller's buffers, the values made over them, and the outputs.
 

@@ -1,6 +1,7 @@
 """Output tensors: arrays over ONNX Runtime's own memory, without a copy."""
 
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_WRITABLE
+cimport cython
+from cpython.buffer cimport PyBUF_FORMAT
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport strchr
@@ -82,6 +83,9 @@ cdef bint format_fits(int element_type, const char* format, Py_ssize_t item_size
     return strchr(kinds, format[0]) != NULL
 
 
+# Not for the garbage collector, which would clear `library` before __dealloc__ needs it.
+@cython.final
+@cython.no_gc
 cdef class Tensor:
     """One output of a run. Supports the buffer protocol; `numpy` gives an array.
 

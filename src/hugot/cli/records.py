@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-import click
 import orjson
 
 from hugot.errors import InputError, ModelNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
     from hugot.pipelines.base import Pipeline
 
 _CHUNK_BYTES = 1 << 16
@@ -115,13 +116,15 @@ class Reader:
             wanted = "a string"
             if self._pipeline.task == "text-classification":
                 wanted = 'a string, or {"text": ..., "text_pair": ...}'
-            raise ValueError(f'"input" must be {wanted}, not {orjson.dumps(value).decode()[:80]}') from None
+            raise ValueError(
+                f'"input" must be {wanted}, not {orjson.dumps(value).decode()[:80]}'
+            ) from None
         return Record(fields, value)
 
     def _read(self) -> None:
         try:
             if self._files is None:
-                self._read_stream(click.get_binary_stream("stdin"), "stdin")
+                self._read_stream(sys.stdin.buffer, "stdin")
             for file in self._files or ():
                 with file.open("rb", buffering=_CHUNK_BYTES) as stream:
                     self._read_stream(stream, str(file))

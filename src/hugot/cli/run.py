@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,9 @@ import click
 from hugot.pipelines import task_name, task_names
 
 if TYPE_CHECKING:
-    from hugot.cli.records import Record
+    from collections.abc import Callable, Iterator
+
+    from hugot.cli.records import Reader, Record
     from hugot.pipelines.base import Pipeline
 
 _OUTPUT_FILE = "result_0.jsonl"
@@ -107,7 +109,7 @@ def run(
     threads: int | None,
     providers: tuple[str, ...],
 ) -> None:
-    """Run a model over JSON Lines and add its answer to each line.
+    r"""Run a model over JSON Lines and add its answer to each line.
 
     Each line is an object with the key "input"; it keeps its other keys and gains "output".
 
@@ -133,8 +135,7 @@ def run(
         )
         target = folder / _OUTPUT_FILE if folder is not None else None
         reader = Reader(input_files(source, target), pipeline)
-        lines = _answers(pipeline, reader, formatter(task, result_format))
-        _write(lines, target)
+        _write(_answers(pipeline, reader, formatter(task, result_format)), target)
 
 
 def _task_options(
@@ -156,7 +157,9 @@ def _task_options(
     return options
 
 
-def _answers(pipeline: Pipeline[Any, Any], reader: Any, write: Any) -> Iterator[list[bytes]]:
+def _answers(
+    pipeline: Pipeline[Any, Any], reader: Reader, write: Callable[[dict[str, Any], Any], bytes]
+) -> Iterator[list[bytes]]:
     """Lines of output, a batch at a time, in the order of the input."""
     pending: deque[list[Record]] = deque()
 
@@ -183,7 +186,7 @@ def _write(batches: Iterator[list[bytes]], target: Path | None) -> None:
             for lines in batches:
                 file.writelines(lines)
         return
-    stdout = click.get_binary_stream("stdout")
+    stdout = sys.stdout.buffer
     for lines in batches:
         stdout.writelines(lines)
         stdout.flush()

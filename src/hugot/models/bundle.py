@@ -6,15 +6,17 @@ hold ``tokenizer_config.json``, ``special_tokens_map.json`` and the files of sen
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hugot.errors import ModelFormatError, ModelNotFoundError
 from hugot.models.files import read_json
 from hugot.models.sentence import SentenceFiles, read_sentence_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Model types whose positions begin behind the padding index, as RobertaEmbeddings does it: a table of
 # 514 positions with padding index 1 serves rows of 512 tokens.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hugot.errors import ModelFormatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hugot.errors import DownloadError, InputError, ModelNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
 ENVIRONMENT_VARIABLE = "HUGOT_MODELS"
@@ -124,7 +124,11 @@ def download_model(
         patterns = [*_CONFIGURATION_FILES, *choose_graph(name, files, onnx_file)]
         root.mkdir(parents=True, exist_ok=True)
         api.snapshot_download(
-            name, revision=info.sha, local_dir=partial, allow_patterns=patterns, force_download=force
+            name,
+            revision=info.sha,
+            local_dir=partial,
+            allow_patterns=patterns,
+            force_download=force,
         )
     except ModelNotFoundError:
         raise

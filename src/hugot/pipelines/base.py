@@ -22,7 +22,7 @@ from hugot.stats import PipelineStats, StatsRecorder
 from hugot.text.planner import Group, plan
 
 if TYPE_CHECKING:
-    from hugot._ort.session import RunOptions, TensorSpec
+    from hugot._ort.session import RunOptions
     from hugot._ort.tensor import Tensor
     from hugot.models.bundle import ModelBundle
     from hugot.runtime.engine import Engine
@@ -196,7 +196,7 @@ class Pipeline(Generic[Options, Result]):
         empty batch gives an empty result, after all results before it were given: a source that has
         nothing more for the moment sends one.
         """
-        return self._stream_windows(batches, self._merge(options))
+        return self._run_windows(batches, self._merge(options))
 
     def warmup(self) -> None:
         """Run the shapes that matter once: a short text, and a full group on every worker."""
@@ -244,7 +244,11 @@ class Pipeline(Generic[Options, Result]):
 
     def _refuse_pair(self, inputs: Sequence[Any]) -> None:
         # transformers drops the second text of such a tuple without a word.
-        if isinstance(inputs, tuple) and len(inputs) == 2 and all(isinstance(x, str) for x in inputs):
+        if (
+            isinstance(inputs, tuple)
+            and len(inputs) == 2
+            and all(isinstance(x, str) for x in inputs)
+        ):
             raise InputError(
                 "a tuple of two strings is ambiguous: for a pair of texts pass "
                 '{"text": ..., "text_pair": ...}, for two inputs a list'
@@ -253,71 +257,75 @@ class Pipeline(Generic[Options, Result]):
     def _run(self, inputs: Sequence[Any], options: Options) -> Any:
         if not inputs:
             return self.join([])
-        parts = [results for _, results in self._run_windows(_slices(inputs), options)]
-        return self.join(parts)
+        if len(inputs) <= _LARGEST_WINDOW:
+            return self.join([self._run_window(inputs, options, 0)])
+        return self.join(list(self._run_windows(_slices(inputs), options)))
 
     def _stream(self, windows: Iterable[list[Any]], options: Options) -> Iterator[Result]:
-        for _, results in self._run_windows(windows, options):
+        for results in self._run_windows(windows, options):
             yield from results
-
-    def _stream_windows(
-        self, batches: Iterable[Sequence[Any]], options: Options
-    ) -> Iterator[Sequence[Result]]:
-        for _, results in self._run_windows(batches, options):
-            yield results
 
     def _run_windows(
         self, windows: Iterable[Sequence[Any]], options: Options
-    ) -> Iterator[tuple[int, Sequence[Any]]]:
-        """Results of each window, tokenizing the next while one runs."""
+    ) -> Iterator[Sequence[Any]]:
+        """Results of each window, tokenizing the next while one runs; see `stream_batches`."""
         first_index = 0
         ahead: _Running | None = None
         try:
             for inputs in windows:
-                begun = self._begin(inputs, options, first_index) if inputs else None
-                if ahead is not None:
-                    yield len(ahead.window.texts), self._finish(ahead)
-                ahead = begun
-                if not inputs:
-                    yield 0, ()
+                if self._model.layout.workers == 1:
+                    # The caller's thread does all the work: nothing is gained by looking ahead.
+                    yield self._run_window(inputs, options, first_index) if inputs else ()
+                else:
+                    before = ahead
+                    ahead = self._start(inputs, options, first_index) if inputs else None
+                    if before is not None:
+                        yield self._wait(before)
+                    if not inputs:
+                        yield ()
                 first_index += len(inputs)
             if ahead is not None:
-                begun, ahead = ahead, None
-                yield len(begun.window.texts), self._finish(begun)
+                last, ahead = ahead, None
+                yield self._wait(last)
         finally:
             if ahead is not None:
                 ahead.job.cancel()
 
-    def _begin(self, inputs: Sequence[Any], options: Options, first_index: int) -> _Running:
-        """Tokenize and plan a window and have it run."""
+    def _run_window(
+        self, inputs: Sequence[Any], options: Options, first_index: int
+    ) -> Sequence[Any]:
+        if self._model.layout.workers > 1 and len(inputs) > 1:
+            return self._wait(self._start(inputs, options, first_index))
+        self._gate.enter()
+        try:
+            window = self._preprocess(inputs, options, first_index)
+            for group in self._plan(window):
+                self._run_group(group, window, None)
+            return self.collect(window)
+        finally:
+            self._gate.leave()
+
+    def _start(self, inputs: Sequence[Any], options: Options, first_index: int) -> _Running:
+        """Tokenize and plan a window and have the workers run it."""
         self._gate.enter()
         try:
             window = self._preprocess(inputs, options, first_index)
             groups = self._plan(window)
-            run_options = self._model.new_run_options() if len(groups) > 1 else None
+            run_options = self._model.new_run_options()
         except BaseException:
             self._gate.leave()
             raise
         job = Job(
             work=lambda group: self._run_group(group, window, run_options),
             groups=groups,
-            stop=run_options.terminate if run_options is not None else lambda: None,
+            stop=run_options.terminate,
             on_done=self._gate.leave,
         )
-        if len(groups) > 1 and self._model.layout.workers > 1:
-            self._engine.executor.start(job)
+        self._engine.executor.start(job)
         return _Running(window, job)
 
-    def _finish(self, running: _Running) -> Sequence[Any]:
-        # With one worker, or one group, the caller's own thread runs what no worker was given.
-        try:
-            if self._model.layout.workers == 1 or len(running.job) == 1:
-                while running.job.run_one():
-                    pass
-            running.job.wait()
-        except BaseException:
-            running.job.cancel()
-            raise
+    def _wait(self, running: _Running) -> Sequence[Any]:
+        running.job.wait()
         return self.collect(running.window)
 
     def _preprocess(
@@ -376,8 +384,3 @@ def _windows(inputs: Iterator[Any]) -> Iterator[list[Any]]:
     while window := list(islice(inputs, size)):
         yield window
         size = min(2 * size, _LARGEST_WINDOW)
-
-
-def describe_outputs(specs: Sequence[TensorSpec]) -> str:
-    """Names and shapes of a graph's outputs, for messages."""
-    return ", ".join(f"{spec.name} {list(spec.shape)}" for spec in specs) or "none"

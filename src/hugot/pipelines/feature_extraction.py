@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,10 +10,13 @@ import numpy as np
 
 from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
-from hugot.pipelines.base import Pipeline, TaskOptions, Window, describe_outputs
+from hugot.pipelines.base import Pipeline, TaskOptions, Window
+from hugot.pipelines.logits import describe_outputs
 from hugot.runtime.model import as_float32, token_spans
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from hugot._ort.tensor import Tensor

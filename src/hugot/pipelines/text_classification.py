@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypedDict
 
 import numpy as np
 
 from hugot._fast import activations
-from hugot.errors import InputError, ModelFormatError
+from hugot.errors import InputError
 from hugot.options import NOT_GIVEN, check_choice
-from hugot.pipelines.base import Pipeline, TaskOptions, Window, describe_outputs
+from hugot.pipelines.base import Pipeline, TaskOptions, Window
+from hugot.pipelines.logits import check_label_count, find_logits
 from hugot.runtime.model import as_float32
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from hugot._ort.tensor import Tensor
     from hugot.text.batch import TokenBatch
     from hugot.text.planner import Group
@@ -44,7 +46,7 @@ class TextClassificationOptions(TaskOptions):
             configuration, as transformers does.
     """
 
-    top_k: int | None | Any = NOT_GIVEN
+    top_k: int | Any | None = NOT_GIVEN
     function_to_apply: Literal["softmax", "sigmoid", "none"] | None = None
 
     def __post_init__(self) -> None:
@@ -75,20 +77,9 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
     def validate(self) -> list[int]:
         """The graph needs an output ``logits`` [batch, labels], or a single 2-D output."""
         self._labels = self._bundle.labels
-        specs = self._model.session.outputs
-        number = next((i for i, spec in enumerate(specs) if spec.name == "logits"), 0)
-        shape = specs[number].shape
-        if len(shape) != 2:
-            raise ModelFormatError(
-                f"{self._bundle.onnx_path} has no output for text-classification: it needs logits of "
-                f"shape [batch, labels], and has {describe_outputs(specs)}. Export it with "
-                "--task text-classification."
-            )
-        if isinstance(shape[1], int) and shape[1] != len(self._labels):
-            raise ModelFormatError(
-                f"{self._bundle.folder / 'config.json'} names {len(self._labels)} labels; the graph "
-                f"gives {shape[1]}"
-            )
+        number = find_logits(
+            self._bundle, self._model.session.outputs, self.task, ("batch", "labels")
+        )
         self._default_function = _default_function(self._bundle.config, len(self._labels))
         return [number]
 
@@ -102,7 +93,8 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
                     f'input {index}: a dict must be {{"text": str, "text_pair": str}}, not {value!r}',
                     index,
                 )
-            return text if pair is None else (text, pair)
+            # transformers takes an empty second text for none at all.
+            return (text, pair) if pair else text
         return super().check_input(value, index)
 
     def allocate(self, batch: TokenBatch, options: TextClassificationOptions) -> Any:
@@ -114,11 +106,7 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
     ) -> None:
         """Turn logits into scores."""
         logits = as_float32(outputs[0])
-        if logits.shape[1] != len(self._labels):
-            raise ModelFormatError(
-                f"the graph gives {logits.shape[1]} scores per text; config.json names "
-                f"{len(self._labels)} labels"
-            )
+        check_label_count(self._bundle, logits.shape[1])
         function = window.options.function_to_apply or self._default_function
         if function == "softmax":
             activations.softmax(logits)

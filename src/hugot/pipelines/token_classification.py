@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, TypeAlias, TypedDict
 
 import numpy as np
 
 from hugot._fast import activations, aggregation, encode
-from hugot.errors import InputError, ModelFormatError
+from hugot.errors import InputError
 from hugot.options import check_choice
-from hugot.pipelines.base import Pipeline, TaskOptions, Window, describe_outputs
+from hugot.pipelines.base import Pipeline, TaskOptions, Window
+from hugot.pipelines.logits import check_label_count, find_logits
 from hugot.runtime.model import as_float32
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from hugot._ort.tensor import Tensor
@@ -85,16 +87,9 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
     def validate(self) -> list[int]:
         """The graph needs an output ``logits`` [batch, tokens, labels], or a single 3-D output."""
         self._labels = self._bundle.labels
-        specs = self._model.session.outputs
-        number = next((i for i, spec in enumerate(specs) if spec.name == "logits"), 0)
-        shape = specs[number].shape
-        if len(shape) != 3:
-            raise ModelFormatError(
-                f"{self._bundle.onnx_path} has no output for token-classification: it needs logits "
-                f"of shape [batch, tokens, labels], and has {describe_outputs(specs)}. Export it "
-                "with --task token-classification."
-            )
-        self._check_label_count(shape[2])
+        number = find_logits(
+            self._bundle, self._model.session.outputs, self.task, ("batch", "tokens", "labels")
+        )
         tags = [_tag(label) for label in self._labels]
         numbers = {tag: i for i, tag in enumerate(dict.fromkeys(tags))}
         self._label_tags = np.array([numbers[tag] for tag in tags], np.int32)
@@ -111,7 +106,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
     ) -> None:
         """Turn the logits of each row into its entities."""
         logits = np.asarray(as_float32(outputs[0]))
-        self._check_label_count(logits.shape[2])
+        check_label_count(self._bundle, logits.shape[2])
         activations.softmax(logits.reshape(-1, logits.shape[2]))
         batch = window.batch
         left = self._tokenizer.pads_left
@@ -126,13 +121,6 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
     def collect(self, window: Window[TokenClassificationOptions]) -> Sequence[Entities]:
         """The lists that `postprocess` made."""
         return window.results  # type: ignore[no-any-return]
-
-    def _check_label_count(self, count: object) -> None:
-        if isinstance(count, int) and count != len(self._labels):
-            raise ModelFormatError(
-                f"{self._bundle.folder / 'config.json'} names {len(self._labels)} labels; the graph "
-                f"gives {count}"
-            )
 
     def _entities(
         self, tokens: _Tokens, scores: NDArray[np.float32], options: TokenClassificationOptions
@@ -180,9 +168,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
             )
         return entities
 
-    def _per_token(
-        self, tokens: _Tokens, found: _Units, ignore_labels: Sequence[str]
-    ) -> Entities:
+    def _per_token(self, tokens: _Tokens, found: _Units, ignore_labels: Sequence[str]) -> Entities:
         entities: Entities = []
         for (place, _, number), score in zip(found.units, found.scores, strict=False):
             label = self._labels[number]

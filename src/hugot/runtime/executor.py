@@ -6,10 +6,11 @@ import queue
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from hugot.text.planner import Group
 
 Work: TypeAlias = "Callable[[Group], None]"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -12,6 +11,8 @@ from hugot._ort.session import InferenceSession, RunOptions
 from hugot.errors import ModelFormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from hugot._ort.library import Library
@@ -49,9 +50,7 @@ class LoadedModel:
         self.layout = layout
         self.session = InferenceSession(library, bundle.onnx_path, options, providers)
         self._feeds = [_feed(spec, bundle) for spec in self.session.inputs]
-        self.takes_type_ids = any(
-            spec.name == "token_type_ids" for spec in self.session.inputs
-        )
+        self.takes_type_ids = any(spec.name == "token_type_ids" for spec in self.session.inputs)
 
     def forward(
         self,
@@ -107,9 +106,7 @@ def _feed(spec: TensorSpec, bundle: ModelBundle) -> tuple[_Fill, Any, str | None
     raise ModelFormatError(f"{bundle.onnx_path}: input {spec.name!r} is of dtype {spec.dtype}")
 
 
-def _fill_ids(
-    batch: TokenBatch, group: Group, tokenizer: TextTokenizer, out: IntegerArray
-) -> None:
+def _fill_ids(batch: TokenBatch, group: Group, tokenizer: TextTokenizer, out: IntegerArray) -> None:
     padding.pad(batch.ids, batch.offsets, group.rows, tokenizer.pad_id, tokenizer.pads_left, out)
 
 

@@ -16,10 +16,9 @@ def available_cpus() -> int:
     The smaller of the CPUs in its affinity mask and the CPU quota of its cgroup (v2 ``cpu.max``, v1
     ``cpu.cfs_quota_us``), rounded up. ONNX Runtime itself looks at neither.
     """
-    if hasattr(os, "sched_getaffinity"):
-        count = len(os.sched_getaffinity(0))
-    else:
-        count = os.cpu_count() or 1
+    count = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     quota = cgroup_quota()
     return max(1, min(count, math.ceil(quota))) if quota is not None else max(1, count)
 

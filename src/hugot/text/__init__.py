@@ -1,0 +1,1 @@
+"""From strings to ragged token ids, and which rows run together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,5 +46,5 @@ def plan(batch: TokenBatch, token_budget: int, max_rows: int | None = None) -> l
     lengths = batch.lengths
     return [
         Group(order[begin:end], int(lengths[order[begin]]))
-        for begin, end in zip(begins, begins[1:], strict=False)
+        for begin, end in itertools.pairwise(begins)
     ]

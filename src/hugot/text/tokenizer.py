@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hugot.errors import InputError, TokenizerError
 from hugot.text.batch import TokenBatch, batch_from_encodings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hugot.models.bundle import ModelBundle
 
 Text: TypeAlias = str | tuple[str, str]
@@ -43,7 +44,9 @@ class TextTokenizer:
         tokenizer.no_truncation()
         if max_length is not None:
             tokenizer.enable_truncation(
-                max_length, strategy="longest_first", direction=config.get("truncation_side", "right")
+                max_length,
+                strategy="longest_first",
+                direction=config.get("truncation_side", "right"),
             )
         self._tokenizer = tokenizer
         self.max_length = max_length
@@ -75,9 +78,7 @@ class TextTokenizer:
 
         Raises InputError with the number of the offending text.
         """
-        encode_batch = (
-            self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
-        )
+        encode_batch = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
         try:
             encodings = encode_batch(texts)
         except Exception as error:
@@ -134,7 +135,9 @@ class TextTokenizer:
             try:
                 self._tokenizer.encode_batch_fast([text])
             except Exception as cause:
-                return InputError(f"input {index} cannot be tokenized: {_reason(text, cause)}", index)
+                return InputError(
+                    f"input {index} cannot be tokenized: {_reason(text, cause)}", index
+                )
         return TokenizerError(f"the tokenizer failed: {error}")
 
 

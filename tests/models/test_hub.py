@@ -1,0 +1,160 @@
+"""From a name to a folder: paths, the model folder, a download from a hub on loopback."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+
+import pytest
+from hub_server import hub
+
+import hugot
+from hugot import DownloadError, InputError, ModelNotFoundError
+from hugot.models.hub import choose_graph, model_folders, resolve_model
+
+
+@pytest.fixture
+def server(tmp_path, models, monkeypatch):
+    """A hub with the repository org/mood; huggingface_hub is pointed at it."""
+    repository = tmp_path / "hub" / "org" / "mood"
+    shutil.copytree(models / "bert-uncased-text", repository)
+    (repository / "model.safetensors").write_bytes(b"weights for torch")
+    with hub(tmp_path / "hub") as running:
+        point_at(monkeypatch, running.url, tmp_path)
+        yield running
+
+
+def point_at(monkeypatch, url, tmp_path) -> None:
+    import huggingface_hub.constants as constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    template = url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+    monkeypatch.delenv("HUGOT_MODELS", raising=False)
+    return tmp_path / "home"
+
+
+def test_a_path_comes_before_a_name(models) -> None:
+    assert resolve_model(models / "bert-uncased-text") == models / "bert-uncased-text"
+
+
+def test_models_are_kept_in_the_home_folder(home) -> None:
+    assert model_folders() == [home / "hugot" / "models", home / "hugot"]
+
+
+def test_the_environment_names_the_model_folder(home, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("HUGOT_MODELS", str(tmp_path / "elsewhere"))
+    assert model_folders() == [tmp_path / "elsewhere"]
+
+
+def test_the_folder_that_is_given_comes_before_the_environment(home, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("HUGOT_MODELS", str(tmp_path / "elsewhere"))
+    assert model_folders(tmp_path / "given") == [tmp_path / "given"]
+
+
+@pytest.mark.parametrize("place", ["hugot/models", "hugot"])
+def test_a_name_is_found_in_the_model_folder(home, models, place) -> None:
+    folder = home / place / "org_mood"
+    shutil.copytree(models / "bert-uncased-text", folder)
+    assert resolve_model("org/mood") == folder
+
+
+@pytest.mark.parametrize("name", ["../x", "/no/such/path", "a/b/c", "a b", "", ".", "a/../b"])
+def test_what_is_neither_a_path_nor_a_name_raises(home, name, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    if name in ("", "."):
+        with pytest.raises(hugot.HugotError):
+            hugot.pipeline("text-classification", name)
+    else:
+        with pytest.raises(ModelNotFoundError, match="not a name on the hub"):
+            resolve_model(name)
+
+
+def test_a_name_is_downloaded_to_the_model_folder_and_answers(server, home) -> None:
+    made = hugot.pipeline("text-classification", "org/mood")
+    assert made("hello")[0]["label"] in ("POSITIVE", "NEGATIVE")
+    folder = home / "hugot" / "models" / "org_mood"
+    assert (folder / "model.onnx").is_file()
+
+
+def test_a_download_takes_only_what_a_pipeline_needs(server, tmp_path) -> None:
+    folder = hugot.download_model("org/mood", tmp_path / "models")
+    assert folder == tmp_path / "models" / "org_mood"
+    names = {path.name for path in folder.rglob("*") if path.is_file()}
+    assert {"model.onnx", "tokenizer.json", "config.json"} <= names
+    assert "model.safetensors" not in names
+
+
+def test_a_model_that_is_there_is_not_downloaded_again(server, tmp_path) -> None:
+    hugot.download_model("org/mood", tmp_path / "models")
+    server.requests.clear()
+    hugot.download_model("org/mood", tmp_path / "models")
+    assert server.requests == []
+    hugot.download_model("org/mood", tmp_path / "models", force=True)
+    assert server.requests != []
+
+
+def test_external_weights_come_with_their_graph(server, tmp_path) -> None:
+    (server.root / "org" / "mood" / "model.onnx_data").write_bytes(b"weights")
+    folder = hugot.download_model("org/mood", tmp_path / "models")
+    assert (folder / "model.onnx_data").read_bytes() == b"weights"
+
+
+def test_an_unknown_repository_raises_and_names_where_it_was_looked_for(server, home) -> None:
+    with pytest.raises(DownloadError, match=r"org/nothing.*org_nothing.*hub gave none"):
+        resolve_model("org/nothing")
+    assert not (home / "hugot" / "models" / "org_nothing").exists()
+
+
+def test_a_hub_that_does_not_answer_raises(tmp_path, monkeypatch, home) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    point_at(monkeypatch, f"http://127.0.0.1:{port}", tmp_path)
+    with pytest.raises(DownloadError, match="org/mood"):
+        resolve_model("org/mood")
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"), [("model.onnx", r"no \.onnx.*export"), ("tokenizer.json", "no tokenizer")]
+)
+def test_a_repository_without_what_is_needed_raises_and_leaves_nothing(
+    server, tmp_path, missing, said
+) -> None:
+    (server.root / "org" / "mood" / missing).unlink()
+    with pytest.raises(ModelNotFoundError, match=said):
+        hugot.download_model("org/mood", tmp_path / "models")
+    assert not (tmp_path / "models" / "org_mood").exists()
+
+
+def test_a_download_refuses_what_is_no_name(tmp_path) -> None:
+    with pytest.raises(InputError, match="not a name on the hub"):
+        hugot.download_model("../../etc", tmp_path)
+
+
+TOKENIZER = "tokenizer.json"
+
+
+def test_the_graph_that_is_named_is_chosen_with_its_weights() -> None:
+    files = [TOKENIZER, "model.onnx", "onnx/model_fp16.onnx", "onnx/model_fp16.onnx_data"]
+    chosen = choose_graph("m", files, "model_fp16.onnx")
+    assert chosen == ["onnx/model_fp16.onnx", "onnx/model_fp16.onnx_data"]
+
+
+def test_model_onnx_is_chosen_among_several() -> None:
+    files = [TOKENIZER, "onnx/model_int8.onnx", "onnx/model.onnx"]
+    assert choose_graph("m", files) == ["onnx/model.onnx"]
+
+
+def test_several_graphs_without_a_model_onnx_are_listed() -> None:
+    with pytest.raises(ModelNotFoundError, match=r"a\.onnx, b\.onnx"):
+        choose_graph("m", [TOKENIZER, "a.onnx", "b.onnx"])

@@ -1,0 +1,64 @@
+"""The examples of the README, run as they stand."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+CONSOLE = re.findall(r"^\$ (.*)\n(.*)$", README, re.MULTILINE)
+
+
+def matches(expected: str, got: str) -> bool:
+    """Whether `got` is `expected`, in which an ellipsis stands for some digits."""
+    pattern = r"[\d.e-]+".join(re.escape(part) for part in expected.split("…"))
+    return re.fullmatch(pattern, got) is not None
+
+
+def test_the_python_blocks_run(capsys, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert len(PYTHON_BLOCKS) == 2
+    # One script: the second block goes on where the first ends.
+    code = "\n".join(PYTHON_BLOCKS)
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert matches("[{'label': 'POSITIVE', 'score': 0.99…}]", printed.splitlines()[0])
+    assert "'word': 'Wolfgang'" in printed
+    assert "'word': 'Berlin'" in printed
+
+
+def hugot_path() -> str:
+    folder = Path(sys.executable).parent
+    return os.pathsep.join([str(folder), os.environ["PATH"]])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the examples are for a POSIX shell")
+@pytest.mark.parametrize(("command", "expected"), CONSOLE, ids=[c for c, _ in CONSOLE])
+def test_the_commands_print_what_the_readme_says(command, expected) -> None:
+    done = subprocess.run(
+        command,
+        shell=True,
+        cwd=ROOT,
+        env={**os.environ, "PATH": hugot_path()},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert matches(expected, done.stdout.strip())
+
+
+def test_the_readme_has_commands_to_run() -> None:
+    assert len(CONSOLE) == 2
+
+
+@pytest.mark.parametrize("script", ["demo", "test"])
+def test_the_scripts_that_the_readme_names_can_be_run(script) -> None:
+    assert f"scripts/{script}" in README
+    assert os.access(ROOT / "scripts" / script, os.X_OK)
