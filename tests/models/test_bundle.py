@@ -164,7 +164,7 @@ def sentence_folder(folder):
 def test_pooling_and_normalisation_come_from_the_modules(sentence_folder) -> None:
     files = open_bundle(sentence_folder).sentence
     assert files.pooling == ("cls",)
-    assert files.normalize
+    assert files.steps == ("normalize",)
 
 
 def test_several_pooling_flags_are_concatenated_in_the_order_of_sentence_transformers(
@@ -199,7 +199,7 @@ def test_prompts_are_read(sentence_folder) -> None:
 
 def test_a_folder_without_sentence_files_says_nothing(folder) -> None:
     files = open_bundle(folder).sentence
-    assert (files.pooling, files.normalize, files.max_seq_length) == (None, False, None)
+    assert (files.pooling, files.steps, files.max_seq_length) == (None, (), None)
 
 
 def test_a_damaged_list_of_modules_raises(sentence_folder) -> None:

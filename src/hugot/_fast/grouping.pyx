@@ -37,21 +37,26 @@ def cut_groups(
     const int64_t[::1] order not None,
     int64_t token_budget,
     int64_t max_rows,
+    bint pads,
 ):
     """Cut `order` (longest first) into groups; returns where each begins, and at the end the count.
 
     A group has at most `max_rows` rows and at most `token_budget` tokens once padded to its first,
-    longest row; a row longer than the budget has a group of its own.
+    longest row; a row longer than the budget has a group of its own. Without `pads`, all rows of a
+    group have one length.
     """
     cdef Py_ssize_t i
     cdef Py_ssize_t count = order.shape[0]
     cdef int64_t begin = 0
     cdef int64_t width = 0
+    cdef int64_t length
     cdef list begins = []
     for i in range(count):
-        if i == 0 or (i - begin + 1) * width > token_budget or i - begin == max_rows:
+        length = offsets[order[i] + 1] - offsets[order[i]]
+        if (i == 0 or (i - begin + 1) * width > token_budget or i - begin == max_rows
+                or not (pads or length == width)):
             begin = i
-            width = offsets[order[i] + 1] - offsets[order[i]]
+            width = length
             begins.append(i)
     begins.append(count)
     return begins

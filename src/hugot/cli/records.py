@@ -111,7 +111,7 @@ class Reader:
             raise ValueError('each line must be an object with the key "input"')
         value = fields["input"]
         try:
-            self._pipeline.check_input(value, 0)
+            self._pipeline.check_input(value, 0, self._pipeline.options)
         except InputError:
             wanted = "a string"
             if self._pipeline.task == "text-classification":

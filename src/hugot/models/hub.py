@@ -29,6 +29,8 @@ _CONFIGURATION_FILES = (
     "special_tokens_map.json",
     "tokenizer.json",
     "tokenizer_config.json",
+    "*_Dense/config.json",
+    "*_Dense/model.safetensors",
     "*_Pooling/config.json",
 )
 

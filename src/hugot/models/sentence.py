@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hugot.errors import ModelFormatError
+from hugot.models.dense import Dense, read_dense
 from hugot.models.files import read_json
 
 if TYPE_CHECKING:
@@ -49,46 +50,54 @@ class SentenceFiles:
     Attributes:
         pooling: pooling modes whose results are concatenated, or None.
         include_prompt: whether a prompt's tokens take part in the pooling.
-        normalize: whether the vectors are brought to length 1.
-        other_modules: kinds of the modules that hugot does not run.
+        steps: the modules behind the pooling, in order: a `Dense` or the string ``"normalize"``;
+            any other module is there by its kind, and hugot does not run it.
         max_seq_length: longest row, or None.
+        lowercase: whether texts are lower-cased before the tokenizer sees them.
         prompts: named prompts.
         default_prompt_name: the prompt that is used where none is named, or None.
+        truncate_dim: number of first components to keep, or None.
     """
 
     pooling: tuple[str, ...] | None = None
     include_prompt: bool = True
-    normalize: bool = False
-    other_modules: tuple[str, ...] = ()
+    steps: tuple[Dense | str, ...] = ()
     max_seq_length: int | None = None
+    lowercase: bool = False
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt_name: str | None = None
+    truncate_dim: int | None = None
 
 
 def read_sentence_files(folder: Path) -> SentenceFiles:
     """Read ``modules.json`` and what it names, and the length and prompt files."""
     pooling_config: dict[str, Any] = {}
-    normalize = False
-    other_modules = []
+    steps: list[Dense | str] = []
     for module in _read_modules(folder / "modules.json"):
         kind = str(module.get("type", "")).rpartition(".")[2]
+        path = folder / str(module.get("path", ""))
         if kind == "Pooling":
-            pooling_config = read_json(folder / str(module.get("path", "")) / "config.json")
+            pooling_config = read_json(path / "config.json")
+        elif kind == "Dense":
+            steps.append(read_dense(path))
         elif kind == "Normalize":
-            normalize = True
+            steps.append("normalize")
         elif kind not in ("Transformer", "Dropout"):
-            other_modules.append(kind)
+            steps.append(kind)
     if not pooling_config:
         pooling_config = read_json(folder / "1_Pooling" / "config.json")
     prompts = read_json(folder / "config_sentence_transformers.json")
+    length_config = _length_config(folder)
+    length = length_config.get("max_seq_length")
     return SentenceFiles(
         pooling=_pooling_modes(pooling_config, folder),
         include_prompt=bool(pooling_config.get("include_prompt", True)),
-        normalize=normalize,
-        other_modules=tuple(other_modules),
-        max_seq_length=_max_seq_length(folder),
+        steps=tuple(steps),
+        max_seq_length=length if isinstance(length, int) and length > 0 else None,
+        lowercase=bool(length_config.get("do_lower_case")),
         prompts=prompts.get("prompts") or {},
         default_prompt_name=prompts.get("default_prompt_name"),
+        truncate_dim=prompts.get("truncate_dim"),
     )
 
 
@@ -115,9 +124,5 @@ def _pooling_modes(config: Mapping[str, Any], folder: Path) -> tuple[str, ...] |
     return tuple(mode for flag, mode in _FLAGS.items() if config.get(flag)) or None
 
 
-def _max_seq_length(folder: Path) -> int | None:
-    for name in _LENGTH_FILES:
-        length = read_json(folder / name).get("max_seq_length")
-        if isinstance(length, int) and length > 0:
-            return length
-    return None
+def _length_config(folder: Path) -> dict[str, Any]:
+    return next((config for name in _LENGTH_FILES if (config := read_json(folder / name))), {})

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hugot.models.bundle import ModelBundle
     from hugot.runtime.engine import Engine
     from hugot.text.batch import TokenBatch
-    from hugot.text.tokenizer import Text
+    from hugot.text.tokenizer import Text, TextTokenizer
 
 # Texts that a stream reads ahead: the first window is small, so that results come soon, the later ones
 # are large, so that there is something to sort.
@@ -66,14 +66,16 @@ class Window(Generic[Options]):
 
     Attributes:
         texts: the texts, or pairs of them.
-        batch: their tokens; row i is text i unless the task says otherwise.
+        batch: their tokens; row i is text i, or text ``batch.sources[i]``.
         options: the options of this call.
+        outputs: numbers of the outputs that are read.
         results: what the task's `allocate` made; `postprocess` fills it.
     """
 
     texts: list[Text]
     batch: TokenBatch
     options: Options
+    outputs: Sequence[int]
     results: Any
 
 
@@ -90,7 +92,6 @@ class Pipeline(Generic[Options, Result]):
 
     task: ClassVar[str]
     options_type: ClassVar[type[Any]]
-    needs_spans: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -108,23 +109,31 @@ class Pipeline(Generic[Options, Result]):
         self._gate = Gate(f"pipeline {name!r}")
         self._recorder = StatsRecorder()
         self._model = engine.load_model(bundle)
-        self._tokenizer = engine.load_tokenizer(bundle, self.longest_row(bundle))
-        self._outputs = self.validate()
+        self._tokenizer = self.load_tokenizer(engine, bundle)
+        self.validate()
 
     # What a task defines
 
-    def longest_row(self, bundle: ModelBundle) -> int | None:
-        """Most tokens in a row."""
-        return bundle.longest_row
+    def load_tokenizer(self, engine: Engine, bundle: ModelBundle) -> TextTokenizer:
+        """The tokenizer, with the task's longest row."""
+        return engine.load_tokenizer(bundle, bundle.longest_row)
 
-    def validate(self) -> list[int]:
-        """Check the model against the task; gives the numbers of the outputs that the task reads.
+    def validate(self) -> None:
+        """Check the model and the options against the task, once, when the pipeline is made.
 
         Raises ModelFormatError that says what was found and what is needed.
         """
         raise NotImplementedError
 
-    def check_input(self, value: Any, index: int) -> Text:
+    def wanted_outputs(self, options: Options) -> list[int]:
+        """Numbers of the graph's outputs that `postprocess` reads."""
+        raise NotImplementedError
+
+    def inputs_of(self, inputs: Any, options: Options) -> Any:
+        """What a call was given, arranged: a single input, or a sequence or iterator of inputs."""
+        return inputs
+
+    def check_input(self, value: Any, index: int, options: Options) -> Text:
         """The text (or pair) to tokenize for one input; raises InputError for anything else."""
         if not isinstance(value, str):
             raise InputError(
@@ -166,6 +175,7 @@ class Pipeline(Generic[Options, Result]):
         `close`.
         """
         merged = self._merge(options)
+        inputs = self.inputs_of(inputs, merged)
         if isinstance(inputs, str | dict):
             return self.unwrap(self._run([inputs], merged), inputs, options)
         if isinstance(inputs, list | tuple):
@@ -331,18 +341,19 @@ class Pipeline(Generic[Options, Result]):
     def _preprocess(
         self, inputs: Sequence[Any], options: Options, first_index: int
     ) -> Window[Options]:
-        texts = [self.check_input(value, i) for i, value in enumerate(inputs, first_index)]
+        texts = [self.check_input(value, i, options) for i, value in enumerate(inputs, first_index)]
         began = time.perf_counter()
         batch = self.tokenize(texts, options, first_index)
         self._recorder.tokenized(time.perf_counter() - began, len(texts))
-        return Window(texts, batch, options, self.allocate(batch, options))
+        return Window(
+            texts, batch, options, self.wanted_outputs(options), self.allocate(batch, options)
+        )
 
     def tokenize(self, texts: list[Text], options: Options, first_index: int) -> TokenBatch:
         """Tokens of the texts, a row each."""
         return self._tokenizer.encode(
             texts,
             type_ids=self._model.takes_type_ids,
-            spans=self.needs_spans,
             truncate=options.truncation is True,
             first_index=first_index,
         )
@@ -351,14 +362,19 @@ class Pipeline(Generic[Options, Result]):
         batch = window.batch
         if len(batch) == 1:
             return [Group(_ONE_ROW, batch.token_count)]
-        return plan(batch, self._model.layout.token_budget, window.options.batch_size)
+        return plan(
+            batch,
+            self._model.layout.token_budget,
+            window.options.batch_size,
+            pads=self._model.pads,
+        )
 
     def _run_group(
         self, group: Group, window: Window[Options], run_options: RunOptions | None
     ) -> None:
         began = time.perf_counter()
         outputs = self._model.forward(
-            window.batch, group, self._tokenizer, self._outputs, run_options
+            window.batch, group, self._tokenizer, window.outputs, run_options
         )
         offsets = window.batch.offsets
         tokens = int((offsets[group.rows + 1] - offsets[group.rows]).sum())

@@ -74,16 +74,19 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
     task: ClassVar[str] = "text-classification"
     options_type: ClassVar[type[Any]] = TextClassificationOptions
 
-    def validate(self) -> list[int]:
+    def validate(self) -> None:
         """The graph needs an output ``logits`` [batch, labels], or a single 2-D output."""
         self._labels = self._bundle.labels
-        number = find_logits(
+        self._logits = find_logits(
             self._bundle, self._model.session.outputs, self.task, ("batch", "labels")
         )
         self._default_function = _default_function(self._bundle.config, len(self._labels))
-        return [number]
 
-    def check_input(self, value: Any, index: int) -> Text:
+    def wanted_outputs(self, options: TextClassificationOptions) -> list[int]:
+        """The logits."""
+        return [self._logits]
+
+    def check_input(self, value: Any, index: int, options: TextClassificationOptions) -> Text:
         """A str, or a dict with ``text`` and, for a pair, ``text_pair``."""
         if isinstance(value, dict):
             extra = value.keys() - {"text", "text_pair"}
@@ -95,7 +98,12 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
                 )
             # transformers takes an empty second text for none at all.
             return (text, pair) if pair else text
-        return super().check_input(value, index)
+        if isinstance(value, list) and len(value) == 1:
+            # An older form of a pair, which transformers still takes: [["text", "text_pair"]].
+            match value[0]:
+                case [str() as text, str() as pair]:
+                    return text, pair
+        return super().check_input(value, index, options)
 
     def allocate(self, batch: TokenBatch, options: TextClassificationOptions) -> Any:
         """Scores, float32 [rows, labels]."""

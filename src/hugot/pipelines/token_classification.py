@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, TypeAlias, TypedDict
 
 import numpy as np
 
-from hugot._fast import activations, aggregation, encode
+from hugot._fast import activations, aggregation
 from hugot.errors import InputError
 from hugot.options import check_choice
 from hugot.pipelines.base import Pipeline, TaskOptions, Window
 from hugot.pipelines.logits import check_label_count, find_logits
+from hugot.pipelines.row_tokens import RowTokens, Vocabulary
 from hugot.runtime.model import as_float32
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from hugot._ort.tensor import Tensor
     from hugot.text.batch import TokenBatch
     from hugot.text.planner import Group
+    from hugot.text.tokenizer import Text
 
 
 class Entity(TypedDict):
@@ -51,10 +55,18 @@ class TokenClassificationOptions(TaskOptions):
             of one tag; ``"first"``, ``"average"`` and ``"max"`` do so after giving every word one
             label: its first token's, that of its tokens' mean scores, or its most certain token's.
         ignore_labels: labels (or, when grouped, tags) that are left out.
+        stride: where given, a text that is too long for the model is run in windows that overlap by
+            so many tokens, and what they find is merged; else it is cut.
+        is_split_into_words: whether each input is a list of words.
+        delimiter: what stands between the words in the text that ``start`` and ``end`` refer to; a
+            blank by default.
     """
 
     aggregation_strategy: Literal["none", "simple", "first", "average", "max"] = "none"
     ignore_labels: Sequence[str] = ("O",)
+    stride: int | None = None
+    is_split_into_words: bool = False
+    delimiter: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,6 +79,11 @@ class TokenClassificationOptions(TaskOptions):
             raise InputError(
                 f"ignore_labels={self.ignore_labels!r}; it must be a list: [{self.ignore_labels!r}]"
             )
+        if self.stride is not None and (type(self.stride) is not int or self.stride < 0):
+            raise InputError(f"stride={self.stride!r}; it must be a whole number of at least 0")
+        check_choice("is_split_into_words", self.is_split_into_words, (True, False))
+        if not isinstance(self.delimiter, str | None):
+            raise InputError(f"delimiter={self.delimiter!r}; it must be a str")
 
 
 class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]):
@@ -82,20 +99,64 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
 
     task: ClassVar[str] = "token-classification"
     options_type: ClassVar[type[Any]] = TokenClassificationOptions
-    needs_spans: ClassVar[bool] = True
 
-    def validate(self) -> list[int]:
+    def validate(self) -> None:
         """The graph needs an output ``logits`` [batch, tokens, labels], or a single 3-D output."""
         self._labels = self._bundle.labels
-        number = find_logits(
+        self._logits = find_logits(
             self._bundle, self._model.session.outputs, self.task, ("batch", "tokens", "labels")
         )
         tags = [_tag(label) for label in self._labels]
         numbers = {tag: i for i, tag in enumerate(dict.fromkeys(tags))}
         self._label_tags = np.array([numbers[tag] for tag in tags], np.int32)
         self._label_begins = np.array([label.startswith("B-") for label in self._labels], np.uint8)
-        self._vocabulary = _Vocabulary(self)
-        return [number]
+        self._vocabulary = Vocabulary(self._tokenizer)
+        self._check_stride(self.options)
+
+    def wanted_outputs(self, options: TokenClassificationOptions) -> list[int]:
+        """The logits."""
+        return [self._logits]
+
+    def inputs_of(self, inputs: Any, options: TokenClassificationOptions) -> Any:
+        """A flat list of words is one input, as in transformers."""
+        if options.is_split_into_words and isinstance(inputs, list | tuple):
+            return inputs if all(isinstance(each, list) for each in inputs) else [list(inputs)]
+        return inputs
+
+    def check_input(self, value: Any, index: int, options: TokenClassificationOptions) -> Text:
+        """A str, or a list of words."""
+        if not options.is_split_into_words:
+            return super().check_input(value, index, options)
+        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+            raise InputError(
+                f"input {index} must be a list of words, with is_split_into_words=True", index
+            )
+        return value
+
+    def tokenize(
+        self, texts: list[Text], options: TokenClassificationOptions, first_index: int
+    ) -> TokenBatch:
+        """Tokens of the texts; with a stride, in as many windows as each needs."""
+        words = options.is_split_into_words
+        if options.stride is None:
+            return self._tokenizer.encode(
+                texts,
+                type_ids=self._model.takes_type_ids,
+                spans=True,
+                words=words,
+                truncate=options.truncation is True,
+                first_index=first_index,
+            )
+        self._check_stride(options)
+        tokenizer = self._engine.load_tokenizer(
+            self._bundle, self._tokenizer.max_length, stride=options.stride
+        )
+        return tokenizer.encode_windows(
+            texts,
+            type_ids=self._model.takes_type_ids,
+            words=words,
+            first_index=first_index,
+        )
 
     def allocate(self, batch: TokenBatch, options: TokenClassificationOptions) -> Any:
         """One list of entities per row."""
@@ -113,17 +174,40 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
         for i, row in enumerate(group.rows.tolist()):
             begin, end = int(batch.offsets[row]), int(batch.offsets[row + 1])
             first = group.width - (end - begin) if left else 0
+            text = window.texts[row if batch.sources is None else batch.sources[row]]
+            tokens = RowTokens(
+                text,
+                batch.ids[begin:end],
+                batch.encodings[row],
+                self._vocabulary,
+                " " if window.options.delimiter is None else window.options.delimiter,
+            )
             scores = logits[i, first : first + end - begin]
-            ids = batch.ids[begin:end]
-            tokens = _Tokens(window.texts[row], ids, batch.encodings[row], self._vocabulary)
             window.results[row] = self._entities(tokens, scores, window.options)
 
     def collect(self, window: Window[TokenClassificationOptions]) -> Sequence[Entities]:
-        """The lists that `postprocess` made."""
-        return window.results  # type: ignore[no-any-return]
+        """The lists that `postprocess` made, those of one text's windows merged."""
+        if window.batch.sources is None:
+            return window.results  # type: ignore[no-any-return]
+        found: list[list[Entities]] = [[] for _ in window.texts]
+        for source, entities in zip(window.batch.sources, window.results, strict=True):
+            found[source].append(entities)
+        return [
+            windows[0] if len(windows) == 1 else merge_overlapping(chain.from_iterable(windows))
+            for windows in found
+        ]
+
+    def _check_stride(self, options: TokenClassificationOptions) -> None:
+        if options.stride is None or self._tokenizer.max_length is None:
+            return
+        if options.stride >= self._tokenizer.window_length:
+            raise InputError(
+                f"stride={options.stride}; it must be below {self._tokenizer.window_length}, the "
+                "tokens that a row of this model holds beside the special ones"
+            )
 
     def _entities(
-        self, tokens: _Tokens, scores: NDArray[np.float32], options: TokenClassificationOptions
+        self, tokens: RowTokens, scores: NDArray[np.float32], options: TokenClassificationOptions
     ) -> Entities:
         strategy = options.aggregation_strategy
         count = len(tokens.ids)
@@ -136,7 +220,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
         unit_count, group_count = aggregation.aggregate(
             scores,
             tokens.special,
-            tokens.subwords() if by_word else tokens.special,
+            tokens.subwords if by_word else tokens.special,
             aggregation.STRATEGIES[strategy],
             self._label_tags,
             self._label_begins,
@@ -168,7 +252,9 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
             )
         return entities
 
-    def _per_token(self, tokens: _Tokens, found: _Units, ignore_labels: Sequence[str]) -> Entities:
+    def _per_token(
+        self, tokens: RowTokens, found: _Units, ignore_labels: Sequence[str]
+    ) -> Entities:
         entities: Entities = []
         for (place, _, number), score in zip(found.units, found.scores, strict=False):
             label = self._labels[number]
@@ -188,7 +274,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
             )
         return entities
 
-    def _word(self, tokens: _Tokens, found: _Units, unit: int, *, join: bool) -> str:
+    def _word(self, tokens: RowTokens, found: _Units, unit: int, *, join: bool) -> str:
         first, stop, _ = found.units[unit]
         strings = [tokens.string(found.tokens[place]) for place in range(first, stop)]
         return self._tokenizer.join(strings) if join else strings[0]
@@ -207,62 +293,22 @@ class _Units:
     scores: list[float]
 
 
-class _Vocabulary:
-    """Strings of the tokens that have occurred, and their lengths."""
+def merge_overlapping(entities: Iterable[Entity]) -> Entities:
+    """Of entities that overlap, keep the longest, of equally long ones the more certain.
 
-    def __init__(self, pipeline: TokenClassificationPipeline) -> None:
-        self.tokenizer = pipeline._tokenizer
-        self.lengths = np.full(self.tokenizer.vocabulary_size, -1, np.int32)
-        self.strings: dict[int, str] = {}
-
-    def string(self, token_id: int) -> str:
-        """The string of a token."""
-        string = self.strings.get(token_id)
-        if string is None:
-            string = self.strings[token_id] = self.tokenizer.token(token_id)
-        return string
-
-    def learn(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
-        """`lengths`, with the lengths of these ids in it."""
-        for token_id in ids[self.lengths[ids] < 0].tolist():
-            self.lengths[token_id] = len(self.string(token_id))
-        return self.lengths
+    As `aggregate_overlapping_entities` of transformers.
+    """
+    merged: Entities = []
+    for entity in sorted(entities, key=itemgetter("start")):
+        if not merged or not merged[-1]["start"] <= entity["start"] < merged[-1]["end"]:
+            merged.append(entity)
+        elif _rank(entity) > _rank(merged[-1]):
+            merged[-1] = entity
+    return merged
 
 
-class _Tokens:
-    """One row's tokens beside the text that they came from."""
-
-    def __init__(
-        self, text: Any, ids: NDArray[np.int32], encoding: Any, vocabulary: _Vocabulary
-    ) -> None:
-        self.text = text
-        self.ids = ids
-        self.encoding = encoding
-        self.vocabulary = vocabulary
-        self.spans: list[tuple[int, int]] = encoding.offsets
-        self.special = np.array(encoding.special_tokens_mask, np.uint8)
-
-    def string(self, token: int) -> str:
-        """The token's string as transformers prints it: the text itself for an unknown one."""
-        token_id = int(self.ids[token])
-        if token_id == self.vocabulary.tokenizer.unknown_id:
-            start, end = self.spans[token]
-            return self.text[start:end]  # type: ignore[no-any-return]
-        return self.vocabulary.string(token_id)
-
-    def subwords(self) -> NDArray[np.uint8]:
-        """1 for each token that continues a word."""
-        tokenizer = self.vocabulary.tokenizer
-        spans = np.empty((len(self.ids), 2), np.int32)
-        encode.gather_spans([self.encoding], spans)
-        flags = np.empty(len(self.ids), np.uint8)
-        if tokenizer.marks_subwords:
-            lengths = self.vocabulary.learn(self.ids)
-            aggregation.subwords_by_length(self.ids, spans, lengths, tokenizer.unknown_id, flags)
-        else:
-            points = np.frombuffer(self.text.encode("utf-32-le"), np.uint32)
-            aggregation.subwords_by_blank(self.ids, spans, points, tokenizer.unknown_id, flags)
-        return flags
+def _rank(entity: Entity) -> tuple[int, float]:
+    return entity["end"] - entity["start"], entity["score"]
 
 
 def _tag(label: str) -> str:

@@ -34,7 +34,7 @@ class Engine:
         )
         self.executor = Executor(self.layout.workers)
         self._models: dict[str, LoadedModel] = {}
-        self._tokenizers: dict[tuple[str, int | None], TextTokenizer] = {}
+        self._tokenizers: dict[tuple[str, int | None, bool, int], TextTokenizer] = {}
         self._lock = threading.Lock()
 
     def load_model(self, bundle: ModelBundle) -> LoadedModel:
@@ -47,12 +47,21 @@ class Engine:
                 )
             return self._models[key]
 
-    def load_tokenizer(self, bundle: ModelBundle, max_length: int | None) -> TextTokenizer:
-        """The tokenizer of a bundle for rows of a length, from the cache where it was loaded."""
-        key = (str(bundle.tokenizer_path.resolve()), max_length)
+    def load_tokenizer(
+        self,
+        bundle: ModelBundle,
+        max_length: int | None,
+        *,
+        lowercase: bool = False,
+        stride: int = 0,
+    ) -> TextTokenizer:
+        """The tokenizer of a bundle, from the cache where it was made with the same settings."""
+        key = (str(bundle.tokenizer_path.resolve()), max_length, lowercase, stride)
         with self._lock:
             if key not in self._tokenizers:
-                self._tokenizers[key] = TextTokenizer(bundle, max_length)
+                self._tokenizers[key] = TextTokenizer(
+                    bundle, max_length, lowercase=lowercase, stride=stride
+                )
             return self._tokenizers[key]
 
     def close(self) -> None:

@@ -36,6 +36,8 @@ class LoadedModel:
         bundle: the files.
         session: ONNX Runtime's session.
         layout: how work is spread over threads.
+        takes_type_ids: whether the graph wants the tokenizer's token type ids.
+        pads: whether rows of different lengths may share a group.
     """
 
     def __init__(
@@ -50,7 +52,12 @@ class LoadedModel:
         self.layout = layout
         self.session = InferenceSession(library, bundle.onnx_path, options, providers)
         self._feeds = [_feed(spec, bundle) for spec in self.session.inputs]
-        self.takes_type_ids = any(spec.name == "token_type_ids" for spec in self.session.inputs)
+        names = {spec.name for spec in self.session.inputs}
+        # A tokenizer that does not list type ids gives none; the graph is fed zeros then.
+        listed = bundle.tokenizer_config.get("model_input_names") or names
+        self.takes_type_ids = "token_type_ids" in names and "token_type_ids" in listed
+        # Without a mask, padding would be taken for text.
+        self.pads = "attention_mask" in names
 
     def forward(
         self,

@@ -25,12 +25,15 @@ class TokenBatch:
         offsets: where each row begins, and at the end the number of tokens, int64 [rows + 1].
         type_ids: token type ids, int32 [tokens], or None where all are 0.
         encodings: what the tokenizer gave for each row, for tasks that need more of it.
+        sources: the number of each row's text, where one text may own many rows; else None, and
+            row i is text i.
     """
 
     ids: NDArray[np.int32]
     offsets: NDArray[np.int64]
     type_ids: NDArray[np.int32] | None
     encodings: Sequence[Encoding]
+    sources: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -46,7 +49,9 @@ class TokenBatch:
         return np.diff(self.offsets)
 
 
-def batch_from_encodings(encodings: list[Any], *, with_type_ids: bool) -> TokenBatch:
+def batch_from_encodings(
+    encodings: list[Any], *, with_type_ids: bool, sources: Sequence[int] | None = None
+) -> TokenBatch:
     """Flatten encodings, one row each; type ids only where they may differ from 0."""
     offsets = np.empty(len(encodings) + 1, np.int64)
     encode.row_offsets(encodings, offsets)
@@ -57,4 +62,4 @@ def batch_from_encodings(encodings: list[Any], *, with_type_ids: bool) -> TokenB
     if with_type_ids:
         type_ids = np.empty(count, np.int32)
         encode.gather(encodings, "type_ids", type_ids)
-    return TokenBatch(ids, offsets, type_ids, encodings)
+    return TokenBatch(ids, offsets, type_ids, encodings, sources)

@@ -31,18 +31,20 @@ class Group:
     width: int
 
 
-def plan(batch: TokenBatch, token_budget: int, max_rows: int | None = None) -> list[Group]:
+def plan(
+    batch: TokenBatch, token_budget: int, max_rows: int | None = None, *, pads: bool = True
+) -> list[Group]:
     """Sort rows by length and cut them into groups, the longest rows first.
 
     A group, padded, holds at most `token_budget` tokens (a longer row stands alone) and at most
-    `max_rows` rows. Every row is in exactly one group.
+    `max_rows` rows; without `pads`, only rows of one length. Every row is in exactly one group.
     """
     count = len(batch)
     if count == 0:
         return []
     order = np.empty(count, np.int64)
     grouping.sort_by_length(batch.offsets, order)
-    begins = grouping.cut_groups(batch.offsets, order, token_budget, max_rows or _NO_CAP)
+    begins = grouping.cut_groups(batch.offsets, order, token_budget, max_rows or _NO_CAP, pads)
     lengths = batch.lengths
     return [
         Group(order[begin:end], int(lengths[order[begin]]))

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from hugot.models.bundle import ModelBundle
 
-Text: TypeAlias = str | tuple[str, str]
+# A text, a pair of texts, or a text that comes as a list of words.
+Text: TypeAlias = str | tuple[str, str] | list[str]
 
 
 class TextTokenizer:
@@ -31,7 +32,14 @@ class TextTokenizer:
         marks_subwords: whether the vocabulary marks tokens that continue a word, as ``##ing``.
     """
 
-    def __init__(self, bundle: ModelBundle, max_length: int | None) -> None:
+    def __init__(
+        self,
+        bundle: ModelBundle,
+        max_length: int | None,
+        *,
+        lowercase: bool = False,
+        stride: int = 0,
+    ) -> None:
         import tokenizers
 
         try:
@@ -42,9 +50,14 @@ class TextTokenizer:
         baked = tokenizer.padding or {}
         tokenizer.no_padding()
         tokenizer.no_truncation()
+        if lowercase:
+            first = tokenizers.normalizers.Lowercase()
+            rest = [tokenizer.normalizer] if tokenizer.normalizer is not None else []
+            tokenizer.normalizer = tokenizers.normalizers.Sequence([first, *rest])
         if max_length is not None:
             tokenizer.enable_truncation(
                 max_length,
+                stride=stride,
                 strategy="longest_first",
                 direction=config.get("truncation_side", "right"),
             )
@@ -64,6 +77,7 @@ class TextTokenizer:
         *,
         type_ids: bool,
         spans: bool = False,
+        words: bool = False,
         truncate: bool = True,
         first_index: int = 0,
     ) -> TokenBatch:
@@ -73,20 +87,53 @@ class TextTokenizer:
             texts: the texts.
             type_ids: whether the graph takes token type ids.
             spans: whether character offsets are wanted; without, tokenizing is faster.
+            words: whether each text is a list of words.
             truncate: False raises for a row that would have to be cut.
             first_index: number of the first text among the caller's inputs, for messages.
 
         Raises InputError with the number of the offending text.
         """
-        encode_batch = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
-        try:
-            encodings = encode_batch(texts)
-        except Exception as error:
-            raise self._blame(texts, error, first_index) from error
+        encodings = self._encode(texts, spans, words, first_index)
         if not truncate:
             self._refuse_cut(encodings, first_index)
         differ = type_ids and (self._types_in_single or any(type(text) is tuple for text in texts))
         return batch_from_encodings(encodings, with_type_ids=differ)
+
+    def encode_windows(
+        self,
+        texts: list[Text],
+        *,
+        type_ids: bool,
+        words: bool = False,
+        first_index: int = 0,
+    ) -> TokenBatch:
+        """Tokenize texts, with as many rows for each as it takes to hold all of it.
+
+        Each row of a text begins `stride` tokens before the end of the one before it. Arguments and
+        errors are those of `encode`.
+        """
+        rows: list[Any] = []
+        sources: list[int] = []
+        for index, encoding in enumerate(self._encode(texts, True, words, first_index)):
+            windows = [encoding, *encoding.overflowing]
+            rows += windows
+            sources += [index] * len(windows)
+        return batch_from_encodings(
+            rows, with_type_ids=type_ids and self._types_in_single, sources=sources
+        )
+
+    @property
+    def window_length(self) -> int:
+        """Tokens of a single text that fit into a row beside the special ones."""
+        return (self.max_length or 0) - self._tokenizer.num_special_tokens_to_add(is_pair=False)
+
+    def prompt_length(self, prompt: str) -> int:
+        """Tokens that a prompt puts before a text; a special token at its end does not count.
+
+        As `_get_prompt_length` of sentence-transformers.
+        """
+        mask = self._tokenizer.encode(prompt).special_tokens_mask
+        return len(mask) - mask[-1] if mask else 0
 
     def token(self, token_id: int) -> str:
         """The string of a token, as the vocabulary has it."""
@@ -96,11 +143,6 @@ class TextTokenizer:
         """Text from tokens, as `convert_tokens_to_string` of transformers."""
         decoder = self._tokenizer.decoder
         return decoder.decode(tokens) if decoder is not None else " ".join(tokens)
-
-    def count_tokens(self, text: str) -> int:
-        """Number of tokens of a text without special tokens, uncut."""
-        encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        return len(encoding) + sum(len(more) for more in encoding.overflowing)
 
     @property
     def vocabulary_size(self) -> int:
@@ -118,6 +160,13 @@ class TextTokenizer:
             bundle.tokenizer_config.get("pad_token"), default if isinstance(default, int) else 0
         )
 
+    def _encode(self, texts: list[Text], spans: bool, words: bool, first_index: int) -> list[Any]:
+        encode_batch = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
+        try:
+            return encode_batch(texts, is_pretokenized=words)
+        except Exception as error:
+            raise self._blame(texts, words, error, first_index) from error
+
     def _refuse_cut(self, encodings: Sequence[Any], first_index: int) -> None:
         for index, encoding in enumerate(encodings, first_index):
             if len(encoding) == self.max_length and encoding.overflowing:
@@ -129,11 +178,13 @@ class TextTokenizer:
                     index,
                 )
 
-    def _blame(self, texts: Sequence[Any], error: Exception, first_index: int) -> Exception:
+    def _blame(
+        self, texts: Sequence[Any], words: bool, error: Exception, first_index: int
+    ) -> Exception:
         """Find the text that cannot be tokenized, and name it."""
         for index, text in enumerate(texts, first_index):
             try:
-                self._tokenizer.encode_batch_fast([text])
+                self._tokenizer.encode_batch_fast([text], is_pretokenized=words)
             except Exception as cause:
                 return InputError(
                     f"input {index} cannot be tokenized: {_reason(text, cause)}", index
@@ -142,7 +193,7 @@ class TextTokenizer:
 
 
 def _reason(text: Any, cause: Exception) -> str:
-    for part in text if isinstance(text, tuple) else (text,):
+    for part in text if isinstance(text, tuple | list) else (text,):
         if not isinstance(part, str):
             return f"it is of type {type(part).__name__}, not str"
         try:
