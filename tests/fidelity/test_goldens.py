@@ -12,8 +12,8 @@ from collections import defaultdict
 from functools import cache
 from typing import Any
 
-import numpy as np
 import pytest
+from comparison import same
 from conftest import FIXTURES
 
 import hugot
@@ -89,32 +89,6 @@ def wanted(case: dict[str, Any]) -> Any:
 
 def nested(vectors: Any) -> bool:
     return isinstance(vectors, list) and isinstance(vectors[0], list)
-
-
-def same(got: Any, expected: Any, tolerance: float) -> bool:
-    """Whether two answers are equal: numbers within the tolerance, all else exactly."""
-    if isinstance(expected, dict) and "shape" in expected and isinstance(got, np.ndarray):
-        ends = np.array([expected["first"], expected["last"]])
-        shape = tuple(expected["shape"][1:])
-        return got.shape == shape and np.allclose(
-            got[[0, -1]], ends, rtol=tolerance, atol=tolerance
-        )
-    if isinstance(got, np.ndarray):
-        array = np.array(expected)
-        return got.shape == array.shape and np.allclose(got, array, rtol=tolerance, atol=tolerance)
-    if isinstance(expected, float):
-        return type(got) is float and got == pytest.approx(expected, rel=tolerance, abs=tolerance)
-    if type(got) is not type(expected):
-        return False
-    if isinstance(expected, dict):
-        return list(got) == list(expected) and all(
-            same(got[key], expected[key], tolerance) for key in expected
-        )
-    if isinstance(expected, list):
-        return len(got) == len(expected) and all(
-            same(one, other, tolerance) for one, other in zip(got, expected, strict=True)
-        )
-    return got == expected
 
 
 def departs(case: dict[str, Any]) -> bool:

@@ -150,6 +150,17 @@ def test_an_unfit_input_in_a_stream_is_named_by_its_place_in_the_whole(classify)
         list(classify.stream(texts))
 
 
+@pytest.mark.parametrize("mode", ["latency", "throughput"])
+def test_a_stream_gives_the_results_before_an_unfit_input_and_then_raises(
+    models, one_by_one, mode
+) -> None:
+    made = hugot.pipeline("text-classification", models / "bert-uncased-text", mode=mode, threads=2)
+    got = []
+    with pytest.raises(InputError, match="input 100"):
+        got.extend(made.stream([*TEXTS[:100], "\ud800", *TEXTS[100:]]))
+    assert same(got, one_by_one[:100])
+
+
 def test_a_lone_surrogate_raises_and_names_input_and_character(classify) -> None:
     with pytest.raises(InputError, match=r"input 2 .*character 3 is a lone surrogate") as caught:
         classify(["a", "b", "abc\ud800"])

@@ -132,3 +132,18 @@ def test_a_stride_finds_entities_behind_the_longest_row(tag) -> None:
     options = {"aggregation_strategy": "simple", "ignore_labels": []}
     assert max(each["end"] for each in tag(text, **options)) < 200
     assert max(each["end"] for each in tag(text, stride=8, **options)) == len(text)
+
+
+def test_a_text_without_tokens_has_no_entities(models) -> None:
+    made = hugot.pipeline("ner", models / "qwen2-token", ignore_labels=[])
+    assert made("") == []
+    mixed = made(["", "some words", ""])
+    assert (mixed[0], mixed[2]) == ([], [])
+    assert mixed[1] == made(["some words"])[0]
+
+
+def test_a_text_without_tokens_cannot_be_classified_and_is_named(models) -> None:
+    made = hugot.pipeline("text-classification", models / "qwen3-text")
+    with pytest.raises(InputError, match="input 1 has no tokens") as caught:
+        made(["a", ""])
+    assert caught.value.index == 1

@@ -171,11 +171,9 @@ def _answers(
 
     for results in pipeline.stream_batches(batches()):
         if len(results):
-            records = pending.popleft()
-            yield [
-                write(record.fields, result)
-                for record, result in zip(records, results, strict=True)
-            ]
+            # Fewer results than records: the next one is refused, and raises then.
+            records = zip(pending.popleft(), results, strict=False)
+            yield [write(record.fields, result) for record, result in records]
 
 
 def _write(batches: Iterator[list[bytes]], target: Path | None) -> None:

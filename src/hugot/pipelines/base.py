@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from hugot.errors import InputError
-from hugot.options import check_choice, check_names, check_positive, option_names
+from hugot.errors import HugotError, InputError
+from hugot.options import check_names, option_names
+from hugot.pipelines.window import LARGEST_WINDOW, Window, growing, slices
 from hugot.runtime.executor import Job
 from hugot.runtime.gate import Gate
 from hugot.stats import PipelineStats, StatsRecorder
@@ -25,58 +26,15 @@ if TYPE_CHECKING:
     from hugot._ort.session import RunOptions
     from hugot._ort.tensor import Tensor
     from hugot.models.bundle import ModelBundle
+    from hugot.pipelines.task_options import TaskOptions
     from hugot.runtime.engine import Engine
     from hugot.text.batch import TokenBatch
     from hugot.text.tokenizer import Text, TextTokenizer
-
-# Texts that a stream reads ahead: the first window is small, so that results come soon, the later ones
-# are large, so that there is something to sort.
-_FIRST_WINDOW = 32
-_LARGEST_WINDOW = 1024
 
 _ONE_ROW = np.zeros(1, np.int64)
 
 Result = TypeVar("Result")
 Options = TypeVar("Options", bound="TaskOptions")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskOptions:
-    """Options that every pipeline takes, when it is made or when it is called.
-
-    Attributes:
-        batch_size: most rows in a group, None for as many as the token budget allows. Groups are
-            sized by their tokens, so there is seldom a reason to set it.
-        truncation: True cuts a text that is too long for the model, as transformers does with
-            ``truncation=True``; ``"error"`` (or False) raises an InputError for it instead.
-    """
-
-    batch_size: int | None = None
-    truncation: bool | Literal["error"] = True
-
-    def __post_init__(self) -> None:
-        if self.batch_size is not None:
-            check_positive("batch_size", self.batch_size)
-        check_choice("truncation", self.truncation, (True, False, "error"))
-
-
-@dataclass(frozen=True)
-class Window(Generic[Options]):
-    """Texts that are tokenized, planned and run together.
-
-    Attributes:
-        texts: the texts, or pairs of them.
-        batch: their tokens; row i is text i, or text ``batch.sources[i]``.
-        options: the options of this call.
-        outputs: numbers of the outputs that are read.
-        results: what the task's `allocate` made; `postprocess` fills it.
-    """
-
-    texts: list[Text]
-    batch: TokenBatch
-    options: Options
-    outputs: Sequence[int]
-    results: Any
 
 
 class Pipeline(Generic[Options, Result]):
@@ -92,6 +50,8 @@ class Pipeline(Generic[Options, Result]):
 
     task: ClassVar[str]
     options_type: ClassVar[type[Any]]
+    # Whether a text without any token has an answer.
+    answers_empty: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -109,6 +69,7 @@ class Pipeline(Generic[Options, Result]):
         self._gate = Gate(f"pipeline {name!r}")
         self._recorder = StatsRecorder()
         self._model = engine.load_model(bundle)
+        self._workers = self._model.layout.workers
         self._tokenizer = self.load_tokenizer(engine, bundle)
         self.validate()
 
@@ -182,7 +143,7 @@ class Pipeline(Generic[Options, Result]):
             self._refuse_pair(inputs)
             return self._run(inputs, merged)
         if isinstance(inputs, Iterator):
-            return self._stream(_windows(inputs), merged)
+            return self._stream(growing(inputs), merged)
         if hasattr(inputs, "__iter__") and not isinstance(inputs, bytes | bytearray):
             return self._run(list(inputs), merged)
         raise InputError(
@@ -195,7 +156,7 @@ class Pipeline(Generic[Options, Result]):
         The iterable is read a bounded window ahead, so memory does not grow with its length. Closing
         the iterator stops the work.
         """
-        return self._stream(_windows(iter(inputs)), self._merge(options))
+        return self._stream(growing(iter(inputs)), self._merge(options))
 
     def stream_batches(
         self, batches: Iterable[Sequence[Any]], **options: Any
@@ -210,12 +171,10 @@ class Pipeline(Generic[Options, Result]):
 
     def warmup(self) -> None:
         """Run the shapes that matter once: a short text, and a full group on every worker."""
-        merged = self._merge({})
-        word = "hello"
-        self._run([self.sample_input(word)], merged)
-        width = min(16, self._tokenizer.max_length or 16)
-        rows = max(1, self._model.layout.token_budget // width) * self._model.layout.workers
-        self._run([self.sample_input(" ".join([word] * width))] * rows, merged)
+        layout = self._engine.layout
+        self._run([self.sample_input("hello")], self.options)
+        rows = max(2, layout.token_budget // 16) * layout.workers
+        self._run([self.sample_input("hello " * 16)] * rows, self.options)
 
     def own(self, close: Callable[[], None]) -> None:
         """Have `close` called when this pipeline closes: its session is its own."""
@@ -231,7 +190,10 @@ class Pipeline(Generic[Options, Result]):
 
     def close(self) -> None:
         """Wait for running calls and let go of the model; later calls raise SessionClosedError."""
-        if self._gate.close() and self._on_close is not None:
+        if not self._gate.close():
+            return
+        del self._model, self._tokenizer
+        if self._on_close is not None:
             self._on_close()
 
     def __enter__(self) -> Any:
@@ -267,9 +229,9 @@ class Pipeline(Generic[Options, Result]):
     def _run(self, inputs: Sequence[Any], options: Options) -> Any:
         if not inputs:
             return self.join([])
-        if len(inputs) <= _LARGEST_WINDOW:
+        if len(inputs) <= LARGEST_WINDOW:
             return self.join([self._run_window(inputs, options, 0)])
-        return self.join(list(self._run_windows(_slices(inputs), options)))
+        return self.join(list(self._run_windows(slices(inputs), options)))
 
     def _stream(self, windows: Iterable[list[Any]], options: Options) -> Iterator[Result]:
         for results in self._run_windows(windows, options):
@@ -283,58 +245,71 @@ class Pipeline(Generic[Options, Result]):
         ahead: _Running | None = None
         try:
             for inputs in windows:
-                if self._model.layout.workers == 1:
-                    # The caller's thread does all the work: nothing is gained by looking ahead.
-                    yield self._run_window(inputs, options, first_index) if inputs else ()
-                else:
-                    before = ahead
-                    ahead = self._start(inputs, options, first_index) if inputs else None
-                    if before is not None:
-                        yield self._wait(before)
-                    if not inputs:
-                        yield ()
+                before, ahead, refused = ahead, None, None
+                if inputs:
+                    ahead, refused = self._start_what_fits(inputs, options, first_index)
+                if before is not None:
+                    yield self._wait(before)
+                if ahead is not None and (refused is not None or self._workers == 1):
+                    # With one worker, the caller's thread does all the work: looking ahead gains
+                    # nothing, and would keep a closed pipeline waiting.
+                    running, ahead = ahead, None
+                    yield self._wait(running)
+                if refused is not None:
+                    raise refused
+                if not inputs:
+                    yield ()
                 first_index += len(inputs)
             if ahead is not None:
-                last, ahead = ahead, None
-                yield self._wait(last)
+                running, ahead = ahead, None
+                yield self._wait(running)
         finally:
             if ahead is not None:
                 ahead.job.cancel()
 
+    def _start_what_fits(
+        self, inputs: Sequence[Any], options: Options, first_index: int
+    ) -> tuple[_Running | None, HugotError | None]:
+        """Start a window, or what comes before the first input that is refused."""
+        try:
+            return self._start(inputs, options, first_index), None
+        except InputError as error:
+            if error.index is None or error.index == first_index:
+                return None, error
+            return self._start(inputs[: error.index - first_index], options, first_index), error
+        except HugotError as error:
+            return None, error
+
     def _run_window(
         self, inputs: Sequence[Any], options: Options, first_index: int
     ) -> Sequence[Any]:
-        if self._model.layout.workers > 1 and len(inputs) > 1:
-            return self._wait(self._start(inputs, options, first_index))
-        self._gate.enter()
-        try:
-            window = self._preprocess(inputs, options, first_index)
-            for group in self._plan(window):
-                self._run_group(group, window, None)
-            return self.collect(window)
-        finally:
-            self._gate.leave()
+        return self._wait(self._start(inputs, options, first_index))
 
     def _start(self, inputs: Sequence[Any], options: Options, first_index: int) -> _Running:
-        """Tokenize and plan a window and have the workers run it."""
+        """Tokenize and plan a window, and have the workers run it where there is work for them."""
         self._gate.enter()
         try:
             window = self._preprocess(inputs, options, first_index)
             groups = self._plan(window)
-            run_options = self._model.new_run_options()
+            shared = self._workers > 1 and len(groups) > 1
+            run_options = self._model.new_run_options() if shared else None
         except BaseException:
             self._gate.leave()
             raise
         job = Job(
             work=lambda group: self._run_group(group, window, run_options),
             groups=groups,
-            stop=run_options.terminate,
+            stop=run_options.terminate if run_options is not None else _nothing_runs,
             on_done=self._gate.leave,
         )
-        self._engine.executor.start(job)
-        return _Running(window, job)
+        if shared:
+            self._engine.executor.start(job)
+        return _Running(window, job, shared)
 
     def _wait(self, running: _Running) -> Sequence[Any]:
+        if not running.shared:
+            while running.job.run_one():
+                pass
         running.job.wait()
         return self.collect(running.window)
 
@@ -345,6 +320,8 @@ class Pipeline(Generic[Options, Result]):
         began = time.perf_counter()
         batch = self.tokenize(texts, options, first_index)
         self._recorder.tokenized(time.perf_counter() - began, len(texts))
+        if not self.answers_empty and not self._tokenizer.adds_special_tokens:
+            self._refuse_empty(batch, first_index)
         return Window(
             texts, batch, options, self.wanted_outputs(options), self.allocate(batch, options)
         )
@@ -358,9 +335,18 @@ class Pipeline(Generic[Options, Result]):
             first_index=first_index,
         )
 
+    def _refuse_empty(self, batch: TokenBatch, first_index: int) -> None:
+        empty = np.flatnonzero(batch.lengths == 0)
+        if len(empty):
+            index = first_index + int(empty[0])
+            raise InputError(
+                f"input {index} has no tokens: it is empty, and the tokenizer adds no special tokens",
+                index,
+            )
+
     def _plan(self, window: Window[Options]) -> list[Group]:
         batch = window.batch
-        if len(batch) == 1:
+        if len(batch) == 1 and batch.token_count:
             return [Group(_ONE_ROW, batch.token_count)]
         return plan(
             batch,
@@ -386,17 +372,12 @@ class Pipeline(Generic[Options, Result]):
 
 @dataclass(frozen=True)
 class _Running:
+    """A window and its job; `shared` jobs are run by the workers, others by who waits for them."""
+
     window: Window[Any]
     job: Job
+    shared: bool
 
 
-def _slices(inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(inputs), _LARGEST_WINDOW):
-        yield inputs[start : start + _LARGEST_WINDOW]
-
-
-def _windows(inputs: Iterator[Any]) -> Iterator[list[Any]]:
-    size = _FIRST_WINDOW
-    while window := list(islice(inputs, size)):
-        yield window
-        size = min(2 * size, _LARGEST_WINDOW)
+def _nothing_runs() -> None:
+    """What stops the groups of a job that only its own caller runs."""

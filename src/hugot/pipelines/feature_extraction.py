@@ -12,8 +12,9 @@ from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
 from hugot.models.dense import Dense
 from hugot.options import check_positive
-from hugot.pipelines.base import Pipeline, TaskOptions, Window
+from hugot.pipelines.base import Pipeline
 from hugot.pipelines.logits import describe_outputs
+from hugot.pipelines.task_options import TaskOptions
 from hugot.runtime.model import as_float32, token_spans
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from hugot._ort.tensor import Tensor
     from hugot.models.bundle import ModelBundle
+    from hugot.pipelines.window import Window
     from hugot.runtime.engine import Engine
     from hugot.text.batch import TokenBatch
     from hugot.text.planner import Group

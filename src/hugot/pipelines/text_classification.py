@@ -10,14 +10,16 @@ import numpy as np
 from hugot._fast import activations
 from hugot.errors import InputError
 from hugot.options import NOT_GIVEN, check_choice
-from hugot.pipelines.base import Pipeline, TaskOptions, Window
+from hugot.pipelines.base import Pipeline
 from hugot.pipelines.logits import check_label_count, find_logits
+from hugot.pipelines.task_options import TaskOptions
 from hugot.runtime.model import as_float32
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hugot._ort.tensor import Tensor
+    from hugot.pipelines.window import Window
     from hugot.text.batch import TokenBatch
     from hugot.text.planner import Group
     from hugot.text.tokenizer import Text

@@ -12,9 +12,10 @@ import numpy as np
 from hugot._fast import activations, aggregation
 from hugot.errors import InputError
 from hugot.options import check_choice
-from hugot.pipelines.base import Pipeline, TaskOptions, Window
+from hugot.pipelines.base import Pipeline
 from hugot.pipelines.logits import check_label_count, find_logits
 from hugot.pipelines.row_tokens import RowTokens, Vocabulary
+from hugot.pipelines.task_options import TaskOptions
 from hugot.runtime.model import as_float32
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hugot._ort.tensor import Tensor
+    from hugot.pipelines.window import Window
     from hugot.text.batch import TokenBatch
     from hugot.text.planner import Group
     from hugot.text.tokenizer import Text
@@ -99,6 +101,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
 
     task: ClassVar[str] = "token-classification"
     options_type: ClassVar[type[Any]] = TokenClassificationOptions
+    answers_empty: ClassVar[bool] = True
 
     def validate(self) -> None:
         """The graph needs an output ``logits`` [batch, tokens, labels], or a single 3-D output."""
@@ -116,6 +119,10 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
     def wanted_outputs(self, options: TokenClassificationOptions) -> list[int]:
         """The logits."""
         return [self._logits]
+
+    def sample_input(self, text: str) -> Any:
+        """A text, or its words."""
+        return text.split() if self.options.is_split_into_words else text
 
     def inputs_of(self, inputs: Any, options: TokenClassificationOptions) -> Any:
         """A flat list of words is one input, as in transformers."""
@@ -160,7 +167,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
 
     def allocate(self, batch: TokenBatch, options: TokenClassificationOptions) -> Any:
         """One list of entities per row."""
-        return [None] * len(batch)
+        return [[] for _ in range(len(batch))]
 
     def postprocess(
         self, outputs: list[Tensor], group: Group, window: Window[TokenClassificationOptions]

@@ -37,13 +37,13 @@ def plan(
     """Sort rows by length and cut them into groups, the longest rows first.
 
     A group, padded, holds at most `token_budget` tokens (a longer row stands alone) and at most
-    `max_rows` rows; without `pads`, only rows of one length. Every row is in exactly one group.
+    `max_rows` rows; without `pads`, only rows of one length. Every row is in exactly one group, but
+    rows without tokens, which cannot be run, are in none.
     """
-    count = len(batch)
-    if count == 0:
-        return []
-    order = np.empty(count, np.int64)
+    order = np.empty(len(batch), np.int64)
     grouping.sort_by_length(batch.offsets, order)
+    if batch.lengths[order[-1:]].sum() == 0:
+        order = order[: np.count_nonzero(batch.lengths)]
     begins = grouping.cut_groups(batch.offsets, order, token_budget, max_rows or _NO_CAP, pads)
     lengths = batch.lengths
     return [

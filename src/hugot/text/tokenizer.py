@@ -29,6 +29,7 @@ class TextTokenizer:
         pad_type_id: token type id of padding.
         pads_left: whether padding goes before the tokens.
         unknown_id: id of the unknown token, -1 where there is none.
+        adds_special_tokens: whether a row has tokens beside those of its text.
         marks_subwords: whether the vocabulary marks tokens that continue a word, as ``##ing``.
     """
 
@@ -68,6 +69,7 @@ class TextTokenizer:
         self.pads_left = config.get("padding_side", baked.get("direction", "right")) == "left"
         self.unknown_id = self._id_of(config.get("unk_token"), -1)
         self.marks_subwords = bool(getattr(tokenizer.model, "continuing_subword_prefix", None))
+        self.adds_special_tokens = tokenizer.num_special_tokens_to_add(is_pair=False) > 0
         # A template gives every single text the same type ids; most give it none but 0.
         self._types_in_single = any(tokenizer.encode("a").type_ids)
 

@@ -1,0 +1,217 @@
+"""hugot against the transformers that is installed, on texts that hypothesis draws.
+
+Needs, beside hugot, `transformers`, `sentence_transformers` and `hypothesis`, and the checkpoints that
+`tests/fixtures/make.py build --work FOLDER` writes, by `HUGOT_CHECKPOINTS=FOLDER`; skipped without.
+`HUGOT_EXAMPLES` sets how many examples each model is asked (default 25). What was compared, and the
+largest difference per task, is printed at the end (`pytest -s`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections import Counter, defaultdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comparison import largest_difference, same
+from conftest import FIXTURES
+
+import hugot
+
+hypothesis = pytest.importorskip("hypothesis")
+transformers = pytest.importorskip("transformers")
+sentence_transformers = pytest.importorskip("sentence_transformers")
+CHECKPOINTS = os.environ.get("HUGOT_CHECKPOINTS")
+if CHECKPOINTS is None:
+    pytest.skip("HUGOT_CHECKPOINTS is not set", allow_module_level=True)
+
+from hypothesis import strategies as st  # noqa: E402
+from tokenizers import Tokenizer  # noqa: E402
+
+TASKS = {
+    "text": "text-classification",
+    "token": "token-classification",
+    "features": "feature-extraction",
+}
+# One model of each architecture and task; the variants differ in their files, not in their answers.
+MODELS = sorted(
+    path.name
+    for path in FIXTURES.iterdir()
+    if path.name.rsplit("-", 1)[-1] in TASKS and (Path(CHECKPOINTS) / path.name).is_dir()
+)
+LONGEST = 64
+
+WORDS = (
+    "the Wolfgang Berlin in to don't state-of-the-art Zoë Zoe\u0308 naïve 東京 Москва مرحبا שלום ﬁnd ㎞ ½ "
+    "İstanbul ß 👩\u200d👧 👍🏽 [SEP] [UNK] </s> <mask> <unk> e.g. U.S.A. 3.14 #tag @you http://a.b/c?d=e "
+    "x\u200by \u00a0 \t \n \x00 \x7f ... -- ( ) \" ' ▁ Ġ ## ##ing"
+).split(" ")
+texts = st.one_of(
+    st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join),
+    st.lists(st.sampled_from(WORDS), max_size=25).map("".join),
+    st.text(max_size=60),
+    st.lists(st.one_of(st.sampled_from(WORDS), st.text(max_size=8)), max_size=20).map(" ".join),
+    st.text(alphabet=st.characters(codec=None), max_size=30),
+)
+counts: Counter[str] = Counter()
+largest: dict[str, float] = defaultdict(float)
+
+
+@atexit.register
+def report() -> None:
+    for name, count in sorted(counts.items()):
+        print(
+            f"{name}: {count}",
+            f"(largest difference {largest[name]:.2g})" if name in largest else "",
+        )
+
+
+class Pair:
+    """A fixture model on both sides."""
+
+    def __init__(self, name: str) -> None:
+        self.task = TASKS[name.rsplit("-", 1)[-1]]
+        folder = Path(CHECKPOINTS) / name
+        self.reference = transformers.pipeline(self.task, model=str(folder), device="cpu")
+        self.file_tokenizer = Tokenizer.from_file(str(FIXTURES / name / "tokenizer.json"))
+        self.file_tokenizer.no_padding()
+        self.file_tokenizer.no_truncation()
+        self.ours = hugot.pipeline(self.task, FIXTURES / name, threads=1)
+
+    def answerable(self, text: str) -> bool:
+        """Whether transformers reads the text as tokenizer.json says (5.x rebuilds some tokenizers)."""
+        try:
+            read = self.reference.tokenizer(text, truncation=False, return_offsets_mapping=True)
+        except Exception:
+            return False
+        encoding = self.file_tokenizer.encode(text)
+        if not encoding.ids:
+            return False  # transformers fails inside the model
+        return (
+            read["input_ids"] == encoding.ids
+            and [tuple(span) for span in read["offset_mapping"]] == encoding.offsets
+        )
+
+
+@cache
+def pair(name: str) -> Pair:
+    transformers.logging.set_verbosity_error()
+    return Pair(name)
+
+
+def plain(value: Any) -> Any:
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list) else value
+
+
+def compare(task: str, got: Any, expected: Any) -> None:
+    assert same(got, expected), (got, expected)
+    counts[task] += 1
+    largest[task] = max(largest[task], largest_difference(got, expected))
+
+
+def examples(test: Any) -> Any:
+    settings = hypothesis.settings(
+        max_examples=int(os.environ.get("HUGOT_EXAMPLES", "25")),
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+        database=None,
+    )
+    return settings(test)
+
+
+def of(task: str) -> list[str]:
+    return [name for name in MODELS if TASKS[name.rsplit("-", 1)[-1]] == task]
+
+
+@pytest.mark.parametrize("name", of("text-classification"))
+@examples
+@hypothesis.given(
+    batch=st.lists(texts, min_size=1, max_size=4),
+    top_k=st.sampled_from(["absent", None, 1, 2]),
+    function=st.sampled_from([None, "softmax", "sigmoid", "none"]),
+)
+def test_text_classification(name: str, batch: list[str], top_k: Any, function: Any) -> None:
+    both = pair(name)
+    batch = [text for text in batch if both.answerable(text)]
+    options = {} if top_k == "absent" else {"top_k": top_k}
+    options |= {"function_to_apply": function} if function else {}
+    together = both.ours(batch, **options) if batch else []
+    for text, shared in zip(batch, together, strict=True):
+        expected = plain(both.reference(text, truncation=True, max_length=LONGEST, **options))
+        got = both.ours(text, **options)
+        compare(both.task, got, expected)
+        # In a list, a text with top_k has its list of labels without the one around a single str.
+        compare(both.task, shared, expected if "top_k" in options else expected[0])
+
+
+@pytest.mark.parametrize("name", of("token-classification"))
+@examples
+@hypothesis.given(
+    batch=st.lists(texts, min_size=1, max_size=4),
+    strategy=st.sampled_from(["none", "simple", "first", "average", "max"]),
+    stride=st.sampled_from([None, 0, 3, 11]),
+    ignored=st.sampled_from([["O"], []]),
+)
+def test_token_classification(
+    name: str, batch: list[str], strategy: str, stride: int | None, ignored: list[str]
+) -> None:
+    both = pair(name)
+    batch = [text for text in batch if both.answerable(text)]
+    options: dict[str, Any] = {"aggregation_strategy": strategy, "ignore_labels": ignored}
+    if stride is not None and strategy != "none":
+        options["stride"] = stride
+    together = both.ours(batch, **options) if batch else []
+    for text, shared in zip(batch, together, strict=True):
+        # transformers remembers a stride from one call to the next: a fresh pipeline each time.
+        fresh = transformers.pipeline(
+            both.task, model=both.reference.model, tokenizer=both.reference.tokenizer, **options
+        )
+        expected = plain(fresh(text))
+        compare(both.task, both.ours(text, **options), expected)
+        compare(both.task, shared, expected)
+
+
+@pytest.mark.parametrize("name", of("feature-extraction"))
+@examples
+@hypothesis.given(batch=st.lists(texts, min_size=1, max_size=4))
+def test_feature_extraction(name: str, batch: list[str]) -> None:
+    both = pair(name)
+    batch = [text for text in batch if both.answerable(text)]
+    together = both.ours(batch, pooling="none") if batch else []
+    for text, shared in zip(batch, together, strict=True):
+        expected = plain(both.reference(text, truncation=True, max_length=LONGEST))
+        compare(both.task, both.ours(text, pooling="none"), expected[0])
+        compare(both.task, shared, expected[0])
+
+
+@cache
+def embedder(name: str) -> Any:
+    return sentence_transformers.SentenceTransformer(str(Path(CHECKPOINTS) / name), device="cpu")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in of("feature-extraction") if (FIXTURES / name / "modules.json").exists()],
+)
+@examples
+@hypothesis.given(batch=st.lists(texts, min_size=1, max_size=4), normalize=st.booleans())
+def test_sentence_vectors(name: str, batch: list[str], normalize: bool) -> None:
+    both = pair(name)
+    batch = [text for text in batch if both.answerable(text)]
+    options = {"normalize": True} if normalize else {}
+    together = both.ours(batch, **options) if batch else []
+    for text, shared in zip(batch, together, strict=True):
+        expected = (
+            embedder(name)
+            .encode(text, normalize_embeddings=normalize, show_progress_bar=False)
+            .tolist()
+        )
+        compare("sentence vectors", both.ours(text, **options), expected)
+        compare("sentence vectors", shared, expected)
