@@ -193,7 +193,7 @@ def test_prompts_are_read(sentence_folder) -> None:
     told = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
     write(sentence_folder / "config_sentence_transformers.json", told)
     files = open_bundle(sentence_folder).sentence
-    assert files.prompts == {"query": "query: "}
+    assert files.prompts == {"query": "query: ", "document": ""}
     assert files.default_prompt_name == "query"
 
 

@@ -95,7 +95,8 @@ def read_sentence_files(folder: Path) -> SentenceFiles:
         steps=tuple(steps),
         max_seq_length=length if isinstance(length, int) and length > 0 else None,
         lowercase=bool(length_config.get("do_lower_case")),
-        prompts=prompts.get("prompts") or {},
+        # sentence-transformers knows these two names for every model.
+        prompts={"query": "", "document": "", **(prompts.get("prompts") or {})},
         default_prompt_name=prompts.get("default_prompt_name"),
         truncate_dim=prompts.get("truncate_dim"),
     )
