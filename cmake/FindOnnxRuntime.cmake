@@ -1,87 +1,99 @@
-# Find an installed ONNX Runtime library.
+# Find an installed, shared ONNX Runtime library.
 #
-# Hints:  OnnxRuntime_ROOT (variable or environment), CMAKE_PREFIX_PATH
-# Search: the hints, the package's own CMake configuration, pkg-config, the system's folders
+# Search: OnnxRuntime_ROOT (variable, else environment), and nothing else where it is set;
+#         pkg-config, CMAKE_PREFIX_PATH and the system's folders;
+#         ONNX Runtime's own CMake configuration. It comes last because the one in the archives of
+#         ONNX Runtime 1.19 to 1.23 names folders that are not there, and stops CMake.
 #
 # Sets:   OnnxRuntime_FOUND
 #         OnnxRuntime_LIBRARY      the file that was found
-#         OnnxRuntime_LIBRARY_DIR  its folder
+#         OnnxRuntime_VERSION      its version, empty where it cannot be told
 #         OnnxRuntime_SONAME       the name under which the loader knows it
-#         OnnxRuntime_INCLUDE_DIR  the folder of onnxruntime_c_api.h, empty where there is none
+#         OnnxRuntime_LIBRARY_DIR  the folder that holds it under that name
+#         OnnxRuntime_INCLUDE_DIR  the folder of onnxruntime_c_api.h, false where there is none
+#
+# None of them is cached: a build folder that is used again follows a changed hint.
 
-set(_ort_suffixes lib lib64 "lib/${CMAKE_LIBRARY_ARCHITECTURE}")
-set(_ort_headers include/onnxruntime include/onnxruntime/core/session include)
-
-# A folder that was named comes before anything that is merely installed.
-set(_ort_hints "")
-foreach(_ort_hint IN ITEMS "${OnnxRuntime_ROOT}" "$ENV{OnnxRuntime_ROOT}")
-  if(_ort_hint)
-    list(APPEND _ort_hints "${_ort_hint}")
-  endif()
-endforeach()
-
-if(_ort_hints)
-  message(CHECK_START "Looking for ONNX Runtime in ${_ort_hints}")
-  find_library(OnnxRuntime_LIBRARY NAMES onnxruntime PATHS ${_ort_hints}
-               PATH_SUFFIXES ${_ort_suffixes} NO_DEFAULT_PATH)
-  find_path(OnnxRuntime_INCLUDE_DIR NAMES onnxruntime_c_api.h PATHS ${_ort_hints}
-            PATH_SUFFIXES ${_ort_headers} NO_DEFAULT_PATH)
-  if(OnnxRuntime_LIBRARY)
-    message(CHECK_PASS "${OnnxRuntime_LIBRARY}")
-  else()
-    message(CHECK_FAIL "not there")
-  endif()
+set(_ort_root "${OnnxRuntime_ROOT}")
+if(NOT _ort_root)
+  set(_ort_root "$ENV{OnnxRuntime_ROOT}")
 endif()
 
-if(NOT OnnxRuntime_LIBRARY AND NOT _ort_hints)
-  message(CHECK_START "Looking for ONNX Runtime's CMake configuration")
+if(_ort_root)
+  get_filename_component(_ort_root "${_ort_root}" ABSOLUTE BASE_DIR "${CMAKE_SOURCE_DIR}")
+  message(CHECK_START "Looking for ONNX Runtime in ${_ort_root}")
+  set(_ort_where PATHS "${_ort_root}" NO_DEFAULT_PATH)
+else()
+  message(CHECK_START "Looking for ONNX Runtime on this system")
+  set(_ort_pkgconfig "")
+  find_package(PkgConfig QUIET)
+  if(PkgConfig_FOUND)
+    foreach(_ort_variable IN ITEMS libdir includedir)
+      pkg_get_variable(_ort_folder libonnxruntime "${_ort_variable}")
+      list(APPEND _ort_pkgconfig "${_ort_folder}")
+    endforeach()
+  endif()
+  set(_ort_where HINTS ${_ort_pkgconfig})
+endif()
+
+find_library(OnnxRuntime_LIBRARY NO_CACHE
+             NAMES "${CMAKE_SHARED_LIBRARY_PREFIX}onnxruntime${CMAKE_SHARED_LIBRARY_SUFFIX}"
+             ${_ort_where} PATH_SUFFIXES lib lib64 "lib/${CMAKE_LIBRARY_ARCHITECTURE}")
+find_path(OnnxRuntime_INCLUDE_DIR NO_CACHE NAMES onnxruntime_c_api.h
+          ${_ort_where} PATH_SUFFIXES onnxruntime onnxruntime/core/session include
+          include/onnxruntime include/onnxruntime/core/session)
+
+if(NOT OnnxRuntime_LIBRARY AND NOT _ort_root)
   find_package(onnxruntime CONFIG QUIET)
   if(TARGET onnxruntime::onnxruntime)
     get_target_property(OnnxRuntime_LIBRARY onnxruntime::onnxruntime LOCATION)
-    get_target_property(OnnxRuntime_INCLUDE_DIR onnxruntime::onnxruntime
-                        INTERFACE_INCLUDE_DIRECTORIES)
-    list(GET OnnxRuntime_INCLUDE_DIR 0 OnnxRuntime_INCLUDE_DIR)
-    message(CHECK_PASS "${OnnxRuntime_LIBRARY}")
-  else()
-    message(CHECK_FAIL "none")
+    get_target_property(_ort_headers onnxruntime::onnxruntime INTERFACE_INCLUDE_DIRECTORIES)
+    find_path(OnnxRuntime_INCLUDE_DIR NO_CACHE NAMES onnxruntime_c_api.h
+              PATHS ${_ort_headers} NO_DEFAULT_PATH)
   endif()
 endif()
 
-if(NOT OnnxRuntime_LIBRARY AND NOT _ort_hints)
-  message(CHECK_START "Looking for ONNX Runtime with pkg-config and in the system's folders")
-  find_package(PkgConfig QUIET)
-  if(PkgConfig_FOUND)
-    pkg_check_modules(PC_OnnxRuntime QUIET libonnxruntime)
-  endif()
-  find_library(OnnxRuntime_LIBRARY NAMES onnxruntime HINTS ${PC_OnnxRuntime_LIBRARY_DIRS})
-  find_path(OnnxRuntime_INCLUDE_DIR NAMES onnxruntime_c_api.h
-            HINTS ${PC_OnnxRuntime_INCLUDE_DIRS} PATH_SUFFIXES onnxruntime
-                  onnxruntime/core/session)
-  if(OnnxRuntime_LIBRARY)
-    message(CHECK_PASS "${OnnxRuntime_LIBRARY}")
-  else()
-    message(CHECK_FAIL "none")
-  endif()
-endif()
-
-if(NOT OnnxRuntime_INCLUDE_DIR)
-  set(OnnxRuntime_INCLUDE_DIR "")
-endif()
-
+# What the linker will write into the module, and what the loader will then look for.
+set(OnnxRuntime_SONAME "")
+set(OnnxRuntime_VERSION "")
+set(OnnxRuntime_LIBRARY_DIR "")
 if(OnnxRuntime_LIBRARY)
-  get_filename_component(OnnxRuntime_LIBRARY_DIR "${OnnxRuntime_LIBRARY}" DIRECTORY)
-  # Distributions name the library with more or fewer digits (.so.1, .so.1.21): ask the file itself.
+  get_filename_component(_ort_file "${OnnxRuntime_LIBRARY}" REALPATH)
   get_filename_component(OnnxRuntime_SONAME "${OnnxRuntime_LIBRARY}" NAME)
-  if(UNIX AND NOT APPLE)
-    execute_process(COMMAND "${CMAKE_OBJDUMP}" -p "${OnnxRuntime_LIBRARY}"
-                    OUTPUT_VARIABLE _ort_dynamic RESULT_VARIABLE _ort_failed ERROR_QUIET)
-    if(NOT _ort_failed AND _ort_dynamic MATCHES "SONAME[ \t]+([^ \t\n]+)")
-      set(OnnxRuntime_SONAME "${CMAKE_MATCH_1}")
-    endif()
+  # Distributions name the library with more or fewer digits (.so.1, .so.1.21): ask the file itself.
+  execute_process(COMMAND "${CMAKE_OBJDUMP}" -p "${_ort_file}"
+                  OUTPUT_VARIABLE _ort_dynamic ERROR_QUIET)
+  if(_ort_dynamic MATCHES "SONAME[ \t]+([^ \t\n]+)")
+    set(OnnxRuntime_SONAME "${CMAKE_MATCH_1}")
   endif()
+  # Its functions carry the version as a tag; its name may.
+  if(_ort_dynamic MATCHES "VERS_([0-9]+\\.[0-9.]*[0-9])")
+    set(OnnxRuntime_VERSION "${CMAKE_MATCH_1}")
+  elseif(_ort_file MATCHES "onnxruntime\\.[a-z.]*([0-9]+\\.[0-9.]*[0-9])")
+    set(OnnxRuntime_VERSION "${CMAKE_MATCH_1}")
+  endif()
+  foreach(_ort_alias IN ITEMS "${OnnxRuntime_LIBRARY}" "${_ort_file}")
+    get_filename_component(_ort_folder "${_ort_alias}" DIRECTORY)
+    if(NOT OnnxRuntime_LIBRARY_DIR AND EXISTS "${_ort_folder}/${OnnxRuntime_SONAME}")
+      set(OnnxRuntime_LIBRARY_DIR "${_ort_folder}")
+    endif()
+  endforeach()
+endif()
+
+if(NOT OnnxRuntime_LIBRARY)
+  message(CHECK_FAIL "not found")
+elseif(NOT OnnxRuntime_LIBRARY_DIR)
+  message(CHECK_FAIL "${OnnxRuntime_LIBRARY} has no ${OnnxRuntime_SONAME} beside it, by which "
+                     "programs would load it")
+elseif(OnnxRuntime_VERSION AND OnnxRuntime_VERSION VERSION_LESS "${OnnxRuntime_FIND_VERSION}")
+  message(CHECK_FAIL "${OnnxRuntime_LIBRARY} is version ${OnnxRuntime_VERSION}, older than "
+                     "${OnnxRuntime_FIND_VERSION}")
+  set(OnnxRuntime_LIBRARY "")
+else()
+  message(CHECK_PASS "${OnnxRuntime_LIBRARY} ${OnnxRuntime_VERSION}")
 endif()
 
 include(FindPackageHandleStandardArgs)
-find_package_handle_standard_args(OnnxRuntime REQUIRED_VARS OnnxRuntime_LIBRARY
-                                  OnnxRuntime_SONAME)
-mark_as_advanced(OnnxRuntime_LIBRARY OnnxRuntime_INCLUDE_DIR)
+# Without VERSION_VAR, which would refuse a library whose version cannot be told.
+find_package_handle_standard_args(
+  OnnxRuntime REQUIRED_VARS OnnxRuntime_LIBRARY OnnxRuntime_LIBRARY_DIR OnnxRuntime_SONAME)

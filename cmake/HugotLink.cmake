@@ -1,57 +1,76 @@
 # hugot_link_onnxruntime(<target>): bind the target to a system ONNX Runtime where there is one.
 #
 # The exports of libonnxruntime carry the tag VERS_x.y.z, so a reference to OrtGetApiBase would tie
-# the module to one release. The target therefore only *needs* the library (DT_NEEDED and a run path)
-# and looks the function up when it runs; the name to look for, the library's own SONAME, is
+# the module to one release. The target therefore only *needs* the library (DT_NEEDED and a run
+# path) and looks the function up when it runs; the name to look for, the library's own SONAME, is
 # compiled in.
 
 function(hugot_link_onnxruntime target)
   if(NOT HUGOT_LINK MATCHES "^(auto|system|runtime)$")
     message(FATAL_ERROR "HUGOT_LINK is '${HUGOT_LINK}'; it can be auto, system or runtime")
   endif()
-  if(HUGOT_LINK STREQUAL "runtime")
-    message(STATUS "ONNX Runtime: loaded when hugot runs (HUGOT_LINK=runtime)")
+  # Windows has an old onnxruntime.dll of its own among the system's folders.
+  if(HUGOT_LINK STREQUAL "runtime" OR (WIN32 AND HUGOT_LINK STREQUAL "auto"))
+    message(STATUS "ONNX Runtime: loaded when hugot runs")
     return()
   endif()
 
-  find_package(OnnxRuntime)
+  # The oldest that the loader takes: OLDEST_MINOR in src/hugot/_ort/library.pyx.
+  find_package(OnnxRuntime 1.19 QUIET)
   if(NOT OnnxRuntime_FOUND)
-    if(HUGOT_LINK STREQUAL "system")
-      message(FATAL_ERROR "HUGOT_LINK=system, but no ONNX Runtime was found. Set OnnxRuntime_ROOT to "
-                          "the folder that holds lib/libonnxruntime.so, or use HUGOT_LINK=runtime.")
-    endif()
-    message(STATUS "ONNX Runtime: none on this system; the library of the onnxruntime package is "
-                   "loaded when hugot runs")
+    hugot_refuse_missing_library()
+    message(STATUS "ONNX Runtime: loaded when hugot runs")
     return()
   endif()
 
-  message(STATUS "ONNX Runtime: ${OnnxRuntime_LIBRARY} (loaded as ${OnnxRuntime_SONAME})")
+  message(STATUS "ONNX Runtime: linked against ${OnnxRuntime_SONAME} in ${OnnxRuntime_LIBRARY_DIR}")
   target_compile_definitions("${target}" PRIVATE
     "HUGOT_LINKED_SONAME=\"${OnnxRuntime_SONAME}\""
-    "HUGOT_LINKED_PATH=\"${OnnxRuntime_LIBRARY}\"")
+    "HUGOT_LINKED_PATH=\"${OnnxRuntime_LIBRARY_DIR}/${OnnxRuntime_SONAME}\"")
   if(UNIX AND NOT APPLE)
     target_link_options("${target}" PRIVATE "LINKER:--no-as-needed")
     target_link_libraries("${target}" PRIVATE "${OnnxRuntime_LIBRARY}")
     set_target_properties("${target}" PROPERTIES
       BUILD_RPATH "${OnnxRuntime_LIBRARY_DIR}" INSTALL_RPATH "${OnnxRuntime_LIBRARY_DIR}")
   endif()
-  if(OnnxRuntime_INCLUDE_DIR)
+  if(OnnxRuntime_INCLUDE_DIR AND CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
     hugot_check_abi("${OnnxRuntime_INCLUDE_DIR}")
   endif()
 endfunction()
 
-# Compile the table of slots in ort_abi.h against the real header: a slot or a signature that differs
-# stops the build.
-function(hugot_check_abi include_dir)
-  message(CHECK_START "Comparing ort_abi.h with ${include_dir}/onnxruntime_c_api.h")
-  try_compile(matches "${CMAKE_CURRENT_BINARY_DIR}/abi_check"
-    SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/src/hugot/_ort/abi_check.c"
-    CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${include_dir}"
-    C_STANDARD 11
-    OUTPUT_VARIABLE output)
-  if(NOT matches)
-    message(CHECK_FAIL "they differ")
-    message(FATAL_ERROR "${output}")
+# Stop where a library was asked for and none can be used; pip would not show a mere warning.
+function(hugot_refuse_missing_library)
+  if(HUGOT_LINK STREQUAL "system")
+    message(FATAL_ERROR "HUGOT_LINK=system, but no ONNX Runtime was found. Set OnnxRuntime_ROOT to "
+                        "the folder that holds lib/libonnxruntime.so, or use HUGOT_LINK=runtime.")
   endif()
-  message(CHECK_PASS "they agree")
+  if(OnnxRuntime_ROOT OR NOT "$ENV{OnnxRuntime_ROOT}" STREQUAL "")
+    message(FATAL_ERROR "OnnxRuntime_ROOT names a folder without an ONNX Runtime that can be used "
+                        "(see above). Set it to the folder that holds lib/libonnxruntime.so, or "
+                        "unset it, or use HUGOT_LINK=runtime.")
+  endif()
+endfunction()
+
+# Compile the table of slots in ort_abi.h against the real header: a slot or a signature that
+# differs stops the build.
+function(hugot_check_abi include_dir)
+  message(CHECK_START "Comparing ort_abi.h with onnxruntime_c_api.h in ${include_dir}")
+  try_compile(HUGOT_ABI_AGREES "${CMAKE_CURRENT_BINARY_DIR}/abi_check"
+              SOURCES "${CMAKE_CURRENT_SOURCE_DIR}/src/hugot/_ort/abi_check.c"
+              CMAKE_FLAGS "-DINCLUDE_DIRECTORIES=${include_dir}"
+              C_STANDARD 11
+              OUTPUT_VARIABLE output)
+  if(HUGOT_ABI_AGREES)
+    message(CHECK_PASS "they agree")
+    return()
+  endif()
+  message(CHECK_FAIL "they differ")
+  string(REGEX MATCHALL "[A-Za-z0-9_]+ has another [a-z]+" differences "${output}")
+  list(REMOVE_DUPLICATES differences)
+  list(JOIN differences "\n  " differences)
+  if(NOT differences)
+    set(differences "${output}")
+  endif()
+  message(FATAL_ERROR "src/hugot/_ort/ort_abi.h does not describe the ONNX Runtime of "
+                      "${include_dir}:\n  ${differences}")
 endfunction()

@@ -2,10 +2,11 @@
 # Cython's directives and the compiler's flags for all modules stand here and nowhere else.
 
 find_package(Python COMPONENTS Interpreter Development.Module REQUIRED)
-find_package(Cython MODULE REQUIRED VERSION 3.1)
+find_package(Cython 3.1 MODULE REQUIRED)
 include(UseCython)
 
-if(HUGOT_DEBUG)
+if(HUGOT_DEBUG OR "$ENV{HUGOT_DEBUG}")
+  message(STATUS "Compiled modules: with checks of bounds, None and overflow (HUGOT_DEBUG)")
   set(_hugot_checks True)
 else()
   set(_hugot_checks False)
@@ -13,24 +14,22 @@ endif()
 
 set(HUGOT_CYTHON_ARGS
     --fast-fail
-    -Wextra
     -X language_level=3
     -X binding=False
     -X embedsignature=True
     -X freethreading_compatible=True
     -X cdivision=True
+    -X wraparound=False
     -X initializedcheck=${_hugot_checks}
     -X boundscheck=${_hugot_checks}
-    -X wraparound=False
     -X nonecheck=${_hugot_checks}
     -X overflowcheck=${_hugot_checks})
 
-if(MSVC)
-  set(HUGOT_C_FLAGS /O2)
-else()
+set(HUGOT_C_FLAGS "")
+if(NOT MSVC)
   # No errno and no trapping math, so that the compiler may turn the loops over floats into vectors;
   # results stay those of IEEE arithmetic (no -ffast-math: NaN, infinities and order are kept).
-  set(HUGOT_C_FLAGS -O3 -fno-math-errno -fno-trapping-math -fvisibility=hidden)
+  set(HUGOT_C_FLAGS -fno-math-errno -fno-trapping-math -fvisibility=hidden)
 endif()
 
 function(hugot_add_modules package)

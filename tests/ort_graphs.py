@@ -48,10 +48,10 @@ def element_type(dtype):
 
 
 def graph(nodes, inputs, outputs, weights=None, opset=21, **fields):
-    """A model: nodes as (operator, inputs, outputs, attributes), weights as arrays by name."""
+    """A model: nodes as (operator, "its inputs", "its outputs", attributes), weights by name."""
     made = [
-        helper.make_node(operator, list(read), list(written), **(attributes[0] if attributes else {}))
-        for operator, read, written, *attributes in nodes
+        helper.make_node(operator, read.split(), written.split(), **attributes)
+        for operator, read, written, attributes in ((*node, {})[:4] for node in nodes)
     ]
     tensors = [numpy_helper.from_array(array, name) for name, array in (weights or {}).items()]
     return helper.make_model(
@@ -69,7 +69,8 @@ def as_bytes(*args, **fields):
 
 def identity(dtype="float32", shape=("rows",)):
     """Copies its one input to its one output."""
-    return as_bytes([("Identity", "x", "y")], [value("x", dtype, shape)], [value("y", dtype, shape)])
+    ends = [value("x", dtype, shape)], [value("y", dtype, shape)]
+    return as_bytes([("Identity", "x", "y")], *ends)
 
 
 def negation(shape=("rows",)):
@@ -96,7 +97,7 @@ def lookup(rows=5, dim=2):
     """Vectors of token ids, as the first layer of a model: ids [tokens] to [tokens, dim]."""
     table = np.arange(rows * dim, dtype=np.float32).reshape(rows, dim)
     return as_bytes(
-        [("Gather", ("table", "ids"), "y")],
+        [("Gather", "table ids", "y")],
         [value("ids", "int64", ["tokens"])],
         [value("y", shape=["tokens", dim])],
         {"table": table},
@@ -120,9 +121,10 @@ def looping(size=192):
         [numpy_helper.from_array(np.eye(size, dtype=np.float32), "eye")],
     )
     return as_bytes(
-        [("Loop", ("times", "", "x"), "y", {"body": body})],
+        [("Loop", "times go_on x", "y", {"body": body})],
         [value("times", "int64", []), value("x", shape=[size, size])],
         [value("y", shape=[size, size])],
+        {"go_on": np.array(True)},
     )
 
 

@@ -92,14 +92,15 @@ def sort_by_length(offsets):
     return sorted(range(len(lengths)), key=lambda row: -lengths[row])
 
 
-def cut_groups(offsets, order, token_budget, max_rows):
+def cut_groups(offsets, order, token_budget, max_rows, pads):
     """Groups of rows (lists of row numbers), each filled as long as it fits."""
     groups = []
     for row in order:
         if groups:
             grown = [*groups[-1], row]
-            width = max(int(offsets[each + 1] - offsets[each]) for each in grown)
-            if len(grown) <= max_rows and len(grown) * width <= token_budget:
+            lengths = [int(offsets[each + 1] - offsets[each]) for each in grown]
+            fits = len(grown) <= max_rows and len(grown) * max(lengths) <= token_budget
+            if fits and (pads or len(set(lengths)) == 1):
                 groups[-1] = grown
                 continue
         groups.append([row])

@@ -11,6 +11,7 @@ CAPS = [None, 1, 2, 7]
 over_batches = pytest.mark.parametrize("size", BATCHES, ids=str)
 over_budgets = pytest.mark.parametrize("budget", BUDGETS)
 over_caps = pytest.mark.parametrize("cap", CAPS)
+padded_or_not = pytest.mark.parametrize("pads", [True, False], ids=["padded", "unpadded"])
 
 
 def batch_of(lengths):
@@ -20,39 +21,47 @@ def batch_of(lengths):
 
 def random_batch(size):
     rows, longest = size
-    # Squares, so that most rows are short, as most texts are.
+    # Squares, so that most rows are short, as most texts are, and a few have no tokens.
     return batch_of((np.random.default_rng(size).random(rows) ** 2 * longest).round().astype(int))
 
 
+def rows_of(groups):
+    return [row for group in groups for row in group.rows.tolist()]
+
+
+@padded_or_not
 @over_caps
 @over_budgets
 @over_batches
-def test_every_row_is_in_exactly_one_group(size, budget, cap):
+def test_every_row_with_tokens_is_in_exactly_one_group(size, budget, cap, pads):
     batch = random_batch(size)
-    rows = np.concatenate([group.rows for group in plan(batch, budget, cap)])
-    assert sorted(rows.tolist()) == list(range(len(batch)))
+    rows = rows_of(plan(batch, budget, cap, pads=pads))
+    assert sorted(rows) == np.flatnonzero(batch.lengths).tolist()
 
 
+@padded_or_not
 @over_caps
 @over_budgets
 @over_batches
-def test_a_padded_group_keeps_to_the_budget_unless_it_is_one_row(size, budget, cap):
-    groups = plan(random_batch(size), budget, cap)
-    assert all(len(group.rows) == 1 or len(group.rows) * group.width <= budget for group in groups)
+def test_a_padded_group_keeps_to_the_budget_unless_it_is_one_row(size, budget, cap, pads):
+    for group in plan(random_batch(size), budget, cap, pads=pads):
+        assert len(group.rows) == 1 or len(group.rows) * group.width <= budget
 
 
+@padded_or_not
 @over_batches
 @pytest.mark.parametrize("cap", [1, 2, 7])
-def test_no_group_has_more_rows_than_the_cap(size, cap):
-    groups = plan(random_batch(size), 16_384, cap)
-    assert max(len(group.rows) for group in groups) <= cap
+def test_no_group_has_more_rows_than_the_cap(size, cap, pads):
+    groups = plan(random_batch(size), 16_384, cap, pads=pads)
+    assert all(len(group.rows) <= cap for group in groups)
 
 
+@padded_or_not
 @over_caps
 @over_batches
-def test_rows_go_from_the_longest_to_the_shortest(size, cap):
+def test_rows_go_from_the_longest_to_the_shortest(size, cap, pads):
     batch = random_batch(size)
-    rows = np.concatenate([group.rows for group in plan(batch, 256, cap)])
+    rows = rows_of(plan(batch, 256, cap, pads=pads))
     assert (np.diff(batch.lengths[rows]) <= 0).all()
 
 
@@ -60,18 +69,23 @@ def test_rows_go_from_the_longest_to_the_shortest(size, cap):
 @over_batches
 def test_a_group_is_as_wide_as_its_longest_row(size, budget):
     batch = random_batch(size)
-    groups = plan(batch, budget)
-    assert [group.width for group in groups] == [
-        batch.lengths[group.rows].max() for group in groups
-    ]
+    for group in plan(batch, budget):
+        assert group.width == batch.lengths[group.rows].max()
+
+
+@over_budgets
+@over_batches
+def test_without_padding_all_rows_of_a_group_have_one_length(size, budget):
+    batch = random_batch(size)
+    for group in plan(batch, budget, pads=False):
+        assert set(batch.lengths[group.rows].tolist()) == {group.width}
 
 
 @over_caps
 @over_budgets
 @over_batches
 def test_no_group_could_have_taken_the_first_row_of_the_next(size, budget, cap):
-    groups = plan(random_batch(size), budget, cap)
-    for group in groups[:-1]:
+    for group in plan(random_batch(size), budget, cap)[:-1]:
         full = len(group.rows) == cap
         assert full or (len(group.rows) + 1) * group.width > budget
 
@@ -86,11 +100,16 @@ def test_a_row_longer_than_the_budget_stands_alone():
     assert [(group.rows.tolist(), group.width) for group in groups] == [([1], 100), ([0, 2], 2)]
 
 
+def test_rows_without_tokens_are_in_no_group():
+    assert rows_of(plan(batch_of([0, 3, 0, 1]), 256)) == [1, 3]
+
+
 def test_sorting_leaves_little_padding():
     batch = random_batch((1000, 128))
     padded = sum(len(group.rows) * group.width for group in plan(batch, 256))
     assert padded < 1.05 * batch.token_count
 
 
-def test_no_rows_make_no_groups():
-    assert plan(batch_of([]), 256) == []
+@pytest.mark.parametrize("lengths", [[], [0], [0, 0, 0]], ids=str)
+def test_no_tokens_make_no_groups(lengths):
+    assert plan(batch_of(lengths), 256) == []

@@ -70,8 +70,8 @@ static PyObject* hugot_dl_path(void* symbol) {
 }
 
 static char* hugot_native_path(PyObject* path) {
-  PyObject* bytes = PyUnicode_EncodeFSDefault(path);
-  if (bytes == NULL) return NULL;
+  PyObject* bytes = NULL;
+  if (!PyUnicode_FSConverter(path, &bytes)) return NULL; /* refuses a null character */
   size_t size = (size_t)PyBytes_GET_SIZE(bytes) + 1;
   char* copy = PyMem_Malloc(size);
   if (copy != NULL) memcpy(copy, PyBytes_AS_STRING(bytes), size);

@@ -79,14 +79,19 @@ def find_packaged() -> Path | None:
 
 
 def _named(path: str | os.PathLike[str], given_as: str) -> str:
-    named = Path(path).expanduser()
+    text = os.fspath(path)
+    if not text:
+        raise RuntimeLibraryError(f"{given_as}={text!r} names no library")
+    if os.path.basename(text) == text and not Path(text).is_dir():
+        return text  # a name, for the system's loader to find
+    named = Path(text).expanduser().absolute()
     if named.is_dir():
         found = sorted(named.glob(_FILE_PATTERN))
         if not found:
-            raise RuntimeLibraryError(f"{given_as}={str(path)!r} holds no file {_FILE_PATTERN}")
+            raise RuntimeLibraryError(f"{given_as}={text!r} holds no file {_FILE_PATTERN}")
         return str(found[-1])
-    if named.parent != Path() and not named.is_file():
-        raise RuntimeLibraryError(f"{given_as}={str(path)!r}: there is no such file")
+    if not named.is_file():
+        raise RuntimeLibraryError(f"{given_as}={text!r}: there is no such file")
     return str(named)
 
 

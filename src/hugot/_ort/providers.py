@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from hugot.errors import InputError, ProviderError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from hugot._ort.library import Library
 
@@ -49,10 +50,12 @@ def resolve(
     With `fallback`, providers that the library lacks are left out; otherwise they raise a
     ProviderError that says what is there and what to install. An unknown name raises InputError.
     """
+    if isinstance(requested, str):
+        raise InputError(f"providers={requested!r}; it must be a list: [{requested!r}]")
     available = library.available_providers()
     resolved = []
     for item in requested or ():
-        name, settings = (item, {}) if isinstance(item, str) else item
+        name, settings = _name_and_settings(item)
         full = full_name(name)
         if full in available:
             resolved.append((full, dict(settings)))
@@ -64,6 +67,17 @@ def resolve(
                 "run on the CPU instead."
             )
     return resolved
+
+
+def _name_and_settings(item: object) -> tuple[str, Mapping[str, object]]:
+    match item:
+        case str():
+            return item, {}
+        case (str() as name, Mapping() as settings):
+            return name, settings
+    raise InputError(
+        f"{item!r} in providers= is neither a name nor a pair of a name and a dict of settings"
+    )
 
 
 def full_name(name: str) -> str:

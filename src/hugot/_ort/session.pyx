@@ -1,5 +1,6 @@
 """A loaded model: its inputs and outputs, and runs without the GIL."""
 
+import os
 from dataclasses import dataclass
 
 cimport cython
@@ -9,25 +10,24 @@ from cpython.buffer cimport (
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
-from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.mem cimport PyMem_Free
 from libc.stdint cimport int64_t
 
 from hugot._ort.c_api cimport (
     ORTCHAR_T,
-    OrtCUDAProviderOptionsV2,
     OrtModelMetadata,
     OrtRunOptions,
     OrtSession,
-    OrtSessionOptions,
     OrtStatus,
-    OrtTensorRTProviderOptionsV2,
     OrtTensorTypeAndShapeInfo,
     OrtTypeInfo,
     OrtValue,
 )
 from hugot._ort.library cimport Library
+from hugot._ort.session_options cimport SessionOptionsHandle
 from hugot._ort.tensor cimport (
     MAX_DIMENSIONS,
+    Tensor,
     element_name,
     format_fits,
     wrap_output,
@@ -38,7 +38,6 @@ from hugot.errors import (
     InferenceError,
     InputError,
     ModelFormatError,
-    ProviderError,
 )
 
 cdef extern from "dynlib.h":
@@ -47,19 +46,6 @@ cdef extern from "dynlib.h":
 cdef enum:
     MAX_INPUTS = 64
     MAX_OUTPUTS = 64
-
-_GRAPH_OPTIMIZATION_LEVELS = {"disabled": 0, "basic": 1, "extended": 2, "layout": 3, "all": 99}
-
-# Providers that SessionOptionsAppendExecutionProvider knew by a short name before it took full names.
-_GENERIC_NAMES = {
-    "AzureExecutionProvider": "AZURE",
-    "CoreMLExecutionProvider": "CoreML",
-    "DmlExecutionProvider": "DML",
-    "OpenVINOExecutionProvider": "OpenVINO",
-    "QNNExecutionProvider": "QNN",
-    "VitisAIExecutionProvider": "VitisAI",
-    "XnnpackExecutionProvider": "XNNPACK",
-}
 
 
 @dataclass(frozen=True)
@@ -118,113 +104,6 @@ cdef class RunOptions:
 
 @cython.final
 @cython.no_gc
-cdef class _SessionOptions:
-    """Owns the OrtSessionOptions while a session is made."""
-
-    cdef Library library
-    cdef OrtSessionOptions* options
-
-    def __cinit__(self, Library library not None):
-        self.library = library
-        library.check(library.api.CreateSessionOptions(&self.options), InferenceError,
-                      "creating session options")
-
-    def __dealloc__(self):
-        if self.options != NULL:
-            self.library.api.ReleaseSessionOptions(self.options)
-
-    cdef int apply(self, object options) except -1:
-        """Set everything that a `hugot.options.SessionOptions` names."""
-        cdef Library library = self.library
-        cdef OrtSessionOptions* native = self.options
-        doing = "setting session options"
-        library.check(library.api.SetIntraOpNumThreads(native, options.intra_op_num_threads),
-                      InputError, doing)
-        library.check(library.api.SetInterOpNumThreads(native, options.inter_op_num_threads),
-                      InputError, doing)
-        library.check(library.api.SetSessionExecutionMode(
-            native, options.execution_mode == "parallel"), InputError, doing)
-        library.check(library.api.SetSessionGraphOptimizationLevel(
-            native, _GRAPH_OPTIMIZATION_LEVELS[options.graph_optimization_level]),
-            InputError, doing)
-        library.check(library.api.SetSessionLogSeverityLevel(native, options.log_severity_level),
-                      InputError, doing)
-        if options.enable_cpu_mem_arena:
-            library.check(library.api.EnableCpuMemArena(native), InputError, doing)
-        else:
-            library.check(library.api.DisableCpuMemArena(native), InputError, doing)
-        if options.enable_mem_pattern:
-            library.check(library.api.EnableMemPattern(native), InputError, doing)
-        else:
-            library.check(library.api.DisableMemPattern(native), InputError, doing)
-        for key, value in options.session_config.items():
-            library.check(library.api.AddSessionConfigEntry(native, key.encode(), value.encode()),
-                          InputError, f"setting session configuration {key!r}")
-        return 0
-
-    cdef int add_provider(self, str name, dict settings) except -1:
-        """Append one execution provider by ONNX Runtime's own name, such as CUDAExecutionProvider."""
-        if name == "CPUExecutionProvider":
-            return 0    # always there, and always last
-        cdef list keys = [str(key).encode() for key in settings]
-        cdef list values = [str(value).encode() for value in settings.values()]
-        cdef size_t count = len(keys)
-        cdef const char** key_pointers = <const char**> PyMem_Malloc((count + 1) * sizeof(char*))
-        cdef const char** value_pointers = <const char**> PyMem_Malloc((count + 1) * sizeof(char*))
-        cdef size_t i
-        if key_pointers == NULL or value_pointers == NULL:
-            PyMem_Free(key_pointers)
-            PyMem_Free(value_pointers)
-            raise MemoryError()
-        try:
-            for i in range(count):
-                key_pointers[i] = keys[i]
-                value_pointers[i] = values[i]
-            if name == "CUDAExecutionProvider":
-                return self._add_cuda(key_pointers, value_pointers, count)
-            if name == "TensorrtExecutionProvider":
-                return self._add_tensorrt(key_pointers, value_pointers, count)
-            short = _GENERIC_NAMES.get(name, name)
-            return self.library.check(
-                self.library.api.SessionOptionsAppendExecutionProvider(
-                    self.options, short.encode(), key_pointers, value_pointers, count),
-                ProviderError, f"adding {name}")
-        finally:
-            PyMem_Free(key_pointers)
-            PyMem_Free(value_pointers)
-
-    cdef int _add_cuda(self, const char** keys, const char** values, size_t count) except -1:
-        cdef OrtCUDAProviderOptionsV2* settings = NULL
-        cdef Library library = self.library
-        doing = "adding CUDAExecutionProvider"
-        library.check(library.api.CreateCUDAProviderOptions(&settings), ProviderError, doing)
-        try:
-            library.check(library.api.UpdateCUDAProviderOptions(settings, keys, values, count),
-                          ProviderError, doing)
-            return library.check(
-                library.api.SessionOptionsAppendExecutionProvider_CUDA_V2(self.options, settings),
-                ProviderError, doing)
-        finally:
-            library.api.ReleaseCUDAProviderOptions(settings)
-
-    cdef int _add_tensorrt(self, const char** keys, const char** values, size_t count) except -1:
-        cdef OrtTensorRTProviderOptionsV2* settings = NULL
-        cdef Library library = self.library
-        doing = "adding TensorrtExecutionProvider"
-        library.check(library.api.CreateTensorRTProviderOptions(&settings), ProviderError, doing)
-        try:
-            library.check(library.api.UpdateTensorRTProviderOptions(settings, keys, values, count),
-                          ProviderError, doing)
-            return library.check(
-                library.api.SessionOptionsAppendExecutionProvider_TensorRT_V2(
-                    self.options, settings),
-                ProviderError, doing)
-        finally:
-            library.api.ReleaseTensorRTProviderOptions(settings)
-
-
-@cython.final
-@cython.no_gc
 cdef class InferenceSession:
     """A model loaded by ONNX Runtime.
 
@@ -250,15 +129,19 @@ cdef class InferenceSession:
 
     def __cinit__(self, Library library not None, object model, object options, providers=()):
         self.library = library
-        cdef _SessionOptions session_options = _SessionOptions(library)
+        cdef SessionOptionsHandle session_options = SessionOptionsHandle(library)
         session_options.apply(options)
         for name, settings in providers:
             session_options.add_provider(name, settings)
         if isinstance(model, bytes):
             self._load_bytes(model, session_options)
-        else:
-            self._load_path(str(model), session_options)
-        self._describe(str(model) if not isinstance(model, bytes) else "the model's bytes")
+            self._describe("the model")
+            return
+        path = os.fspath(model)
+        if not isinstance(path, str):
+            raise TypeError(f"a model is a path of str or bytes of a model, not {type(model)}")
+        self._load_path(path, session_options)
+        self._describe(path)
 
     def __dealloc__(self):
         if self.session != NULL:
@@ -267,7 +150,7 @@ cdef class InferenceSession:
     def __reduce__(self):
         raise TypeError("a loaded model cannot be pickled")
 
-    cdef int _load_path(self, str path, _SessionOptions options) except -1:
+    cdef int _load_path(self, str path, SessionOptionsHandle options) except -1:
         cdef ORTCHAR_T* native = hugot_native_path(path)
         cdef OrtStatus* status
         try:
@@ -278,7 +161,7 @@ cdef class InferenceSession:
             PyMem_Free(native)
         return self.library.check(status, ModelFormatError, f"loading {path}")
 
-    cdef int _load_bytes(self, bytes model, _SessionOptions options) except -1:
+    cdef int _load_bytes(self, bytes model, SessionOptionsHandle options) except -1:
         cdef const char* data = model
         cdef size_t size = len(model)
         cdef OrtStatus* status
@@ -515,4 +398,15 @@ cdef class _Run:
     cdef object take_output(self, int i, const char* name):
         cdef OrtValue* value = self.outputs[i]
         self.outputs[i] = NULL      # the tensor owns it from here on
-        return wrap_output(self.library, value, name.decode())
+        cdef Tensor tensor = wrap_output(self.library, value, name.decode())
+        cdef char* data = <char*> tensor.data
+        cdef char* begin
+        cdef int k
+        # A graph that hands an input through gives the caller's own memory back, which the caller may
+        # change or free.
+        for k in range(self.view_count):
+            begin = <char*> self.views[k].buf
+            if data != NULL and begin <= data < begin + self.views[k].len:
+                tensor.copy_data()
+                break
+        return tensor

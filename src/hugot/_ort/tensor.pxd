@@ -18,6 +18,8 @@ cdef class Tensor:
     cdef Py_ssize_t[MAX_DIMENSIONS] strides
     cdef bytes format
 
+    cdef int copy_data(self) except -1
+
 
 cdef Tensor wrap_output(Library library, OrtValue* value, str name)
 cdef str element_name(int element_type)

@@ -2,9 +2,10 @@
 
 cimport cython
 from cpython.buffer cimport PyBUF_FORMAT
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport strchr
+from libc.string cimport memcpy, strchr
 
 from hugot._ort.c_api cimport OrtTensorTypeAndShapeInfo, OrtValue
 from hugot._ort.library cimport Library
@@ -95,6 +96,19 @@ cdef class Tensor:
     def __dealloc__(self):
         if self.value != NULL:
             self.library.api.ReleaseValue(self.value)
+        else:
+            PyMem_Free(self.data)
+
+    cdef int copy_data(self) except -1:
+        """Exchange ONNX Runtime's memory for memory of this object's own."""
+        cdef void* own = PyMem_Malloc(self.item_size * self.size)
+        if own == NULL:
+            raise MemoryError()
+        memcpy(own, self.data, self.item_size * self.size)
+        self.data = own
+        self.library.api.ReleaseValue(self.value)
+        self.value = NULL
+        return 0
 
     def __getbuffer__(self, Py_buffer* buffer, int flags):
         if self.element_type == STRING:
@@ -152,7 +166,7 @@ cdef class Tensor:
         array = np.asarray(self)
         if self.element_type == BFLOAT16:
             # A bfloat16 is the upper half of the float32 of the same value.
-            return (array.astype(np.uint32) << 16).view(np.float32)
+            return np.asarray(array.astype(np.uint32) << 16).view(np.float32)
         return array
 
     def _nibbles(self, np):

@@ -26,12 +26,15 @@ def available_cpus() -> int:
 def cgroup_quota(root: Path = _CGROUP_ROOT, membership: Path = _SELF_CGROUP) -> float | None:
     """CPUs granted by this process's cgroup and those above it, or None where there is no limit."""
     try:
-        lines = membership.read_text().splitlines()
+        lines = membership.read_text(errors="surrogateescape").splitlines()
     except OSError:
         return None
     quotas = []
     for line in lines:
-        _, controllers, path = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        controllers, colon, path = rest.partition(":")
+        if not colon:
+            continue
         if controllers == "":
             base, read = root, _quota_v2
         elif "cpu" in controllers.split(","):

@@ -1,0 +1,12 @@
+from hugot._ort.c_api cimport OrtSessionOptions
+from hugot._ort.library cimport Library
+
+
+cdef class SessionOptionsHandle:
+    cdef Library library
+    cdef OrtSessionOptions* options
+
+    cdef int apply(self, object options) except -1
+    cdef int add_provider(self, str name, dict settings) except -1
+    cdef int _add_cuda(self, const char** keys, const char** values, size_t count) except -1
+    cdef int _add_tensorrt(self, const char** keys, const char** values, size_t count) except -1

@@ -1,0 +1,131 @@
+"""Session options of ONNX Runtime, and its execution providers."""
+
+cimport cython
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+
+from hugot._ort.c_api cimport (
+    OrtCUDAProviderOptionsV2,
+    OrtSessionOptions,
+    OrtTensorRTProviderOptionsV2,
+)
+from hugot._ort.library cimport Library
+
+from hugot.errors import InferenceError, InputError, ProviderError
+
+_GRAPH_OPTIMIZATION_LEVELS = {"disabled": 0, "basic": 1, "extended": 2, "layout": 3, "all": 99}
+
+# Providers that SessionOptionsAppendExecutionProvider knew by a short name before it took full names.
+_GENERIC_NAMES = {
+    "AzureExecutionProvider": "AZURE",
+    "CoreMLExecutionProvider": "CoreML",
+    "DmlExecutionProvider": "DML",
+    "OpenVINOExecutionProvider": "OpenVINO",
+    "QNNExecutionProvider": "QNN",
+    "VitisAIExecutionProvider": "VitisAI",
+    "XnnpackExecutionProvider": "XNNPACK",
+}
+
+
+# Kept from the garbage collector for the reason given in session.pyx.
+@cython.final
+@cython.no_gc
+cdef class SessionOptionsHandle:
+    """Owns the OrtSessionOptions while a session is made."""
+
+    def __cinit__(self, Library library not None):
+        self.library = library
+        library.check(library.api.CreateSessionOptions(&self.options), InferenceError,
+                      "creating session options")
+
+    def __dealloc__(self):
+        if self.options != NULL:
+            self.library.api.ReleaseSessionOptions(self.options)
+
+    cdef int apply(self, object options) except -1:
+        """Set everything that a `hugot.options.SessionOptions` names."""
+        cdef Library library = self.library
+        cdef OrtSessionOptions* native = self.options
+        doing = "setting session options"
+        library.check(library.api.SetIntraOpNumThreads(native, options.intra_op_num_threads),
+                      InputError, doing)
+        library.check(library.api.SetInterOpNumThreads(native, options.inter_op_num_threads),
+                      InputError, doing)
+        library.check(library.api.SetSessionExecutionMode(
+            native, options.execution_mode == "parallel"), InputError, doing)
+        library.check(library.api.SetSessionGraphOptimizationLevel(
+            native, _GRAPH_OPTIMIZATION_LEVELS[options.graph_optimization_level]),
+            InputError, doing)
+        library.check(library.api.SetSessionLogSeverityLevel(native, options.log_severity_level),
+                      InputError, doing)
+        if options.enable_cpu_mem_arena:
+            library.check(library.api.EnableCpuMemArena(native), InputError, doing)
+        else:
+            library.check(library.api.DisableCpuMemArena(native), InputError, doing)
+        if options.enable_mem_pattern:
+            library.check(library.api.EnableMemPattern(native), InputError, doing)
+        else:
+            library.check(library.api.DisableMemPattern(native), InputError, doing)
+        for key, value in options.session_config.items():
+            library.check(library.api.AddSessionConfigEntry(native, key.encode(), value.encode()),
+                          InputError, f"setting session configuration {key!r}")
+        return 0
+
+    cdef int add_provider(self, str name, dict settings) except -1:
+        """Append one execution provider by ONNX Runtime's own name, such as CUDAExecutionProvider."""
+        if name == "CPUExecutionProvider":
+            return 0    # always there, and always last
+        cdef list keys = [str(key).encode() for key in settings]
+        cdef list values = [str(value).encode() for value in settings.values()]
+        cdef size_t count = len(keys)
+        cdef const char** key_pointers = <const char**> PyMem_Malloc((count + 1) * sizeof(char*))
+        cdef const char** value_pointers = <const char**> PyMem_Malloc((count + 1) * sizeof(char*))
+        cdef size_t i
+        if key_pointers == NULL or value_pointers == NULL:
+            PyMem_Free(key_pointers)
+            PyMem_Free(value_pointers)
+            raise MemoryError()
+        try:
+            for i in range(count):
+                key_pointers[i] = keys[i]
+                value_pointers[i] = values[i]
+            if name == "CUDAExecutionProvider":
+                return self._add_cuda(key_pointers, value_pointers, count)
+            if name == "TensorrtExecutionProvider":
+                return self._add_tensorrt(key_pointers, value_pointers, count)
+            short = _GENERIC_NAMES.get(name, name)
+            return self.library.check(
+                self.library.api.SessionOptionsAppendExecutionProvider(
+                    self.options, short.encode(), key_pointers, value_pointers, count),
+                ProviderError, f"adding {name}")
+        finally:
+            PyMem_Free(key_pointers)
+            PyMem_Free(value_pointers)
+
+    cdef int _add_cuda(self, const char** keys, const char** values, size_t count) except -1:
+        cdef OrtCUDAProviderOptionsV2* settings = NULL
+        cdef Library library = self.library
+        doing = "adding CUDAExecutionProvider"
+        library.check(library.api.CreateCUDAProviderOptions(&settings), ProviderError, doing)
+        try:
+            library.check(library.api.UpdateCUDAProviderOptions(settings, keys, values, count),
+                          ProviderError, doing)
+            return library.check(
+                library.api.SessionOptionsAppendExecutionProvider_CUDA_V2(self.options, settings),
+                ProviderError, doing)
+        finally:
+            library.api.ReleaseCUDAProviderOptions(settings)
+
+    cdef int _add_tensorrt(self, const char** keys, const char** values, size_t count) except -1:
+        cdef OrtTensorRTProviderOptionsV2* settings = NULL
+        cdef Library library = self.library
+        doing = "adding TensorrtExecutionProvider"
+        library.check(library.api.CreateTensorRTProviderOptions(&settings), ProviderError, doing)
+        try:
+            library.check(library.api.UpdateTensorRTProviderOptions(settings, keys, values, count),
+                          ProviderError, doing)
+            return library.check(
+                library.api.SessionOptionsAppendExecutionProvider_TensorRT_V2(
+                    self.options, settings),
+                ProviderError, doing)
+        finally:
+            library.api.ReleaseTensorRTProviderOptions(settings)
