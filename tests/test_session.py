@@ -176,6 +176,11 @@ def test_an_unknown_mode_raises_with_the_known_ones() -> None:
         hugot.Session(mode="fast")
 
 
+def test_session_configuration_that_is_not_text_raises() -> None:
+    with pytest.raises(InputError, match="session_config"):
+        hugot.Session(session_config={"session.intra_op.allow_spinning": 0})
+
+
 @pytest.mark.parametrize("device", [-1, "cpu"])
 def test_the_cpu_can_be_named_as_a_device(text_model, device) -> None:
     assert hugot.pipeline("text-classification", text_model, device=device)("a")

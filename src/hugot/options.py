@@ -77,6 +77,9 @@ class RuntimeOptions:
         )
         if self.threads is not None:
             check_positive("threads", self.threads)
+        for entry in self.session_config.items():
+            if not all(isinstance(part, str) for part in entry):
+                raise InputError(f"session_config: names and values must be str, not {entry!r}")
         if self.log_severity_level not in range(5):
             raise InputError(
                 f"log_severity_level={self.log_severity_level!r}; it can be 0 (verbose) to 4 (fatal)"

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from building import PROJECT, ROOT, make_environment, run
+
+from .building import PROJECT, ROOT, make_environment, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

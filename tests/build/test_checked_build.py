@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from building import run
+
+from .building import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable

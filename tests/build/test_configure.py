@@ -9,7 +9,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from building import ROOT
+
+from .building import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from building import ROOT
+
+from .building import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from building import ROOT, run
+
+from .building import ROOT, run
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -159,6 +159,21 @@ def test_lines_come_out_while_the_input_is_still_open(text_model) -> None:
     assert process.wait(30) == 0
 
 
+def test_a_bad_line_ends_the_run_while_the_input_is_still_open(text_model) -> None:
+    process = subprocess.Popen(
+        [*HUGOT, "run", "-p", str(text_model), "-t", "textClassification"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdin.write(lines_of("fine").encode() + b"not json\n")
+    process.stdin.flush()
+    assert process.wait(60) == 1
+    assert process.stderr.read().startswith(b"hugot: stdin, line 2: not JSON")
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX pipes")
 def test_a_closed_pipe_ends_it_quietly(text_model) -> None:
     process = subprocess.Popen(

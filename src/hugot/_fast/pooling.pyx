@@ -55,11 +55,14 @@ def pool(
     """
     cdef Py_ssize_t dim = hidden_state.shape[2]
     cdef Py_ssize_t i
+    cdef const float* line = NULL
     if dim == 0:
         return
     with nogil:
         for i in range(hidden_state.shape[0]):
-            _pool_row(&hidden_state[i, 0, 0], starts[i], stops[i], skip, dim, mode, &out[rows[i], 0])
+            if hidden_state.shape[1] > 0:
+                line = &hidden_state[i, 0, 0]
+            _pool_row(line, starts[i], stops[i], skip, dim, mode, &out[rows[i], 0])
 
 
 cdef void _pool_row(
@@ -68,11 +71,13 @@ cdef void _pool_row(
 ) noexcept nogil:
     cdef int64_t count = stop - start - skip
     cdef int64_t t
-    cdef const float* first = line + (start + skip) * dim
+    cdef const float* first
     cdef float weights = 0.0
     if count <= 0:
         memset(out, 0, dim * sizeof(float))
-    elif mode == CLS:
+        return
+    first = line + (start + skip) * dim
+    if mode == CLS:
         memcpy(out, first, dim * sizeof(float))
     elif mode == LAST_TOKEN:
         memcpy(out, line + (stop - 1) * dim, dim * sizeof(float))

@@ -35,7 +35,7 @@ _RIVAL_PACKAGES = (
 if sys.platform == "win32":
     _FILE_PATTERN, _LOADER_NAMES = "onnxruntime.dll", ("onnxruntime.dll",)
 elif sys.platform == "darwin":
-    _FILE_PATTERN, _LOADER_NAMES = "libonnxruntime*.dylib", ("libonnxruntime.dylib",)
+    _FILE_PATTERN, _LOADER_NAMES = "libonnxruntime.*dylib", ("libonnxruntime.dylib",)
 else:
     _FILE_PATTERN = "libonnxruntime.so*"
     _LOADER_NAMES = ("libonnxruntime.so.1", "libonnxruntime.so")

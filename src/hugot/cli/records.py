@@ -6,7 +6,7 @@ import queue
 import sys
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -14,6 +14,7 @@ from hugot.errors import InputError, ModelNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from io import FileIO
     from pathlib import Path
 
     from hugot.pipelines.base import Pipeline
@@ -124,20 +125,22 @@ class Reader:
     def _read(self) -> None:
         try:
             if self._files is None:
-                self._read_stream(sys.stdin.buffer, "stdin")
+                # Unbuffered: at its end Python aborts where a thread is within a buffered read.
+                with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as stream:
+                    self._read_stream(stream, "stdin")
             for file in self._files or ():
-                with file.open("rb", buffering=_CHUNK_BYTES) as stream:
+                with file.open("rb", buffering=0) as stream:
                     self._read_stream(stream, str(file))
         except OSError as error:
             self._chunks.put(ModelNotFoundError(f"the input cannot be read: {error}"))
         else:
             self._chunks.put(None)
 
-    def _read_stream(self, stream: BinaryIO, source: str) -> None:
+    def _read_stream(self, stream: FileIO, source: str) -> None:
         first_line = 1
         rest: list[bytes] = []
-        # read1 gives what is there, so that a line from a slow pipe does not wait for the next one.
-        while data := stream.read1(_CHUNK_BYTES):  # type: ignore[attr-defined]
+        # A read gives what is there, so that a line from a slow pipe does not wait for the next one.
+        while data := stream.read(_CHUNK_BYTES):
             head, newline, tail = data.rpartition(b"\n")
             if not newline:
                 rest.append(data)

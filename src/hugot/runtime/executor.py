@@ -8,6 +8,8 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, TypeAlias
 
+from hugot.errors import CancelledError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -77,11 +79,15 @@ class Job:
             raise self._error
 
     def cancel(self) -> None:
-        """Drop what has not begun and stop what runs; returns when nothing runs any more."""
+        """Drop what has not begun and stop what runs; returns when nothing runs any more.
+
+        `wait` raises CancelledError from then on, unless the job was done before.
+        """
         if self._done.is_set():
             return
         with self._lock:
             self._waiting.clear()
+            self._error = self._error or CancelledError("the job was cancelled")
             idle = self._running == 0
         self._stop()
         if idle:

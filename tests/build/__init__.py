@@ -1,0 +1,1 @@
+"""Builds the package in all its ways."""
