@@ -338,6 +338,17 @@ class Generator:
             template = self._ended(template)
         return self._recased(self._filled(template))
 
+    def with_region(self, example: Example) -> Example:
+        """Now and then the last place is followed by its region: "Berkeley, California"."""
+        if not example.spans or example.spans[-1][2] != "LOC" or self.rng.random() > 0.08:
+            return example
+        end = example.spans[-1][1]
+        region = self._listed_place() if self.rng.random() < 0.5 else self._entity("KNOWN_LOC")
+        region = region.removeprefix("the ")
+        region = region.lower() if example.text.islower() else region
+        text = f"{example.text[:end]}, {region}{example.text[end:]}"
+        return Example(text, (*example.spans, (end + 2, end + 2 + len(region), "LOC")))
+
     def _natural(self) -> str:
         """A WordNet sentence that gets names in place of "he", "the city" and the like."""
         if self.rng.random() < 0.7:
@@ -503,7 +514,7 @@ def _lower_case_words() -> set[str]:
 def ner_examples(count: int, seed: int, held_out: bool = False) -> list[Example]:
     """Generated sentences; held-out ones use names that training never shows."""
     generator = Generator(load_names().part(held_out), seed)
-    return [generator.example() for _ in range(count)]
+    return [generator.with_region(generator.example()) for _ in range(count)]
 
 
 def piece_labels(spans: Sequence[Span], offsets: Sequence[tuple[int, int]]) -> list[int]:

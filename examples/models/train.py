@@ -178,7 +178,7 @@ def make_sentiment(out: Path, work: Path) -> dict[str, float]:
         *weak,
     ]
     texts, labels = zip(*examples, strict=True)
-    train_classifier("sentiment", model, token_ids(tokenizer, texts), labels, epochs=4, rate=1e-3)
+    train_classifier("sentiment", model, token_ids(tokenizer, texts), labels, epochs=3, rate=3e-4)
     written = [*((text, 1) for text in held_out.GOOD), *((text, 0) for text in held_out.BAD)]
     figures = {
         "generated": accuracy(model, tokenizer, sentiment_data.sentiment_examples(2_000, SEED + 1)),
@@ -209,7 +209,7 @@ def accuracy(
 
 def make_ner(out: Path, work: Path) -> dict[str, float]:
     del work  # it starts from nothing
-    examples = ner_data.ner_examples(170_000, SEED)
+    examples = ner_data.ner_examples(200_000, SEED)
     texts = [example.text for example in examples]
     tokenizer = build_tokenizer(
         texts[:40_000], False, pieces=2700, size=4300, wanted=common_words()[:1500]
