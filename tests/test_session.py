@@ -106,6 +106,8 @@ def test_closing_twice_is_harmless(text_model) -> None:
     made = hugot.pipeline("text-classification", text_model)
     made.close()
     made.close()
+    with pytest.raises(SessionClosedError):
+        made("a")
 
 
 def test_a_with_block_closes_the_pipeline(text_model) -> None:
