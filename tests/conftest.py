@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from places import EXAMPLES, FIXTURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-ROOT = Path(__file__).resolve().parent.parent
-FIXTURES = ROOT / "tests" / "fixtures" / "models"
-EXAMPLES = ROOT / "examples" / "models"
 
 
 @pytest.fixture(scope="session")

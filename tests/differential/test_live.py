@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from comparison import largest_difference, same
-from conftest import FIXTURES
+from places import FIXTURES
 
 import hugot
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from comparison import same
-from conftest import FIXTURES
+from places import FIXTURES
 
 import hugot
 

@@ -16,8 +16,17 @@ import os
 import sys
 from pathlib import Path
 
-from hugot._ort.library import LINKED_PATH, LINKED_SONAME, Library, open_library
 from hugot.errors import RuntimeLibraryError
+
+try:
+    from hugot._ort.library import LINKED_PATH, LINKED_SONAME, Library, open_library
+except ImportError as error:
+    # A module that is linked against a system library cannot be imported without it.
+    raise RuntimeLibraryError(
+        f"{error}. hugot was built against an ONNX Runtime of this system that is no longer there "
+        "under that name. Install it again, or build hugot anew: 'pip install --force-reinstall "
+        "--no-cache-dir --no-binary hugot hugot', or 'pip install .' in its source tree."
+    ) from error
 
 ENVIRONMENT_VARIABLE = "HUGOT_ONNXRUNTIME"
 
