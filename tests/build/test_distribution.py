@@ -53,13 +53,14 @@ def installed(
     return python
 
 
-def test_the_sdist_holds_the_build_files_the_sources_and_the_tests(sdist: Path) -> None:
+def test_the_sdist_holds_what_a_build_needs_and_no_more(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     wanted = {"CMakeLists.txt", "LICENSE", "README.md", "pyproject.toml"}
-    for folder in ("cmake", "src/hugot/_fast", "src/hugot/_ort", "tests/build"):
+    for folder in ("cmake", "src/hugot/_fast", "src/hugot/_ort"):
         wanted |= {f"{folder}/{path.name}" for path in (ROOT / folder).iterdir() if path.is_file()}
     assert wanted - names == set()
+    assert not [name for name in names if name.startswith(("tests/", "examples/", "build/"))]
 
 
 def test_the_wheel_has_every_module_compiled(files: list[str]) -> None:
