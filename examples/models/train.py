@@ -178,7 +178,7 @@ def make_sentiment(out: Path, work: Path) -> dict[str, float]:
         *weak,
     ]
     texts, labels = zip(*examples, strict=True)
-    train_classifier("sentiment", model, token_ids(tokenizer, texts), labels, epochs=3, rate=3e-4)
+    train_classifier("sentiment", model, token_ids(tokenizer, texts), labels, epochs=4, rate=6e-4)
     written = [*((text, 1) for text in held_out.GOOD), *((text, 0) for text in held_out.BAD)]
     figures = {
         "generated": accuracy(model, tokenizer, sentiment_data.sentiment_examples(2_000, SEED + 1)),
