@@ -300,6 +300,31 @@ def test_an_error_is_one_line_that_says_what_to_do(models) -> None:
     assert "--task token-classification" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-t", "ner"), "--model"),
+        (("-p", "m", "-t", "translation"), "text-classification"),
+        (("-p", "m", "-t", "ner", "-i", "no/such/file"), "no/such/file"),
+        (("-p", "m", "-t", "ner", "--modle", "m"), "--model"),
+    ],
+)
+def test_a_wrong_use_is_one_line_that_names_what_is_wrong(arguments, said) -> None:
+    done = hugot_run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("hugot: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_help_tells_the_options() -> None:
+    done = hugot_run("--help")
+    assert done.returncode == 0
+    for flag in ("--model", "--input", "--output", "--type", "--batchSize", "--modelFolder"):
+        assert flag in done.stdout
+
+
 def test_the_command_is_installed(text_model) -> None:
     command = Path(sys.executable).parent / ("hugot.exe" if sys.platform == "win32" else "hugot")
     done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hugot.pipelines.base import Pipeline
 
 _OUTPUT_FILE = "result_0.jsonl"
+_EXIT_SIGPIPE = 141  # what a shell reports for a program that a closed pipe ended
 
 
 @click.command()
@@ -150,7 +152,7 @@ def _task_options(
     for name, (owner, value) in given.items():
         if value is not None and task != owner:
             flag = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{flag} belongs to {owner}, not to {task}")
+            raise click.UsageError(f"{flag} belongs to {owner}, not to {task}; leave it out")
     options = {name: value for name, (_, value) in given.items() if value is not None}
     if task == "token-classification":
         options.setdefault("aggregation_strategy", "simple")
@@ -177,7 +179,7 @@ def _answers(
 
 
 def _write(batches: Iterator[list[bytes]], target: Path | None) -> None:
-    """Write lines to a file or to stdout, as soon as they are there."""
+    """Write lines to a file or to stdout, as soon as they are there; a closed pipe ends it quietly."""
     if target is not None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as file:
@@ -185,6 +187,11 @@ def _write(batches: Iterator[list[bytes]], target: Path | None) -> None:
                 file.writelines(lines)
         return
     stdout = sys.stdout.buffer
-    for lines in batches:
-        stdout.writelines(lines)
-        stdout.flush()
+    try:
+        for lines in batches:
+            stdout.writelines(lines)
+            stdout.flush()
+    except BrokenPipeError:
+        # Python flushes stdout once more on its way out, and must find it open.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        raise click.exceptions.Exit(_EXIT_SIGPIPE) from None
