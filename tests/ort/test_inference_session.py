@@ -23,7 +23,8 @@ from ort_graphs import (
     value,
 )
 
-from hugot._ort.session import ModelMetadata, RunOptions, TensorSpec
+from hugot._ort.metadata import ModelMetadata
+from hugot._ort.session import RunOptions, TensorSpec
 from hugot.errors import (
     CancelledError,
     InferenceError,

@@ -5,6 +5,7 @@ from os import PathLike
 from typing_extensions import Buffer
 
 from hugot._ort.library import Library
+from hugot._ort.metadata import ModelMetadata
 from hugot._ort.tensor import Tensor
 from hugot.options import SessionOptions
 
@@ -13,15 +14,6 @@ class TensorSpec:
     name: str
     dtype: str
     shape: tuple[int | str | None, ...]
-
-@dataclass(frozen=True)
-class ModelMetadata:
-    producer: str
-    graph: str
-    domain: str
-    description: str
-    version: int
-    custom: dict[str, str]
 
 class RunOptions:
     def __init__(self, library: Library) -> None: ...

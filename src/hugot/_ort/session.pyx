@@ -15,7 +15,6 @@ from libc.stdint cimport int64_t
 
 from hugot._ort.c_api cimport (
     ORTCHAR_T,
-    OrtModelMetadata,
     OrtRunOptions,
     OrtSession,
     OrtStatus,
@@ -24,6 +23,7 @@ from hugot._ort.c_api cimport (
     OrtValue,
 )
 from hugot._ort.library cimport Library
+from hugot._ort.metadata cimport read_metadata
 from hugot._ort.session_options cimport SessionOptionsHandle
 from hugot._ort.tensor cimport (
     MAX_DIMENSIONS,
@@ -61,18 +61,6 @@ class TensorSpec:
     name: str
     dtype: str
     shape: tuple
-
-
-@dataclass(frozen=True)
-class ModelMetadata:
-    """What the exporter wrote into the ``.onnx`` file."""
-
-    producer: str
-    graph: str
-    domain: str
-    description: str
-    version: int
-    custom: dict
 
 
 # The classes that free something in __dealloc__ need their library there. The garbage collector would
@@ -248,55 +236,8 @@ cdef class InferenceSession:
 
     @property
     def metadata(self):
-        """The model's `ModelMetadata`."""
-        cdef Library library = self.library
-        cdef OrtModelMetadata* data = NULL
-        cdef char* text = NULL
-        cdef int64_t version = 0
-        doing = "reading the model's metadata"
-        library.check(library.api.SessionGetModelMetadata(self.session, &data), ModelFormatError,
-                      doing)
-        try:
-            library.check(library.api.ModelMetadataGetProducerName(
-                data, library.allocator, &text), ModelFormatError, doing)
-            producer = library.take_string(text)
-            library.check(library.api.ModelMetadataGetGraphName(data, library.allocator, &text),
-                          ModelFormatError, doing)
-            graph = library.take_string(text)
-            library.check(library.api.ModelMetadataGetDomain(data, library.allocator, &text),
-                          ModelFormatError, doing)
-            domain = library.take_string(text)
-            library.check(library.api.ModelMetadataGetDescription(data, library.allocator, &text),
-                          ModelFormatError, doing)
-            description = library.take_string(text)
-            library.check(library.api.ModelMetadataGetVersion(data, &version), ModelFormatError,
-                          doing)
-            return ModelMetadata(producer, graph, domain, description, version,
-                                 self._custom_metadata(data))
-        finally:
-            library.api.ReleaseModelMetadata(data)
-
-    cdef dict _custom_metadata(self, const OrtModelMetadata* data):
-        cdef Library library = self.library
-        cdef char** keys = NULL
-        cdef char* value = NULL
-        cdef int64_t count = 0
-        cdef int64_t i
-        cdef list names = []
-        doing = "reading the model's metadata"
-        library.check(library.api.ModelMetadataGetCustomMetadataMapKeys(
-            data, library.allocator, &keys, &count), ModelFormatError, doing)
-        for i in range(count):
-            names.append(library.take_string(keys[i]))
-        if keys != NULL:
-            library.check(library.api.AllocatorFree(library.allocator, keys), ModelFormatError,
-                          doing)
-        custom = {}
-        for name in names:
-            library.check(library.api.ModelMetadataLookupCustomMetadataMap(
-                data, library.allocator, (<str> name).encode(), &value), ModelFormatError, doing)
-            custom[name] = library.take_string(value)
-        return custom
+        """The model's `hugot._ort.metadata.ModelMetadata`."""
+        return read_metadata(self.library, self.session)
 
     def run(self, inputs, outputs=None, RunOptions run_options=None):
         """Run the model on buffers of the caller.

@@ -1,0 +1,73 @@
+"""What the exporter wrote into an ``.onnx`` file."""
+
+from dataclasses import dataclass
+
+from libc.stdint cimport int64_t
+
+from hugot._ort.c_api cimport OrtModelMetadata, OrtSession
+from hugot._ort.library cimport Library
+
+from hugot.errors import ModelFormatError
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """What the exporter wrote into the ``.onnx`` file."""
+
+    producer: str
+    graph: str
+    domain: str
+    description: str
+    version: int
+    custom: dict
+
+
+cdef object read_metadata(Library library, const OrtSession* session):
+    """What the exporter wrote into the model of a session."""
+    cdef OrtModelMetadata* data = NULL
+    cdef char* text = NULL
+    cdef int64_t version = 0
+    doing = "reading the model's metadata"
+    library.check(library.api.SessionGetModelMetadata(session, &data), ModelFormatError,
+                  doing)
+    try:
+        library.check(library.api.ModelMetadataGetProducerName(
+            data, library.allocator, &text), ModelFormatError, doing)
+        producer = library.take_string(text)
+        library.check(library.api.ModelMetadataGetGraphName(data, library.allocator, &text),
+                      ModelFormatError, doing)
+        graph = library.take_string(text)
+        library.check(library.api.ModelMetadataGetDomain(data, library.allocator, &text),
+                      ModelFormatError, doing)
+        domain = library.take_string(text)
+        library.check(library.api.ModelMetadataGetDescription(data, library.allocator, &text),
+                      ModelFormatError, doing)
+        description = library.take_string(text)
+        library.check(library.api.ModelMetadataGetVersion(data, &version), ModelFormatError,
+                      doing)
+        return ModelMetadata(producer, graph, domain, description, version,
+                             _custom_metadata(library, data))
+    finally:
+        library.api.ReleaseModelMetadata(data)
+
+
+cdef dict _custom_metadata(Library library, const OrtModelMetadata* data):
+    cdef char** keys = NULL
+    cdef char* value = NULL
+    cdef int64_t count = 0
+    cdef int64_t i
+    cdef list names = []
+    doing = "reading the model's metadata"
+    library.check(library.api.ModelMetadataGetCustomMetadataMapKeys(
+        data, library.allocator, &keys, &count), ModelFormatError, doing)
+    for i in range(count):
+        names.append(library.take_string(keys[i]))
+    if keys != NULL:
+        library.check(library.api.AllocatorFree(library.allocator, keys), ModelFormatError,
+                      doing)
+    custom = {}
+    for name in names:
+        library.check(library.api.ModelMetadataLookupCustomMetadataMap(
+            data, library.allocator, (<str> name).encode(), &value), ModelFormatError, doing)
+        custom[name] = library.take_string(value)
+    return custom
