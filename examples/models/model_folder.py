@@ -42,8 +42,11 @@ def write_folder(
         vocabulary = read_json(exported / "tokenizer.json")
         vocabulary.update(truncation=None, padding=None)  # what the last batch happened to use
         write_json(folder / "tokenizer.json", vocabulary, compact=True)
-        for file in ("tokenizer_config.json", "special_tokens_map.json"):
-            write_json(folder / file, read_json(exported / file))
+        settings = read_json(exported / "tokenizer_config.json")
+        for leftover in ("max_length", "stride", "truncation_side", "truncation_strategy"):
+            settings.pop(leftover, None)
+        write_json(folder / "tokenizer_config.json", settings)
+    write_json(folder / "special_tokens_map.json", tokenizer.special_tokens_map)
     write_json(folder / "config.json", plain_config(model))
     if name == "tiny-embedding":
         write_sentence_transformers_files(folder, model.config.hidden_size)

@@ -185,6 +185,16 @@ married {PER} in {LOC}, the {role} of {LOC} is {PER}, {PER} drove from {LOC} to 
 {PER}, {LOC} is where {PER} was born, {ORG} in {LOC} hired {PER}, {PER} died in {LOC} in {year},
 {PER} lives near {LOC} and works at {ORG}, {PER} returned to {LOC}, {PER} stayed in {LOC} for
 {number} days, {PER} is the {role} of {LOC}""")
+# No whole sentences, as people type them to try a model out. Split at ";": they hold commas.
+FRAGMENTS = """
+{PER} from {ORG}; {PER} of {ORG}; {PER}, {LOC}; {PER} ({ORG}); {PER}; {LOC}; {ORG}; by {PER}; hi
+{PER}; hello {PER}; thanks, {PER}; I love you, {PER}; good night, {PER}; {PER}, {role} of {ORG};
+{PER} and {PER} from {LOC}; {LOC}, {month} {year}; from {LOC} with love; {PER} in {LOC}; {ORG},
+{LOC}; {PER}'s {thing}; {PER} versus {PER}; {LOC} or {LOC}; call {PER}; to {PER}; {title} {PER};
+the {thing} of {PER}; {PER} at {ORG}; no, {PER}, the {thing} is {adjective}; {PER}, please call
+{PER}; yesterday, {PER} left {LOC}; hello everyone; pizza and coffee; a {adjective} {thing}; the
+{adjective} {thing}; {people} {thing}; {number} {thing}s"""
+FRAGMENT_LIST = " ".join(FRAGMENTS.split()).split("; ")
 PLAIN_TEMPLATES = words("""
 the weather was cold today, I do not work on {day}, we met on {day} in {month} {year}, she
 speaks {people} and {people}, {people} food is {adjective}, I bought a {adjective} {thing}, on
@@ -338,7 +348,14 @@ class Generator:
             template = self._ended(template)
         return self._recased(self._filled(template))
 
-    def with_region(self, example: Example) -> Example:
+    def varied_example(self) -> Example:
+        """An example, a fragment of a sentence, or one with a region added."""
+        if self.rng.random() < 0.06:
+            template = self.rng.choice(FRAGMENT_LIST)
+            return self._recased(self._filled(self._ended(template)))
+        return self._with_region(self.example())
+
+    def _with_region(self, example: Example) -> Example:
         """Now and then the last place is followed by its region: "Berkeley, California"."""
         if not example.spans or example.spans[-1][2] != "LOC" or self.rng.random() > 0.08:
             return example
@@ -514,7 +531,7 @@ def _lower_case_words() -> set[str]:
 def ner_examples(count: int, seed: int, held_out: bool = False) -> list[Example]:
     """Generated sentences; held-out ones use names that training never shows."""
     generator = Generator(load_names().part(held_out), seed)
-    return [generator.with_region(generator.example()) for _ in range(count)]
+    return [generator.varied_example() for _ in range(count)]
 
 
 def piece_labels(spans: Sequence[Span], offsets: Sequence[tuple[int, int]]) -> list[int]:

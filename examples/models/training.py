@@ -42,7 +42,8 @@ def build_tokenizer(
         vocab_size=pieces, special_tokens=SPECIAL, limit_alphabet=120, show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
-    vocabulary = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().__getitem__)
+    # The trainer numbers the pieces differently in every run; sorted, they stay where they are.
+    vocabulary = SPECIAL + sorted(tokenizer.get_vocab().keys() - set(SPECIAL))
     known, alphabet = set(vocabulary), {t for t in vocabulary if len(t) == 1}
     for word in _frequent_words(tokenizer, texts, wanted):
         if len(vocabulary) == size:
