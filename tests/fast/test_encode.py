@@ -56,18 +56,6 @@ def test_gather_of_no_encodings_writes_nothing():
     assert out.tolist() == [-9, -9]
 
 
-def test_gather_spans_joins_the_character_spans_of_all_encodings(encodings):
-    out = np.full((offsets_of(encodings)[-1], 2), -9, np.int32)
-    encode.gather_spans(encodings, out)
-    assert out.tolist() == [list(span) for each in encodings for span in each.offsets]
-
-
-def test_gather_spans_of_no_encodings_writes_nothing():
-    out = np.full((1, 2), -9, np.int32)
-    encode.gather_spans([], out)
-    assert out.tolist() == [[-9, -9]]
-
-
 def test_gather_passes_on_what_an_attribute_raises():
     with pytest.raises(AttributeError, match="ids"):
         encode.gather([SimpleNamespace()], "ids", np.zeros(1, np.int32))

@@ -3,7 +3,6 @@
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.long cimport PyLong_AsLong
 from cpython.object cimport PyObject
-from cpython.tuple cimport PyTuple_GET_ITEM
 from libc.stdint cimport int32_t, int64_t
 
 
@@ -32,19 +31,4 @@ def gather(list encodings not None, str field not None, int32_t[::1] out not Non
             value = PyList_GET_ITEM(values, j)
             # Special tokens belong to no word and no sequence: None there, -1 here.
             out[position] = -1 if <object> value is None else <int32_t> PyLong_AsLong(<object> value)
-            position += 1
-
-
-def gather_spans(list encodings not None, int32_t[:, ::1] out not None):
-    """Write each token's first and past-the-end character, `out` being int32 [tokens, 2]."""
-    cdef Py_ssize_t position = 0
-    cdef Py_ssize_t j
-    cdef list spans
-    cdef PyObject* span
-    for encoding in encodings:
-        spans = encoding.offsets
-        for j in range(PyList_GET_SIZE(spans)):
-            span = PyList_GET_ITEM(spans, j)
-            out[position, 0] = <int32_t> PyLong_AsLong(<object> PyTuple_GET_ITEM(<object> span, 0))
-            out[position, 1] = <int32_t> PyLong_AsLong(<object> PyTuple_GET_ITEM(<object> span, 1))
             position += 1

@@ -1,7 +1,7 @@
 """What every pipeline does: take inputs, tokenize, plan, run, postprocess, restore order, unwrap.
 
-A task adds its options, `validate`, `check_input`, `allocate`, `postprocess`, `collect` and, where
-transformers nests its results oddly, `unwrap`.
+A task adds its options, `validate`, `wanted_outputs`, `allocate`, `postprocess` and `collect`, and where
+it differs from the rest, `load_tokenizer`, `inputs_of`, `check_input`, `tokenize`, `join` and `unwrap`.
 """
 
 from __future__ import annotations

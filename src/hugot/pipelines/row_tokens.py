@@ -21,7 +21,7 @@ class Vocabulary:
 
     def __init__(self, tokenizer: TextTokenizer) -> None:
         self.tokenizer = tokenizer
-        self._lengths = np.full(tokenizer.vocabulary_size, -1, np.int32)
+        self._lengths = np.empty(0, np.int32)
         self._strings: dict[int, str] = {}
 
     def string(self, token_id: int) -> str:
@@ -32,10 +32,20 @@ class Vocabulary:
         return string
 
     def lengths(self, ids: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Lengths of the tokens' strings by id; those of `ids` are filled in."""
-        for token_id in ids[self._lengths[ids] < 0].tolist():
-            self._lengths[token_id] = len(self.string(token_id))
-        return self._lengths
+        """Lengths of the tokens' strings by id; those of `ids` are filled in.
+
+        The table grows with the ids that occur: a vocabulary may have gaps, and so more ids than
+        entries. Another thread may exchange it meanwhile, so this call keeps to one.
+        """
+        lengths = self._lengths
+        size = int(ids.max(initial=-1)) + 1
+        if size > len(lengths):
+            grown = np.full(max(size, 2 * len(lengths)), -1, np.int32)
+            grown[: len(lengths)] = lengths
+            self._lengths = lengths = grown
+        for token_id in ids[lengths[ids] < 0].tolist():
+            lengths[token_id] = len(self.string(token_id))
+        return lengths
 
 
 class RowTokens:

@@ -21,7 +21,13 @@ class TextTokenizer:
 
     Padding and truncation baked into ``tokenizer.json`` are switched off: exports carry a fixed
     padding to 128 tokens there. A tokenizer shared by threads cannot be reconfigured while it works,
-    so this one never is.
+    so this one never is; each length, stride and casing has one of its own.
+
+    Args:
+        bundle: the model's files.
+        max_length: see below.
+        lowercase: whether texts are lower-cased first.
+        stride: tokens that neighbouring windows of `encode_windows` share.
 
     Attributes:
         max_length: most tokens in a row, special ones included; None for no limit.
@@ -145,11 +151,6 @@ class TextTokenizer:
         """Text from tokens, as `convert_tokens_to_string` of transformers."""
         decoder = self._tokenizer.decoder
         return decoder.decode(tokens) if decoder is not None else " ".join(tokens)
-
-    @property
-    def vocabulary_size(self) -> int:
-        """Number of ids, added tokens included."""
-        return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
 
     def _id_of(self, token: Any, default: int) -> int:
         name = token.get("content") if isinstance(token, dict) else token
