@@ -67,4 +67,3 @@ def _start_what_fits(
         return pipeline.start(inputs[: error.index - first_index], options, first_index), error
     except HugotError as error:
         return None, error
-

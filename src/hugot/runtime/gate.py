@@ -32,6 +32,12 @@ class Gate:
             if self._closed and self._inside == 0:
                 self._empty.set()
 
+    def __enter__(self) -> None:
+        self.enter()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.leave()
+
     def close(self) -> bool:
         """Turn new calls away and wait for those inside; False if it was closed already."""
         with self._lock:

@@ -25,6 +25,7 @@ _OPERATIONS_PER_SECOND = 1e11
 # Share of attention in a token's time, per token of width, at 384 hidden units; it falls with their
 # square.
 _QUADRATIC_AT_384 = 1.05e-3
+_DEFAULT_COST = GroupCost()
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Layout:
     workers: int
     intra_op_threads: int
     token_budget: int
-    cost: GroupCost = GroupCost()
+    cost: GroupCost = _DEFAULT_COST
     row_threads: int | None = None
 
 
@@ -59,9 +60,7 @@ def choose_layout(
     """
     budget = options.token_budget or _LEAST_BUDGET
     if accelerated:
-        return Layout(
-            options.workers or 1, cpus, options.token_budget or _ACCELERATOR_TOKEN_BUDGET
-        )
+        return Layout(options.workers or 1, cpus, options.token_budget or _ACCELERATOR_TOKEN_BUDGET)
     if options.workers is not None:
         return Layout(options.workers, max(1, cpus // options.workers), budget)
     if options.mode == "throughput" or cpus == 1:
