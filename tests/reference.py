@@ -26,6 +26,11 @@ def sigmoid(x):
         return 1.0 / (1.0 + np.exp(-x.astype(np.float64)))
 
 
+def top_k(scores, k):
+    """Numbers of the k highest scores of each row, equal ones in their own order and NaN last."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+
+
 def pool(hidden_state, starts, stops, skip, mode):
     """One vector per row [group, dim], as `sentence_transformers.models.Pooling` computes it."""
     group, _, dim = hidden_state.shape

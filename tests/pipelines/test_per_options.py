@@ -7,9 +7,14 @@ from hugot.pipelines.task_options import TaskOptions
 
 
 def test_what_is_derived_from_options_is_derived_once_for_one_object() -> None:
-    made: list[TaskOptions] = []
-    derive = PerOptions(lambda options: made.append(options) or len(made))
+    asked: list[int | None] = []
+
+    def derive(options: TaskOptions) -> int:
+        asked.append(options.batch_size)
+        return len(asked)
+
+    remembered: PerOptions[TaskOptions, int] = PerOptions()
     options = TaskOptions(batch_size=3)
-    assert [derive(options), derive(options)] == [1, 1]
-    assert derive(TaskOptions(batch_size=4)) == 2
-    assert [each.batch_size for each in made] == [3, 4]
+    assert [remembered(options, derive), remembered(options, derive)] == [1, 1]
+    assert remembered(TaskOptions(batch_size=4), derive) == 2
+    assert asked == [3, 4]

@@ -15,7 +15,7 @@ from hugot._fast.aggregation cimport FIRST, NONE, Found, Labels, aggregate_row
 from hugot._fast.joining cimport TokenJoiner
 from hugot._fast.row_tokens cimport RowTokens, TokenStrings, row_tokens
 
-cdef extern from "simd.h" nogil:
+cdef extern from "activations.h" nogil:
     void hugot_softmax(float* x, Py_ssize_t rows, Py_ssize_t cols)
 
 # A row of the group, and what is known of its tokens.

@@ -121,7 +121,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
             TokenStrings(tokenizer.token, tokenizer.unknown_id, tokenizer.marks_subwords),
             TokenJoiner(tokenizer.join, tokenizer.joins_by_token),
         )
-        self._rules_of = PerOptions(self._rules)
+        self._rules_of: PerOptions[TokenClassificationOptions, EntityRules] = PerOptions()
         self._check_stride(self.options)
 
     def wanted_outputs(self, options: TokenClassificationOptions) -> list[int]:
@@ -189,7 +189,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
             group.rows,
             self._tokenizer.pads_left,
             window.texts,
-            self._rules_of(window.options),
+            self._rules_of(window.options, self._rules),
             window.results,
         )
 
