@@ -60,7 +60,8 @@ class LoadedModel:
             self._row_runner: RowRunner | None = RowRunner(self.session)
         except InputError:
             self._row_runner = None
-        names = {spec.name for spec in self.session.inputs}
+        names = [spec.name for spec in self.session.inputs]
+        self._places = _usual_places(self.session.inputs)
         # A tokenizer that does not list type ids gives none; the graph is fed zeros then.
         listed = bundle.tokenizer_config.get("model_input_names") or names
         self.takes_type_ids = "token_type_ids" in names and "token_type_ids" in listed
@@ -77,12 +78,34 @@ class LoadedModel:
     ) -> list[Tensor]:
         """Pad the rows of a group, run the model on them, and give the outputs asked for."""
         shape = (len(group.rows), group.width)
+        if self._places is not None and batch.type_ids is None:
+            return self.session.run(
+                self._usual_inputs(batch, group, tokenizer), outputs, run_options
+            )
         inputs: list[Any] = []
         for fill, dtype, cast in self._feeds:
             array = np.empty(shape, dtype)
             fill(batch, group, tokenizer, array)
             inputs.append(array if cast is None else array.astype(cast))
         return self.session.run(inputs, outputs, run_options)
+
+    def _usual_inputs(
+        self, batch: TokenBatch, group: Group, tokenizer: TextTokenizer
+    ) -> Sequence[Any]:
+        """Ids, mask and zeros for type ids, in the graph's order, from one pass over the tokens."""
+        ids, mask, types = self._places  # type: ignore[misc]  # the caller has looked
+        inputs = np.empty((len(self._feeds), len(group.rows), group.width), np.int64)
+        padding.fill(
+            batch.ids,
+            batch.offsets,
+            group.rows,
+            tokenizer.pad_id,
+            tokenizer.pads_left,
+            inputs[ids],
+            inputs[mask],
+            None if types is None else inputs[types],
+        )
+        return inputs  # type: ignore[return-value]  # an array of arrays serves as a sequence
 
     def forward_row(
         self, batch: RowBatch, tokenizer: TextTokenizer, outputs: Sequence[int]
@@ -112,6 +135,18 @@ def token_spans(
     if left:
         return group.width - lengths, np.full(len(lengths), group.width, np.int64)
     return np.zeros(len(lengths), np.int64), lengths
+
+
+def _usual_places(specs: Sequence[TensorSpec]) -> tuple[int, int, int | None] | None:
+    """Numbers of the inputs for ids, mask and type ids (or None) where there are no others, all int64."""
+    numbers = {spec.name: number for number, spec in enumerate(specs)}
+    if any(spec.dtype != "int64" for spec in specs) or not (
+        {"input_ids", "attention_mask"}
+        <= numbers.keys()
+        <= {"input_ids", "attention_mask", "token_type_ids"}
+    ):
+        return None
+    return numbers["input_ids"], numbers["attention_mask"], numbers.get("token_type_ids")
 
 
 def _feed(spec: TensorSpec, bundle: ModelBundle) -> tuple[_Fill, Any, str | None]:
