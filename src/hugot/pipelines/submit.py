@@ -46,7 +46,11 @@ def submit(
     future: Future[Any] = request.future
     batcher.admit(request)
     _enqueue(batcher, request)
-    return future
+    try:
+        return future
+    finally:
+        # An error's traceback has this frame in it, and the future has the error.
+        del future, request
 
 
 async def acall(
@@ -74,7 +78,7 @@ async def acall(
     finally:
         if timer is not None:
             timer.cancel()
-        # The traceback of an error, which the future holds, has this frame in it.
+        # As above.
         del future, request
 
 
