@@ -17,7 +17,7 @@ from hugot.runtime.microbatch import MicroBatcher
 from hugot.runtime.request import Item, Request
 from hugot.runtime.waiting import WaitingRequests
 from hugot.text.batch import concatenate, rows_of
-from hugot.text.planner import plan
+from hugot.text.planner import Group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,9 +109,14 @@ def _make_batcher(pipeline: Pipeline[Any, Any]) -> MicroBatcher:
     if together is None:
         together = not depends_on_batch(pipeline._bundle.onnx_path)
     return MicroBatcher(
-        _Work(),
+        _Work(together=bool(together)),
         pipeline._engine.executor,
-        WaitingRequests(model.layout.token_budget, pads=model.pads, alone=not together),
+        WaitingRequests(
+            model.layout.token_budget,
+            model.layout.cost.overhead,
+            pads=model.pads,
+            alone=not together,
+        ),
         pipeline._gate,
         options.max_queue,
         pipeline.name,
@@ -191,7 +196,14 @@ def _listed(pipeline: Pipeline[Any, Any], inputs: Any) -> Sequence[Any]:
 
 
 class _Work:
-    """What the batcher does with requests of a pipeline."""
+    """What the batcher does with requests of a pipeline.
+
+    Args:
+        together: whether texts of several requests share a group.
+    """
+
+    def __init__(self, *, together: bool) -> None:
+        self._together = together
 
     def new_stop(self, request: Request) -> RunOptions:
         """A handle that stops the run of a group."""
@@ -201,7 +213,7 @@ class _Work:
         """Run texts together; the results of each, as a sequence of one."""
         first = items[0].request
         pipeline: Pipeline[Any, Any] = first.owner
-        options, model = first.options, pipeline._model
+        options = first.options
         batch = concatenate([item.batch for item in items])
         window: Window[Any] = Window(
             [item.text for item in items],
@@ -210,8 +222,8 @@ class _Work:
             pipeline.wanted_outputs(options),
             pipeline.allocate(batch, options),
         )
-        budget = model.layout.token_budget
-        for group in plan(batch, budget, options.batch_size, pads=model.pads):
+        whole = _whole_group(items) if self._together or len(items) == 1 else None
+        for group in pipeline._plan(window) if whole is None else [whole]:
             pipeline._run_group(group, window, stop)
         results = pipeline.collect(window)
         if len(items) == 1:
@@ -225,6 +237,15 @@ class _Work:
         if isinstance(value, str | dict):
             return pipeline.unwrap(request.results[0], value, request.call_options or {})
         return pipeline.join(list(request.results))
+
+
+def _whole_group(items: Sequence[Item]) -> Group | None:
+    """All rows in one group, as the texts were chosen for it; None where that takes a plan."""
+    if any(item.rows > 1 or not item.tokens for item in items):
+        return None
+    lengths = [item.tokens for item in items]
+    rows = sorted(range(len(items)), key=lengths.__getitem__, reverse=True)
+    return Group(np.array(rows, np.int64), lengths[rows[0]])
 
 
 def _apart(results: Sequence[Any]) -> Sequence[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class TokenBatch:
     """Rows of tokens, one after another (CSR): row r is ``ids[offsets[r]:offsets[r + 1]]``.
 
@@ -49,10 +50,52 @@ class TokenBatch:
         return np.diff(self.offsets)
 
 
+class RowBatch(TokenBatch):
+    """A batch of a single row, as the tokenizer gave it; arrays are made when they are asked for.
+
+    Attributes:
+        row_ids: token ids.
+        row_type_ids: token type ids, or None where all are 0.
+    """
+
+    __slots__ = ("row_ids", "row_type_ids")
+
+    def __init__(self, encoding: Encoding, *, with_type_ids: bool) -> None:
+        self.encodings = (encoding,)
+        self.sources = None
+        self.row_ids: list[int] = encoding.ids
+        self.row_type_ids: list[int] | None = encoding.type_ids if with_type_ids else None
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def ids(self) -> NDArray[np.int32]:  # type: ignore[override]
+        """As that of `TokenBatch`."""
+        return np.array(self.row_ids, np.int32)
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:  # type: ignore[override]
+        """As that of `TokenBatch`."""
+        return np.array((0, len(self.row_ids)), np.int64)
+
+    @property
+    def type_ids(self) -> NDArray[np.int32] | None:  # type: ignore[override]
+        """As that of `TokenBatch`."""
+        return None if self.row_type_ids is None else np.array(self.row_type_ids, np.int32)
+
+    @property
+    def token_count(self) -> int:
+        """As that of `TokenBatch`."""
+        return len(self.row_ids)
+
+
 def batch_from_encodings(
     encodings: list[Any], *, with_type_ids: bool, sources: Sequence[int] | None = None
 ) -> TokenBatch:
     """Flatten encodings, one row each; type ids only where they may differ from 0."""
+    if len(encodings) == 1 and sources is None:
+        return RowBatch(encodings[0], with_type_ids=with_type_ids)
     offsets = np.empty(len(encodings) + 1, np.int64)
     encode.row_offsets(encodings, offsets)
     count = int(offsets[-1])
@@ -81,13 +124,18 @@ def concatenate(batches: Sequence[TokenBatch]) -> TokenBatch:
     """The rows of several batches one after another, their texts numbered through."""
     if len(batches) == 1:
         return batches[0]
-    ids = np.concatenate([batch.ids for batch in batches])
     offsets = np.zeros(sum(map(len, batches)) + 1, np.int64)
-    np.cumsum(np.concatenate([batch.lengths for batch in batches]), out=offsets[1:])
+    if all(type(batch) is RowBatch for batch in batches):
+        rows = [batch.row_ids for batch in batches if type(batch) is RowBatch]
+        ids = np.array([*chain.from_iterable(rows)], np.int32)
+        np.cumsum([len(row) for row in rows], out=offsets[1:])
+    else:
+        ids = np.concatenate([batch.ids for batch in batches])
+        np.cumsum(np.concatenate([batch.lengths for batch in batches]), out=offsets[1:])
     type_ids = None
     if any(batch.type_ids is not None for batch in batches):
         type_ids = np.concatenate(
-            [np.zeros_like(x.ids) if x.type_ids is None else x.type_ids for x in batches]
+            [np.zeros(x.token_count, np.int32) if (t := x.type_ids) is None else t for x in batches]
         )
     encodings = [encoding for batch in batches for encoding in batch.encodings]
     return TokenBatch(ids, offsets, type_ids, encodings, _joined_sources(batches))
