@@ -75,12 +75,13 @@ class Made:
         self.gate = Gate("the test")
         self.executor = Executor(workers)
         self.batcher = MicroBatcher(
-            self.work, self.executor, WaitingRequests(100), self.gate, max_queue, "test"
+            self.work, self.executor, WaitingRequests(), self.gate, max_queue, "test"
         )
 
     def send(self, *texts, timeout=None, length=5):
         request = Request(None, OPTIONS, texts, {}, timeout)
         future = request.future
+        request.token_budget = 100
         self.batcher.admit(request)
         batch = TokenBatch(
             np.zeros(length, np.int32), np.array([0, length], np.int64), None, [None]
@@ -370,6 +371,7 @@ def test_the_answers_of_a_group_reach_their_loop_in_one_call(made):
         call_soon_threadsafe = loop.call_soon_threadsafe
         loop.call_soon_threadsafe = lambda *call: woken.append(call) or call_soon_threadsafe(*call)
         for request in requests:
+            request.token_budget = 100
             made.batcher.admit(request)
             batch = TokenBatch(np.zeros(5, np.int32), np.array([0, 5]), None, [None])
             made.batcher.put(request, [Item(request, 0, request.value[0], batch)])

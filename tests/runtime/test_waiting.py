@@ -34,8 +34,9 @@ def request(*lengths: int, options=OPTIONS, rows: int = 1) -> Request:
 
 
 def queue_of(*requests: Request, budget: int = 1000, **settings) -> WaitingRequests:
-    made = WaitingRequests(budget, **settings)
+    made = WaitingRequests(**settings)
     for each in requests:
+        each.token_budget = budget
         made.add(each)
     return made
 
@@ -149,7 +150,7 @@ def test_what_is_left_of_a_request_can_be_removed() -> None:
 
 def test_whatever_comes_and_goes_every_text_is_taken_once() -> None:
     random.seed(3)
-    queue, taken, added, removed = WaitingRequests(100), [], [], []
+    queue, taken, added, removed = WaitingRequests(), [], [], []
     options = [OPTIONS, Options(batch_size=2)]
     for _ in range(3000):
         action = random.random()
@@ -159,6 +160,7 @@ def test_whatever_comes_and_goes_every_text_is_taken_once() -> None:
                 for _ in range(random.choice([1, 1, 3]))
             ]
             added.append(request(*sizes, options=random.choice(options)))
+            added[-1].token_budget = 100
             queue.add(added[-1])
         elif action < 0.6 and added:
             removed.append(random.choice(added))

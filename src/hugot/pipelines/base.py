@@ -17,6 +17,7 @@ import numpy as np
 from hugot.errors import InputError
 from hugot.options import check_names, option_names
 from hugot.pipelines.bulk import Running, run_windows
+from hugot.pipelines.planned import Plan, tune
 from hugot.pipelines.window import Window, growing, slices
 from hugot.runtime.executor import Job
 from hugot.runtime.gate import Gate
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from hugot.pipelines.task_options import TaskOptions
     from hugot.runtime.engine import Engine
     from hugot.runtime.microbatch import MicroBatcher
+    from hugot.runtime.model import LoadedModel
     from hugot.text.batch import TokenBatch
     from hugot.text.tokenizer import Text, TextTokenizer
 
@@ -210,12 +212,46 @@ class Pipeline(Generic[Options, Result]):
         """
         return run_windows(self, batches, self._merge(options))
 
+    def plan(self, inputs: Sequence[Any], **options: Any) -> Plan:
+        """How a list of inputs would be run: groups, threads and padding; nothing is run.
+
+        Raises what a call with these inputs raises before it runs.
+        """
+        merged = self._merge(options)
+        groups: list[tuple[int, int]] = []
+        tokens = 0
+        first_index = 0
+        with self._gate:
+            for part in slices(self.inputs_of(inputs, merged)):
+                window = self._open_window(part, merged, first_index)
+                groups += [(len(group.rows), group.width) for group in self._plan(window)]
+                tokens += window.batch.token_count
+                first_index += len(part)
+            layout = self._model.layout
+        return Plan(layout.workers, layout.intra_op_threads, layout.token_budget, groups, tokens)
+
+    def tune(self, inputs: Sequence[Any], *, rounds: int = 3) -> Plan:
+        """Find the token budget that is fastest for inputs such as these on this machine, and keep it.
+
+        Runs the inputs `rounds` times with each of several budgets (128 to 1024), so give it some
+        hundred typical ones while nothing else runs. All pipelines of the session on this model use
+        what was found. Gives the plan with it.
+        """
+        with self._gate:
+            tune(self, inputs, rounds)
+        return self.plan(inputs)
+
     def warmup(self) -> None:
         """Run the shapes that matter once: a short text, and a full group on every worker."""
         layout = self._model.layout
         self._run([self.sample_input("hello")], self.options)
         rows = max(2, layout.token_budget // 16) * layout.workers
         self._run([self.sample_input("hello " * 16)] * rows, self.options)
+
+    @property
+    def model(self) -> LoadedModel:
+        """The loaded model, for hugot's own layers."""
+        return self._model
 
     def own(self, close: Callable[[], None]) -> None:
         """Have `close` called when this pipeline closes: its session is its own."""

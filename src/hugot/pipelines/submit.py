@@ -111,12 +111,7 @@ def _make_batcher(pipeline: Pipeline[Any, Any]) -> MicroBatcher:
     return MicroBatcher(
         _Work(together=bool(together)),
         pipeline._engine.executor,
-        WaitingRequests(
-            model.layout.token_budget,
-            model.layout.cost.overhead,
-            pads=model.pads,
-            alone=not together,
-        ),
+        WaitingRequests(model.layout.cost.overhead, pads=model.pads, alone=not together),
         pipeline._gate,
         options.max_queue,
         pipeline.name,
@@ -157,6 +152,7 @@ def _enqueue(batcher: MicroBatcher, request: Request) -> None:
 def _tokenized(request: Request) -> list[Item]:
     pipeline: Pipeline[Any, Any] = request.owner
     options = request.options = pipeline._merge(request.call_options or {})
+    request.token_budget = pipeline._model.layout.token_budget
     inputs = _listed(pipeline, pipeline.inputs_of(request.value, options))
     if not inputs:
         return []

@@ -54,6 +54,7 @@ class Request:
         future: whom to tell the answer: an `AnswerFuture`, or a future of `loop`.
         loop: the event loop of the future, None for a thread's.
         timeout: seconds that it may take; None for no limit.
+        token_budget: padded tokens, at most, of a group that is made around it.
         items: its texts; empty until they are tokenized.
         results: the results of its texts so far.
         unanswered: number of texts without a result.
@@ -66,7 +67,7 @@ class Request:
 
     __slots__ = (
         "begun", "call_options", "deadline", "future", "groups", "items", "loop", "next_item", "options",
-        "owner", "results", "settled", "timeout", "unanswered", "value", "waiting",
+        "owner", "results", "settled", "timeout", "token_budget", "unanswered", "value", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +86,7 @@ class Request:
         self.timeout = timeout
         self.loop = loop
         self.future: Any = AnswerFuture() if loop is None else loop.create_future()
+        self.token_budget = 0
         self.items: Sequence[Item] = ()
         self.results: Any = []
         self.unanswered = 0

@@ -32,7 +32,6 @@ class WaitingRequests:
     """Requests in the order of their arrival, and their texts by length. Not thread-safe.
 
     Args:
-        token_budget: padded tokens in a group, at most.
         overhead: what a run costs whatever is in it, in tokens.
         pads: whether texts of different lengths may share a group.
         alone: whether every request runs alone.
@@ -42,10 +41,7 @@ class WaitingRequests:
         texts: number of texts that wait.
     """
 
-    def __init__(
-        self, token_budget: int, overhead: float = 12.0, *, pads: bool = True, alone: bool = False
-    ) -> None:
-        self._token_budget = token_budget
+    def __init__(self, overhead: float = 12.0, *, pads: bool = True, alone: bool = False) -> None:
         self._saved = overhead * _SAVED_PART
         self._pads = pads
         self._alone = alone
@@ -87,7 +83,7 @@ class WaitingRequests:
             taken = list(request.items)
         else:
             anchor = request.first_waiting()
-            room = min(self._token_budget, -(-self.tokens // sharers))
+            room = min(request.token_budget, -(-self.tokens // sharers))
             taken = [anchor, *lane.companions(anchor, room, pads=self._pads)]
         for item in taken:
             self._take_out(item, lane)
