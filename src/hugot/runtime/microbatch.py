@@ -14,52 +14,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hugot.errors import DeadlineExceededError, QueueFullError
 from hugot.runtime.deadlines import Deadlines
-from hugot.runtime.request import Item, Outcome, Request, deliver
+from hugot.runtime.group import RunningGroup
+from hugot.runtime.request import Outcome, deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Protocol
 
     from hugot.runtime.executor import Executor, Job
     from hugot.runtime.gate import Gate
+    from hugot.runtime.group import Work
+    from hugot.runtime.request import Item, Request
     from hugot.runtime.waiting import WaitingRequests
-
-    class Stop(Protocol):
-        """Stops the runs that were given it."""
-
-        def terminate(self) -> None:
-            """Stop them."""
-
-    class Work(Protocol):
-        """What is done with requests; it must not refer to the pipeline, which requests do."""
-
-        def new_stop(self, request: Request) -> Stop:
-            """What stops the run of a group."""
-
-        def run(self, items: Sequence[Item], stop: Any) -> Sequence[Any]:
-            """Run texts together; a result for each."""
-
-        def answer(self, request: Request) -> Any:
-            """The answer from the results of its texts."""
-
-
-class RunningGroup:
-    """Texts that run together.
-
-    Attributes:
-        items: the texts.
-        requests: the requests that they are of.
-        stop: stops the run.
-        wanted: number of requests that still wait for it.
-    """
-
-    __slots__ = ("items", "requests", "stop", "wanted")
-
-    def __init__(self, items: list[Item], stop: Stop) -> None:
-        self.items = items
-        self.requests = list(dict.fromkeys([item.request for item in items]))
-        self.stop = stop
-        self.wanted = len(self.requests)
 
 
 class MicroBatcher:

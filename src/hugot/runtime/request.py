@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from hugot.runtime.deadlines import Deadline
-    from hugot.runtime.microbatch import RunningGroup
+    from hugot.runtime.group import RunningGroup
     from hugot.text.batch import TokenBatch
     from hugot.text.tokenizer import Text
 
