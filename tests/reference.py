@@ -26,6 +26,11 @@ def sigmoid(x):
         return 1.0 / (1.0 + np.exp(-x.astype(np.float64)))
 
 
+def top_k(scores, k):
+    """Numbers of the k highest scores of each row, equal ones in their own order and NaN last."""
+    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+
+
 def pool(hidden_state, starts, stops, skip, mode):
     """One vector per row [group, dim], as `sentence_transformers.models.Pooling` computes it."""
     group, _, dim = hidden_state.shape
@@ -141,6 +146,45 @@ def aggregate(scores, special, subword, strategy, labels):
     if strategy == "none":
         return tokens, units, []
     return tokens, units, _entities(units, labels)
+
+
+def entities(scores, tokens, encoding, text, strategy, labels, *, marks, unknown):
+    """The dicts of one row, tokens being joined with blanks between them; ``O`` is left out."""
+    spans = encoding.offsets
+    flag = subwords_by_length if marks else subwords_by_blank
+    flags = flag(tokens, spans, text, unknown)
+    strings = [
+        text[start:stop] if token == unknown else token
+        for token, (start, stop) in zip(tokens, spans, strict=True)
+    ]
+    special = encoding.special_tokens_mask
+    kept, units, groups = aggregate(scores, special, flags, strategy, labels)
+    if strategy == "none":
+        return [
+            {
+                "entity": labels[label],
+                "score": score,
+                "index": kept[place],
+                "word": strings[kept[place]],
+                "start": spans[kept[place]][0],
+                "end": spans[kept[place]][1],
+            }
+            for place, _, label, score in units
+            if labels[label] != "O"
+        ]
+    return [
+        {
+            "entity_group": labels[units[first][2]].split("-", 1)[-1],
+            "score": score,
+            "word": " ".join(
+                strings[token] for token in kept[units[first][0] : units[stop - 1][1]]
+            ),
+            "start": spans[kept[units[first][0]]][0],
+            "end": spans[kept[units[stop - 1][1] - 1]][1],
+        }
+        for first, stop, score in groups
+        if labels[units[first][2]] != "O"
+    ]
 
 
 def _words(tokens, subword, strategy):

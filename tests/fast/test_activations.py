@@ -6,7 +6,7 @@ from hugot._fast import activations
 
 SHAPES = [
     *((rows, cols) for rows in (0, 1, 5) for cols in (0, 1, 2, 3, 7)),
-    *((3, cols) for cols in (*range(8, 18), 31, 32, 33, 63, 64, 65, 130)),
+    *((3, cols) for cols in (*range(8, 71), 130)),
     (64, 2),
     (200, 9),
     (2, 1000),
@@ -73,7 +73,7 @@ def test_softmax_of_infinite_logits_is_what_the_formula_says():
     np.testing.assert_allclose(x, expected, rtol=5e-7)
 
 
-@pytest.mark.parametrize("cols", [2, 3, 9, 17, 40])
+@pytest.mark.parametrize("cols", [2, 3, 9, 17, 40, 47, 48, 49, 100])
 def test_softmax_of_a_row_does_not_depend_on_the_rows_beside_it(cols):
     together = random_logits((37, cols))
     alone = together.copy()

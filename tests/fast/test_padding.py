@@ -83,6 +83,18 @@ def test_positions_count_the_tokens_of_a_row_and_are_one_at_padding(case, dtype,
     np.testing.assert_array_equal(out, reference.positions(offsets, rows, left, width))
 
 
+@SIDES
+@pytest.mark.parametrize("zeros", [False, True])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_fill_writes_ids_mask_and_zeros_at_once(case, zeros, left):
+    values, offsets, rows, width = random_batch(case)
+    out = [lines(rows, width, np.int64) for _ in range(2 + zeros)]
+    padding.fill(values, offsets, rows, 50_265, left, *out)
+    np.testing.assert_array_equal(out[0], reference.pad(values, offsets, rows, 50_265, left, width))
+    np.testing.assert_array_equal(out[1], reference.mask(offsets, rows, left, width))
+    assert all((each == 0).all() for each in out[2:])
+
+
 @pytest.mark.parametrize("dtype", [np.int16, np.uint32, np.float32])
 def test_padding_refuses_lines_of_another_dtype(dtype):
     with pytest.raises(TypeError, match="No matching signature"):

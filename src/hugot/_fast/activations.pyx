@@ -1,6 +1,6 @@
 """Softmax and sigmoid over float32, in place."""
 
-cdef extern from "simd.h" nogil:
+cdef extern from "activations.h" nogil:
     void hugot_softmax(float* x, Py_ssize_t rows, Py_ssize_t cols)
     void hugot_sigmoid(float* x, Py_ssize_t count)
 

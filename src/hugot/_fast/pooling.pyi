@@ -4,11 +4,12 @@ MODES: dict[str, int]
 
 def pool(
     hidden_state: Buffer,
-    starts: Buffer,
-    stops: Buffer,
+    offsets: Buffer,
+    rows: Buffer,
+    left: bool,
     skip: int,
     mode: int,
-    rows: Buffer,
+    normalized: bool,
     out: Buffer,
 ) -> None: ...
 def normalize(x: Buffer) -> None: ...

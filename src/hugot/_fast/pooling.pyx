@@ -1,15 +1,14 @@
 """From token vectors to one vector per row.
 
-The formulas are those of `sentence_transformers.models.Pooling`. A row's tokens are the span
-``starts[i]:stops[i]`` of its padded line, so padding on either side costs nothing and changes nothing.
-A row without tokens gives zeros.
+The formulas are those of `sentence_transformers.models.Pooling`. Only a row's own tokens are read, so
+padding on either side costs nothing and changes nothing. A row without tokens gives zeros.
 """
 
 from libc.math cimport sqrtf
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
-cdef extern from "simd.h" nogil:
+cdef extern from "vectors.h" nogil:
     void hugot_add_scaled(float* out, const float* x, float weight, Py_ssize_t dim)
     void hugot_sum_rows(float* out, const float* x, Py_ssize_t tokens, Py_ssize_t dim)
     void hugot_max_into(float* out, const float* x, Py_ssize_t dim)
@@ -36,25 +35,28 @@ MODES = {
 
 def pool(
     const float[:, :, ::1] hidden_state not None,
-    const int64_t[::1] starts not None,
-    const int64_t[::1] stops not None,
+    const int64_t[::1] offsets not None,
+    const int64_t[::1] rows not None,
+    bint left,
     int64_t skip,
     int mode,
-    const int64_t[::1] rows not None,
+    bint normalized,
     float[:, :] out not None,
 ):
-    """Pool ``hidden_state[i, starts[i] + skip:stops[i]]`` into ``out[rows[i]]``.
+    """Pool the tokens of each row of a group into ``out[rows[i]]``.
 
     Args:
         hidden_state: token vectors, float32 [group, width, dim].
-        starts, stops: each row's span of tokens, int64 [group].
+        offsets: row r of the batch has ``offsets[r + 1] - offsets[r]`` tokens, int64 [n + 1].
+        rows: numbers of the rows of the group, int64 [group].
+        left: whether the padding is before the tokens.
         skip: number of each row's first tokens (a prompt's) that are left out.
         mode: a value of `MODES`.
-        rows: where each result goes, int64 [group].
+        normalized: whether each result is brought to length 1, as `normalize` does.
         out: float32 [n, dim]; its rows are contiguous, and may be a slice of wider ones.
     """
     cdef Py_ssize_t dim = hidden_state.shape[2]
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, start, stop
     cdef const float* line = NULL
     if dim == 0:
         return
@@ -62,7 +64,14 @@ def pool(
         for i in range(hidden_state.shape[0]):
             if hidden_state.shape[1] > 0:
                 line = &hidden_state[i, 0, 0]
-            _pool_row(line, starts[i], stops[i], skip, dim, mode, &out[rows[i], 0])
+            start = 0
+            stop = offsets[rows[i] + 1] - offsets[rows[i]]
+            if left:
+                start = hidden_state.shape[1] - stop
+                stop = hidden_state.shape[1]
+            _pool_row(line, start, stop, skip, dim, mode, &out[rows[i], 0])
+            if normalized:
+                _normalize_row(&out[rows[i], 0], dim)
 
 
 cdef void _pool_row(
@@ -105,12 +114,14 @@ def normalize(float[:, ::1] x not None):
 
     As `torch.nn.functional.normalize`: the length counts as at least 1e-12, so zeros stay zeros.
     """
-    cdef Py_ssize_t dim = x.shape[1]
     cdef Py_ssize_t i
-    cdef float length
-    if dim == 0:
+    if x.shape[1] == 0:
         return
     with nogil:
         for i in range(x.shape[0]):
-            length = sqrtf(hugot_sum_squares(&x[i, 0], dim))
-            hugot_scale(&x[i, 0], 1.0 / (length if not length < 1e-12 else 1e-12), dim)
+            _normalize_row(&x[i, 0], x.shape[1])
+
+
+cdef void _normalize_row(float* row, Py_ssize_t dim) noexcept nogil:
+    cdef float length = sqrtf(hugot_sum_squares(row, dim))
+    hugot_scale(row, 1.0 / (length if not length < 1e-12 else 1e-12), dim)

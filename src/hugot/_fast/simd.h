@@ -1,4 +1,4 @@
-/* Loops over float32 that the compiler turns into vector code.
+/* What all loops share that the compiler turns into vector code.
  *
  * On x86-64 with glibc each function is compiled three times (baseline, AVX2, AVX-512) and the loader
  * picks the one for the CPU at hand; elsewhere the compiler's default is used (NEON on aarch64).
@@ -52,73 +52,6 @@ HUGOT_INLINE float hugot_expf(float x) {
   p = x < -87.33f ? 0.0f : p;
   p = x > 88.37f ? INFINITY : p;
   return x != x ? x : p;
-}
-
-/* Softmax of each row of a [rows, cols] array, in place. */
-HUGOT_CLONES static void hugot_softmax(float* x, ptrdiff_t rows, ptrdiff_t cols) {
-  for (ptrdiff_t i = 0; i < rows; ++i) {
-    float* row = x + i * cols;
-    float top = row[0];
-    for (ptrdiff_t j = 1; j < cols; ++j) top = row[j] > top ? row[j] : top;
-    for (ptrdiff_t j = 0; j < cols; ++j) row[j] -= top;
-  }
-  for (ptrdiff_t i = 0; i < rows * cols; ++i) x[i] = hugot_expf(x[i]);
-  for (ptrdiff_t i = 0; i < rows; ++i) {
-    float* row = x + i * cols;
-    float sum = 0.0f;
-    for (ptrdiff_t j = 0; j < cols; ++j) sum += row[j];
-    for (ptrdiff_t j = 0; j < cols; ++j) row[j] /= sum;
-  }
-}
-
-/* 1 / (1 + e**-x) of each element, in place. */
-HUGOT_CLONES static void hugot_sigmoid(float* x, ptrdiff_t count) {
-  for (ptrdiff_t i = 0; i < count; ++i) x[i] = 1.0f / (1.0f + hugot_expf(-x[i]));
-}
-
-/* out[d] += x[d] * weight */
-HUGOT_CLONES static void hugot_add_scaled(float* restrict out, const float* restrict x, float weight,
-                                          ptrdiff_t dim) {
-  for (ptrdiff_t d = 0; d < dim; ++d) out[d] += x[d] * weight;
-}
-
-/* out[d] = sum over `tokens` rows of x[t, d], summed in the order of the rows. */
-HUGOT_CLONES static void hugot_sum_rows(float* restrict out, const float* restrict x, ptrdiff_t tokens,
-                                        ptrdiff_t dim) {
-  ptrdiff_t d = 0;
-  /* A block of 64 sums stays in registers over all rows. */
-  for (; d + 64 <= dim; d += 64) {
-    float sums[64] = {0};
-    for (ptrdiff_t t = 0; t < tokens; ++t)
-      for (int k = 0; k < 64; ++k) sums[k] += x[t * dim + d + k];
-    memcpy(out + d, sums, sizeof sums);
-  }
-  for (; d < dim; ++d) {
-    float sum = 0.0f;
-    for (ptrdiff_t t = 0; t < tokens; ++t) sum += x[t * dim + d];
-    out[d] = sum;
-  }
-}
-
-/* out[d] = max(out[d], x[d]); NaN wins, as in torch.max. */
-HUGOT_CLONES static void hugot_max_into(float* restrict out, const float* restrict x, ptrdiff_t dim) {
-  for (ptrdiff_t d = 0; d < dim; ++d) out[d] = (x[d] > out[d] || x[d] != x[d]) ? x[d] : out[d];
-}
-
-HUGOT_CLONES static void hugot_scale(float* x, float factor, ptrdiff_t dim) {
-  for (ptrdiff_t d = 0; d < dim; ++d) x[d] *= factor;
-}
-
-/* Sum of squares, in sixteen partial sums: exact enough and free of a chain of dependent additions. */
-HUGOT_CLONES static float hugot_sum_squares(const float* x, ptrdiff_t dim) {
-  float sums[16] = {0};
-  float total = 0.0f;
-  ptrdiff_t d = 0;
-  for (; d + 16 <= dim; d += 16)
-    for (int k = 0; k < 16; ++k) sums[k] += x[d + k] * x[d + k];
-  for (; d < dim; ++d) total += x[d] * x[d];
-  for (int k = 0; k < 16; ++k) total += sums[k];
-  return total;
 }
 
 #endif

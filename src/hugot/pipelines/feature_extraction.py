@@ -14,11 +14,12 @@ from hugot.models.dense import Dense
 from hugot.options import check_positive
 from hugot.pipelines.base import Pipeline
 from hugot.pipelines.logits import describe_outputs
+from hugot.pipelines.per_options import PerOptions
 from hugot.pipelines.task_options import TaskOptions
 from hugot.runtime.model import as_float32, token_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -105,13 +106,12 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
 
     def validate(self) -> None:
         """The graph needs token vectors [batch, tokens, dim], or finished ones [batch, dim]."""
-        self._output(self.options)
-        self._prompt(self.options)
-        self._modules(self.options)
+        self._made: PerOptions[FeatureExtractionOptions, _Steps] = PerOptions()
+        self._steps_of(self.options)
 
     def wanted_outputs(self, options: FeatureExtractionOptions) -> list[int]:
         """The output named in the options, or the one that holds the token vectors."""
-        return [self._output(options)]
+        return [self._steps_of(options).output]
 
     def tokenize(
         self, texts: list[Text], options: FeatureExtractionOptions, first_index: int
@@ -121,7 +121,7 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
         if options.pooling == "none":
             # Token vectors are those of transformers, which knows no max_seq_length.
             tokenizer = self._engine.load_tokenizer(self._bundle, self._bundle.longest_row)
-        if prompt := self._prompt(options):
+        if prompt := self._steps_of(options).prompt:
             texts = [prompt + text for text in texts]  # type: ignore[operator]  # str, by check_input
         return tokenizer.encode(
             texts,
@@ -142,39 +142,33 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
         if len(hidden_state.shape) == 2:
             window.results.pooled(hidden_state.shape[1])[group.rows] = hidden_state
             return
-        starts, stops = token_spans(window.batch, group, left=self._tokenizer.pads_left)
-        modes, _ = self._modules(window.options)
-        if modes is None:
+        steps = self._steps_of(window.options)
+        left = self._tokenizer.pads_left
+        offsets = window.batch.offsets
+        if steps.modes is None:
+            starts, stops = token_spans(window.batch, group, left=left)
             array = np.asarray(hidden_state)
             for i, row in enumerate(group.rows.tolist()):
                 window.results.tokens[row] = array[i, starts[i] : stops[i]].copy()
             return
         dim = hidden_state.shape[2]
-        out = window.results.pooled(dim * len(modes))
-        skip = self._prompt_tokens(window.options)
-        for i, mode in enumerate(modes):
-            part = out[:, i * dim : (i + 1) * dim]
-            kernels.pool(hidden_state, starts, stops, skip, kernels.MODES[mode], group.rows, part)
+        out = window.results.pooled(dim * len(steps.modes))
+        # The only step behind a single pooling is done with it, while the vector is in the cache.
+        at_once = steps.ends_in_normalize
+        for i, mode in enumerate(steps.modes):
+            part = out if len(steps.modes) == 1 else out[:, i * dim : (i + 1) * dim]
+            kernels.pool(hidden_state, offsets, group.rows, left, steps.skip, mode, at_once, part)
 
     def collect(self, window: Window[FeatureExtractionOptions]) -> Sequence[NDArray[np.float32]]:
-        """The vectors of the window, after the modules behind the pooling."""
-        results: _Vectors = window.results
-        if results.array is None:
-            return results.tokens
-        array, options = results.array, window.options
-        for step in self._modules(options)[1] if self._pools(options) else ():
-            if isinstance(step, Dense):
-                array = np.ascontiguousarray(step(array), np.float32)
-            elif options.normalize is not False:
-                kernels.normalize(array)
-        dim = options.truncate_dim
-        if dim is None and options.pooling == "auto":
-            dim = self._bundle.sentence.truncate_dim
-        if dim is not None:
-            array = np.ascontiguousarray(array[:, :dim])
-        if options.normalize:
-            kernels.normalize(array)
-        return array  # type: ignore[return-value]  # an array of rows serves as a sequence
+        """The vectors of the window, after the steps behind the pooling."""
+        array = window.results.array
+        if array is None:
+            return window.results.tokens  # type: ignore[no-any-return]
+        steps = self._steps_of(window.options)
+        if not steps.ends_in_normalize:
+            for step in steps.after:
+                array = step(array)
+        return array  # type: ignore[no-any-return]  # an array of rows serves as a sequence
 
     def join(self, parts: list[Sequence[Any]]) -> Any:
         """One array for a list of texts; with ``pooling="none"`` one list."""
@@ -203,9 +197,36 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
             )
         return number
 
-    def _pools(self, options: FeatureExtractionOptions) -> bool:
-        """Whether the output that is read holds token vectors."""
-        return len(self._model.session.outputs[self._output(options)].shape) == 3
+    def _steps_of(self, options: FeatureExtractionOptions) -> _Steps:
+        return self._made(options, self._make_steps)
+
+    def _make_steps(self, options: FeatureExtractionOptions) -> _Steps:
+        """All that follows from the options, checked against the model."""
+        output = self._output(options)
+        modes, modules = self._modules(options)
+        prompt = self._prompt(options)
+        pools = len(self._model.session.outputs[output].shape) == 3
+        after: list[Callable[[NDArray[np.float32]], NDArray[np.float32]]] = []
+        for module in modules if pools else ():
+            if isinstance(module, Dense):
+                after.append(_dense(module))
+            elif options.normalize is not False:
+                after.append(_normalize)
+        dim = options.truncate_dim
+        if dim is None and options.pooling == "auto":
+            dim = self._bundle.sentence.truncate_dim
+        if dim is not None:
+            after.append(_first_components(dim))
+        if options.normalize:
+            after.append(_normalize)
+        return _Steps(
+            output=output,
+            prompt=prompt,
+            skip=self._prompt_tokens(prompt),
+            modes=None if modes is None else tuple(kernels.MODES[mode] for mode in modes),
+            after=tuple(after),
+            ends_in_normalize=pools and len(modes or ()) == 1 and set(after) == {_normalize},
+        )
 
     def _modules(
         self, options: FeatureExtractionOptions
@@ -241,12 +262,45 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
             return ""
         return files.prompts.get(files.default_prompt_name, "")
 
-    def _prompt_tokens(self, options: FeatureExtractionOptions) -> int:
+    def _prompt_tokens(self, prompt: str) -> int:
         """Tokens at the beginning of each row that take no part in the pooling."""
-        prompt = self._prompt(options)
         if not prompt or self._bundle.sentence.include_prompt:
             return 0
         return self._tokenizer.prompt_length(prompt)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Steps:
+    """What is done for one set of options.
+
+    Attributes:
+        output: number of the output that is read.
+        prompt: the text that goes before every input.
+        skip: tokens of the prompt that take no part in the pooling.
+        modes: the kernel's pooling modes, None for token vectors.
+        after: what is done to all vectors of a window in turn, each from an array to an array.
+        ends_in_normalize: whether `after` is the normalisation of vectors pooled in one mode.
+    """
+
+    output: int
+    prompt: str
+    skip: int
+    modes: tuple[int, ...] | None
+    after: tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], ...]
+    ends_in_normalize: bool
+
+
+def _normalize(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    kernels.normalize(array)
+    return array
+
+
+def _dense(module: Dense) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    return lambda array: np.ascontiguousarray(module(array), np.float32)
+
+
+def _first_components(dim: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    return lambda array: np.ascontiguousarray(array[:, :dim])
 
 
 class _Vectors:

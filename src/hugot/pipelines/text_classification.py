@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypedDict
 
-import numpy as np
-
-from hugot._fast import activations
+from hugot._fast import ranking
 from hugot.errors import InputError
 from hugot.options import NOT_GIVEN, check_choice
 from hugot.pipelines.base import Pipeline
 from hugot.pipelines.logits import check_label_count, find_logits
+from hugot.pipelines.per_options import PerOptions
 from hugot.pipelines.task_options import TaskOptions
 from hugot.runtime.model import as_float32
 
@@ -83,6 +82,7 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
             self._bundle, self._model.session.outputs, self.task, ("batch", "labels")
         )
         self._default_function = _default_function(self._bundle.config, len(self._labels))
+        self._ranking: PerOptions[TextClassificationOptions, tuple[int, int]] = PerOptions()
 
     def wanted_outputs(self, options: TextClassificationOptions) -> list[int]:
         """The logits."""
@@ -108,43 +108,21 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
         return super().check_input(value, index, options)
 
     def allocate(self, batch: TokenBatch, options: TextClassificationOptions) -> Any:
-        """Scores, float32 [rows, labels]."""
-        return np.empty((len(batch), len(self._labels)), np.float32)
+        """A place for the result of each row."""
+        return [None] * len(batch)
 
     def postprocess(
         self, outputs: list[Tensor], group: Group, window: Window[TextClassificationOptions]
     ) -> None:
-        """Turn logits into scores."""
+        """Turn the logits of each row into its labels and scores."""
         logits = as_float32(outputs[0])
         check_label_count(self._bundle, logits.shape[1])
-        function = window.options.function_to_apply or self._default_function
-        if function == "softmax":
-            activations.softmax(logits)
-        elif function == "sigmoid":
-            activations.sigmoid(logits)
-        window.results[group.rows] = logits
+        function, k = self._ranking(window.options, self._ranking_of)
+        ranking.classify(logits, group.rows, function, k, self._labels, window.results)
 
     def collect(self, window: Window[TextClassificationOptions]) -> Sequence[TextResult]:
-        """Label the scores."""
-        scores, top_k = window.results, window.options.top_k
-        labels = self._labels
-        if top_k is NOT_GIVEN:
-            best = scores.argmax(axis=1)
-            values = scores[np.arange(len(scores)), best].tolist()
-            return [
-                {"label": labels[number], "score": score}
-                for number, score in zip(best.tolist(), values, strict=True)
-            ]
-        # Equal scores keep the order of their labels, as with Python's sort in transformers.
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
-        values = np.take_along_axis(scores, order, axis=1)
-        return [
-            [
-                {"label": labels[number], "score": score}
-                for number, score in zip(numbers, row, strict=True)
-            ]
-            for numbers, row in zip(order.tolist(), values.tolist(), strict=True)
-        ]
+        """What `postprocess` made."""
+        return window.results  # type: ignore[no-any-return]
 
     def unwrap(
         self, results: Sequence[TextResult], value: Any, call_options: Mapping[str, Any]
@@ -153,6 +131,13 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
         if isinstance(value, str) and "top_k" not in call_options:
             return [results[0]]
         return results[0]
+
+    def _ranking_of(self, options: TextClassificationOptions) -> tuple[int, int]:
+        """What the kernel takes for `function` and for `k`."""
+        function = ranking.FUNCTIONS[options.function_to_apply or self._default_function]
+        if options.top_k is NOT_GIVEN:
+            return function, 0
+        return function, len(self._labels) if options.top_k is None else options.top_k
 
 
 def _default_function(config: Mapping[str, Any], label_count: int) -> str:

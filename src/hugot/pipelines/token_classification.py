@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired, TypeAlias
 
 import numpy as np
 
-from hugot._fast import activations, aggregation
+from hugot._fast import aggregation
+from hugot._fast.entities import EntityFinder, EntityRules
+from hugot._fast.joining import TokenJoiner
+from hugot._fast.row_tokens import TokenStrings
 from hugot.errors import InputError
 from hugot.options import check_choice
 from hugot.pipelines.base import Pipeline
 from hugot.pipelines.logits import check_label_count, find_logits
-from hugot.pipelines.row_tokens import RowTokens, Vocabulary
+from hugot.pipelines.per_options import PerOptions
 from hugot.pipelines.task_options import TaskOptions
 from hugot.runtime.model import as_float32
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from numpy.typing import NDArray
 
     from hugot._ort.tensor import Tensor
     from hugot.pipelines.window import Window
@@ -81,6 +82,8 @@ class TokenClassificationOptions(TaskOptions):
             raise InputError(
                 f"ignore_labels={self.ignore_labels!r}; it must be a list: [{self.ignore_labels!r}]"
             )
+        # The caller may change a list later; these options stay what they are.
+        object.__setattr__(self, "ignore_labels", tuple(self.ignore_labels))
         if self.stride is not None and (type(self.stride) is not int or self.stride < 0):
             raise InputError(f"stride={self.stride!r}; it must be a whole number of at least 0")
         check_choice("is_split_into_words", self.is_split_into_words, (True, False))
@@ -111,9 +114,14 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
         )
         tags = [_tag(label) for label in self._labels]
         numbers = {tag: i for i, tag in enumerate(dict.fromkeys(tags))}
-        self._label_tags = np.array([numbers[tag] for tag in tags], np.int32)
-        self._label_begins = np.array([label.startswith("B-") for label in self._labels], np.uint8)
-        self._vocabulary = Vocabulary(self._tokenizer)
+        tokenizer = self._tokenizer
+        self._finder = EntityFinder(
+            np.array([numbers[tag] for tag in tags], np.int32),
+            np.array([label.startswith("B-") for label in self._labels], np.uint8),
+            TokenStrings(tokenizer.token, tokenizer.unknown_id, tokenizer.marks_subwords),
+            TokenJoiner(tokenizer.join, tokenizer.joins_by_token),
+        )
+        self._rules_of: PerOptions[TokenClassificationOptions, EntityRules] = PerOptions()
         self._check_stride(self.options)
 
     def wanted_outputs(self, options: TokenClassificationOptions) -> list[int]:
@@ -173,24 +181,17 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
         self, outputs: list[Tensor], group: Group, window: Window[TokenClassificationOptions]
     ) -> None:
         """Turn the logits of each row into its entities."""
-        logits = np.asarray(as_float32(outputs[0]))
+        logits = as_float32(outputs[0])
         check_label_count(self._bundle, logits.shape[2])
-        activations.softmax(logits.reshape(-1, logits.shape[2]))
-        batch = window.batch
-        left = self._tokenizer.pads_left
-        for i, row in enumerate(group.rows.tolist()):
-            begin, end = int(batch.offsets[row]), int(batch.offsets[row + 1])
-            first = group.width - (end - begin) if left else 0
-            text = window.texts[row if batch.sources is None else batch.sources[row]]
-            tokens = RowTokens(
-                text,
-                batch.ids[begin:end],
-                batch.encodings[row],
-                self._vocabulary,
-                " " if window.options.delimiter is None else window.options.delimiter,
-            )
-            scores = logits[i, first : first + end - begin]
-            window.results[row] = self._entities(tokens, scores, window.options)
+        self._finder.find(
+            logits,
+            window.batch,
+            group.rows,
+            self._tokenizer.pads_left,
+            window.texts,
+            self._rules_of(window.options, self._rules),
+            window.results,
+        )
 
     def collect(self, window: Window[TokenClassificationOptions]) -> Sequence[Entities]:
         """The lists that `postprocess` made, those of one text's windows merged."""
@@ -213,91 +214,13 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
                 "tokens that a row of this model holds beside the special ones"
             )
 
-    def _entities(
-        self, tokens: RowTokens, scores: NDArray[np.float32], options: TokenClassificationOptions
-    ) -> Entities:
-        strategy = options.aggregation_strategy
-        count = len(tokens.ids)
-        kept = np.empty(count, np.int32)
-        units = np.empty((count, 3), np.int32)
-        unit_scores = np.empty(count, np.float32)
-        groups = np.empty((count, 2), np.int32)
-        group_scores = np.empty(count, np.float32)
-        by_word = strategy not in ("none", "simple")
-        unit_count, group_count = aggregation.aggregate(
-            scores,
-            tokens.special,
-            tokens.subwords if by_word else tokens.special,
-            aggregation.STRATEGIES[strategy],
-            self._label_tags,
-            self._label_begins,
-            kept,
-            units,
-            unit_scores,
-            groups,
-            group_scores,
+    def _rules(self, options: TokenClassificationOptions) -> EntityRules:
+        return EntityRules(
+            aggregation.STRATEGIES[options.aggregation_strategy],
+            self._labels,
+            options.ignore_labels,
+            " " if options.delimiter is None else options.delimiter,
         )
-        found = _Units(kept.tolist(), units[:unit_count].tolist(), unit_scores.tolist())
-        if strategy == "none":
-            return self._per_token(tokens, found, options.ignore_labels)
-        entities: Entities = []
-        for (first, stop), score in zip(
-            groups[:group_count].tolist(), group_scores.tolist(), strict=False
-        ):
-            tag = self._labels[found.units[first][2]].split("-", 1)[-1]
-            if tag in options.ignore_labels:
-                continue
-            words = [self._word(tokens, found, unit, join=by_word) for unit in range(first, stop)]
-            entities.append(
-                {
-                    "entity_group": tag,
-                    "score": score,
-                    "word": self._tokenizer.join(words),
-                    "start": tokens.spans[found.tokens[found.units[first][0]]][0],
-                    "end": tokens.spans[found.tokens[found.units[stop - 1][1] - 1]][1],
-                }
-            )
-        return entities
-
-    def _per_token(
-        self, tokens: RowTokens, found: _Units, ignore_labels: Sequence[str]
-    ) -> Entities:
-        entities: Entities = []
-        for (place, _, number), score in zip(found.units, found.scores, strict=False):
-            label = self._labels[number]
-            if label in ignore_labels:
-                continue
-            token = found.tokens[place]
-            start, end = tokens.spans[token]
-            entities.append(
-                {
-                    "entity": label,
-                    "score": score,
-                    "index": token,
-                    "word": tokens.string(token),
-                    "start": start,
-                    "end": end,
-                }
-            )
-        return entities
-
-    def _word(self, tokens: RowTokens, found: _Units, unit: int, *, join: bool) -> str:
-        first, stop, _ = found.units[unit]
-        strings = [tokens.string(found.tokens[place]) for place in range(first, stop)]
-        return self._tokenizer.join(strings) if join else strings[0]
-
-
-@dataclass(frozen=True)
-class _Units:
-    """What the kernel found, as Python numbers.
-
-    `tokens` maps places to tokens (special ones left out); a unit is first and past-the-end place,
-    and label.
-    """
-
-    tokens: list[int]
-    units: list[list[int]]
-    scores: list[float]
 
 
 def merge_overlapping(entities: Iterable[Entity]) -> Entities:

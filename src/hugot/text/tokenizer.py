@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
     from hugot.models.bundle import ModelBundle
 
+# Decoders that give a token a text of its own, which depends on nothing but the token and whether it is
+# the first; ByteLevel does so where the bytes of a character are not spread over tokens.
+_DECODERS_BY_TOKEN = ("ByteLevel", "Metaspace", "NoneType", "WordPiece")
+
 # A text, a pair of texts, or a text that comes as a list of words.
 Text: TypeAlias = str | tuple[str, str] | list[str]
 
@@ -37,6 +41,8 @@ class TextTokenizer:
         unknown_id: id of the unknown token, -1 where there is none.
         adds_special_tokens: whether a row has tokens beside those of its text.
         marks_subwords: whether the vocabulary marks tokens that continue a word, as ``##ing``.
+        joins_by_token: whether `join` gives each token a text of its own, whatever its neighbours;
+            the replacement character may stand for a part of one.
     """
 
     def __init__(
@@ -75,6 +81,8 @@ class TextTokenizer:
         self.pads_left = config.get("padding_side", baked.get("direction", "right")) == "left"
         self.unknown_id = self._id_of(config.get("unk_token"), -1)
         self.marks_subwords = bool(getattr(tokenizer.model, "continuing_subword_prefix", None))
+        self._decoder = tokenizer.decoder
+        self.joins_by_token = type(self._decoder).__name__ in _DECODERS_BY_TOKEN
         self.adds_special_tokens = tokenizer.num_special_tokens_to_add(is_pair=False) > 0
         # A template gives every single text the same type ids; most give it none but 0.
         self._types_in_single = any(tokenizer.encode("a").type_ids)
@@ -149,8 +157,7 @@ class TextTokenizer:
 
     def join(self, tokens: list[str]) -> str:
         """Text from tokens, as `convert_tokens_to_string` of transformers."""
-        decoder = self._tokenizer.decoder
-        return decoder.decode(tokens) if decoder is not None else " ".join(tokens)
+        return self._decoder.decode(tokens) if self._decoder is not None else " ".join(tokens)
 
     def _id_of(self, token: Any, default: int) -> int:
         name = token.get("content") if isinstance(token, dict) else token
