@@ -10,6 +10,7 @@
     ├── InferenceError          (RuntimeError)        ONNX Runtime failed while it ran the model
     ├── CancelledError          (RuntimeError)        the run was stopped on request
     ├── DeadlineExceededError   (TimeoutError)        the answer was not there in time
+    ├── QueueFullError          (RuntimeError)        too many requests wait already
     ├── SessionClosedError      (RuntimeError)        the pipeline or session is closed
     └── DownloadError           (OSError)             a model could not be downloaded
 
@@ -66,6 +67,10 @@ class CancelledError(HugotError, RuntimeError):
 
 class DeadlineExceededError(HugotError, TimeoutError):
     """An answer was not there within the time given."""
+
+
+class QueueFullError(HugotError, RuntimeError):
+    """As many requests wait as the pipeline may hold; this one was not taken."""
 
 
 class SessionClosedError(HugotError, RuntimeError):

@@ -58,6 +58,10 @@ class RuntimeOptions:
             (fatal). What it reports as an error is an exception in any case.
         session_config: raw session configuration entries of ONNX Runtime.
         telemetry: let ONNX Runtime collect telemetry; off by default.
+        microbatch: whether requests that are sent with `Pipeline.submit` or `Pipeline.acall` may share
+            a batch. None lets them, but for models whose answers depend on what shares the batch
+            (those with dynamic quantization): there each request runs alone.
+        max_queue: most requests of a pipeline that may wait; one more raises QueueFullError.
     """
 
     mode: Mode = "auto"
@@ -74,6 +78,8 @@ class RuntimeOptions:
     log_severity_level: int = 4
     session_config: Mapping[str, str] = field(default_factory=dict)
     telemetry: bool = False
+    microbatch: bool | None = None
+    max_queue: int = 1024
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)
@@ -84,6 +90,8 @@ class RuntimeOptions:
         for name in ("threads", "workers", "token_budget"):
             if getattr(self, name) is not None:
                 check_positive(name, getattr(self, name))
+        check_choice("microbatch", self.microbatch, (None, True, False))
+        check_positive("max_queue", self.max_queue)
         for entry in self.session_config.items():
             if not all(isinstance(part, str) for part in entry):
                 raise InputError(f"session_config: names and values must be str, not {entry!r}")

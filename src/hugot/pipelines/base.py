@@ -26,11 +26,14 @@ from hugot.text.batch import RowBatch
 from hugot.text.planner import Group, plan
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from hugot._ort.session import RunOptions
     from hugot._ort.tensor import Tensor
     from hugot.models.bundle import ModelBundle
     from hugot.pipelines.task_options import TaskOptions
     from hugot.runtime.engine import Engine
+    from hugot.runtime.microbatch import MicroBatcher
     from hugot.runtime.model import LoadedModel
     from hugot.text.batch import TokenBatch
     from hugot.text.tokenizer import Text, TextTokenizer
@@ -70,6 +73,7 @@ class Pipeline(Generic[Options, Result]):
         self._engine = engine
         self._bundle = bundle
         self._on_close: Callable[[], None] | None = None
+        self._batcher: MicroBatcher | None = None
         self._gate = Gate(f"pipeline {name!r}")
         self._recorder = StatsRecorder()
         self._model = engine.load_model(bundle)
@@ -153,6 +157,42 @@ class Pipeline(Generic[Options, Result]):
             f"{self.task} takes a str, a list or an iterator of them; not {type(inputs).__name__}"
         )
 
+    def submit(self, inputs: Any, *, timeout: float | None = None, **options: Any) -> Future[Any]:
+        """Queue one request, to be run together with those of other threads, and go on.
+
+            futures = [classify.submit(text) for text in texts]
+            answers = [future.result() for future in futures]
+
+        Requests that arrive while the workers are busy share batches; one that comes alone runs at
+        once. Models whose answers depend on the batch (dynamic quantization) run each request alone,
+        unless the session was made with ``microbatch=True``.
+
+        Args:
+            inputs: a text, for the answer that ``pipeline(text)`` gives; or a list of them, which
+                counts as one request.
+            timeout: seconds until the future fails with DeadlineExceededError.
+            **options: options of the pipeline, in place of those given when it was made.
+
+        The future raises what the call would have raised. Cancelling it, also while it runs, or its
+        deadline frees its place and stops a run that serves nobody else. `close` waits for requests
+        that were queued.
+
+        Raises QueueFullError when `max_queue` requests wait already, SessionClosedError after `close`.
+        """
+        from hugot.pipelines.submit import submit
+
+        return submit(self, inputs, timeout, options)
+
+    async def acall(self, inputs: Any, *, timeout: float | None = None, **options: Any) -> Any:
+        """As `submit`, for asyncio: ``await pipeline.acall(text)`` gives the answer.
+
+        Cancelling the task that awaits it cancels the request. Text beyond 4096 characters and lists
+        are tokenized on a thread of the loop's executor, so that the loop goes on.
+        """
+        from hugot.pipelines.submit import acall
+
+        return await acall(self, inputs, timeout, options)
+
     def stream(self, inputs: Iterable[Any], **options: Any) -> Iterator[Result]:
         """Run the pipeline over any iterable; results come in order, one per input.
 
@@ -229,6 +269,8 @@ class Pipeline(Generic[Options, Result]):
         """Wait for running calls and let go of the model; later calls raise SessionClosedError."""
         if not self._gate.close():
             return
+        if self._batcher is not None:
+            self._batcher.close()
         del self._model, self._tokenizer
         if self._on_close is not None:
             self._on_close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,3 +106,47 @@ def batch_from_encodings(
         type_ids = np.empty(count, np.int32)
         encode.gather(encodings, "type_ids", type_ids)
     return TokenBatch(ids, offsets, type_ids, encodings, sources)
+
+
+def rows_of(batch: TokenBatch, begin: int, end: int) -> TokenBatch:
+    """Rows `begin` to `end` as a batch of one text, over the same memory."""
+    first, last = int(batch.offsets[begin]), int(batch.offsets[end])
+    return TokenBatch(
+        batch.ids[first:last],
+        batch.offsets[begin : end + 1] - first,
+        None if batch.type_ids is None else batch.type_ids[first:last],
+        batch.encodings[begin:end],
+        None if batch.sources is None else [0] * (end - begin),
+    )
+
+
+def concatenate(batches: Sequence[TokenBatch]) -> TokenBatch:
+    """The rows of several batches one after another, their texts numbered through."""
+    if len(batches) == 1:
+        return batches[0]
+    offsets = np.zeros(sum(map(len, batches)) + 1, np.int64)
+    if all(type(batch) is RowBatch for batch in batches):
+        rows = [batch.row_ids for batch in batches if type(batch) is RowBatch]
+        ids = np.array([*chain.from_iterable(rows)], np.int32)
+        np.cumsum([len(row) for row in rows], out=offsets[1:])
+    else:
+        ids = np.concatenate([batch.ids for batch in batches])
+        np.cumsum(np.concatenate([batch.lengths for batch in batches]), out=offsets[1:])
+    type_ids = None
+    if any(batch.type_ids is not None for batch in batches):
+        type_ids = np.concatenate(
+            [np.zeros(x.token_count, np.int32) if (t := x.type_ids) is None else t for x in batches]
+        )
+    encodings = [encoding for batch in batches for encoding in batch.encodings]
+    return TokenBatch(ids, offsets, type_ids, encodings, _joined_sources(batches))
+
+
+def _joined_sources(batches: Sequence[TokenBatch]) -> list[int] | None:
+    if all(batch.sources is None for batch in batches):
+        return None
+    joined: list[int] = []
+    for batch in batches:
+        sources = range(len(batch)) if batch.sources is None else batch.sources
+        first = joined[-1] + 1 if joined else 0
+        joined += [first + source for source in sources]
+    return joined

@@ -1,0 +1,116 @@
+"""Doing things when a time has come, on one thread that starts with the first of them."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+import weakref
+from itertools import count
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Deadlines that were dropped stay in the heap until there are so many, and more than live ones.
+_MOST_DROPPED = 256
+
+
+class Deadline:
+    """Something to do at a time, unless it is dropped before."""
+
+    __slots__ = ("action", "number", "when")
+
+    def __init__(self, when: float, number: int, action: Callable[[], object]) -> None:
+        self.when = when
+        self.number = number
+        self.action: Callable[[], object] | None = action
+
+    def __lt__(self, other: Deadline) -> bool:
+        return (self.when, self.number) < (other.when, other.number)
+
+
+class Deadlines:
+    """Calls what was given to `add` when its time has come.
+
+    The thread ends when this is closed or collected.
+    """
+
+    def __init__(self) -> None:
+        # The thread knows the state alone: it must not keep this alive.
+        self._state = _State()
+        self._finalizer = weakref.finalize(self, _State.stop, self._state)
+
+    def add(self, seconds: float, action: Callable[[], object]) -> Deadline:
+        """Have `action` called after so many seconds."""
+        return self._state.add(time.monotonic() + seconds, action)
+
+    def drop(self, deadline: Deadline) -> None:
+        """Do not call it any more, and let go of it."""
+        self._state.drop(deadline)
+
+    def close(self) -> None:
+        """End the thread; nothing is called any more."""
+        self._finalizer()
+
+
+class _State:
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._heap: list[Deadline] = []
+        self._numbers = count()
+        self._dropped = 0
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+
+    def add(self, when: float, action: Callable[[], object]) -> Deadline:
+        deadline = Deadline(when, next(self._numbers), action)
+        with self._changed:
+            heapq.heappush(self._heap, deadline)
+            if self._thread is None and not self._stopped:
+                self._thread = threading.Thread(
+                    target=self._serve, name="hugot-deadlines", daemon=True
+                )
+                self._thread.start()
+            elif self._heap[0] is deadline:
+                self._changed.notify()
+        return deadline
+
+    def drop(self, deadline: Deadline) -> None:
+        with self._changed:
+            if deadline.action is None:
+                return
+            deadline.action = None
+            self._dropped += 1
+            if self._dropped > max(_MOST_DROPPED, len(self._heap) // 2):
+                self._heap = [each for each in self._heap if each.action is not None]
+                heapq.heapify(self._heap)
+                self._dropped = 0
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._heap.clear()
+            self._changed.notify()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _serve(self) -> None:
+        while (action := self._next_due()) is not None:
+            action()
+            del action  # or what it refers to would live on while this thread waits
+
+    def _next_due(self) -> Callable[[], object] | None:
+        """Wait for the next deadline, and give what is to be done; None at the end."""
+        with self._changed:
+            while not self._stopped:
+                wait = self._heap[0].when - time.monotonic() if self._heap else None
+                if wait is not None and wait <= 0:
+                    deadline = heapq.heappop(self._heap)
+                    if deadline.action is None:
+                        self._dropped -= 1
+                        continue
+                    action, deadline.action = deadline.action, None
+                    return action
+                self._changed.wait(None if wait is None else min(wait, threading.TIMEOUT_MAX))
+            return None

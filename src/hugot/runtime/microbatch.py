@@ -1,0 +1,288 @@
+"""Single requests of many threads and tasks, run together.
+
+    submit ─ takes a place ─ tokenized by the caller ─▶ waiting ─▶ a worker takes a group ─▶ answers
+
+There is no timer. A worker that is free takes what waits at once, so a lone request runs at once; while
+all workers are busy requests gather, and the next free worker takes those that fit together best.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from hugot.errors import DeadlineExceededError, QueueFullError
+from hugot.runtime.deadlines import Deadlines
+from hugot.runtime.group import RunningGroup
+from hugot.runtime.request import Outcome, deliver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hugot.runtime.executor import Executor, Job
+    from hugot.runtime.gate import Gate
+    from hugot.runtime.group import Work
+    from hugot.runtime.request import Item, Request
+    from hugot.runtime.waiting import WaitingRequests
+
+
+class MicroBatcher:
+    """Queues the requests of one pipeline and has groups of them run by the workers.
+
+    Requests refer to the pipeline and this does not, so a pipeline lives as long as someone refers to
+    it or a request is under way.
+
+    Args:
+        work: runs groups and makes answers.
+        executor: whose threads run the groups.
+        waiting: the empty queue.
+        gate: each request is inside until nothing of it runs any more.
+        max_queue: most requests that may wait.
+        name: the pipeline's name, for messages.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        executor: Executor,
+        waiting: WaitingRequests,
+        gate: Gate,
+        max_queue: int,
+        name: str,
+    ) -> None:
+        self._work = work
+        self._executor = executor
+        self._waiting = waiting
+        self._gate = gate
+        self._max_queue = max_queue
+        self._name = name
+        self._lock = threading.Lock()
+        self._deadlines = Deadlines()
+        self._queued = 0  # requests that were admitted and have not begun
+        self._turns = 0  # turns that workers were asked to take and have not ended
+        self._running = 0  # groups that run
+
+    # What callers do
+
+    def admit(self, request: Request) -> None:
+        """Give a request its place in the queue.
+
+        Raises SessionClosedError when the pipeline is closed, QueueFullError when no place is left.
+        """
+        self._gate.enter()
+        with self._lock:
+            full = self._queued >= self._max_queue
+            if not full:
+                self._queued += 1
+        if full:
+            self._gate.leave()
+            raise QueueFullError(
+                f"{self._max_queue} requests wait for pipeline {self._name!r}, as many as max_queue "
+                "allows: wait for answers before sending more, or make it with a larger max_queue"
+            )
+        if request.loop is None:
+            request.future.withdraw = partial(self.withdraw, request)
+            if request.timeout is not None and request.timeout <= 0:
+                self.expire(request)
+            elif request.timeout is not None:
+                request.deadline = self._deadlines.add(
+                    request.timeout, partial(self.expire, request)
+                )
+
+    def put(self, request: Request, items: Sequence[Item]) -> None:
+        """Queue an admitted request, now that its texts are tokenized."""
+        if not items:
+            self._end(request, *_attempt(self._work.answer, request))
+            return
+        with self._lock:
+            if request.settled:  # given up while it was tokenized
+                return
+            request.set_items(items)
+            self._waiting.add(request)
+            turns = min(self._executor.workers - self._turns, len(items))
+            self._turns += turns
+        for _ in range(turns):
+            self._ask_for_turn()
+
+    def fail(self, request: Request, error: BaseException) -> None:
+        """End an admitted request that could not be tokenized."""
+        self._end(request, None, error)
+
+    def withdraw(self, request: Request) -> bool:
+        """Take a request out of the queue and of its groups; False where it was settled before.
+
+        A group that serves nobody any more is stopped.
+        """
+        with self._lock:
+            if request.settled:
+                return False
+            unneeded = self._settle(request)
+            idle = not request.groups
+        _stop(unneeded)
+        if idle:
+            self._let_go([request])
+        return True
+
+    def expire(self, request: Request) -> None:
+        """End a request whose time is up."""
+        state = "it was running" if request.begun else f"{self._queued} requests waited"
+        error = DeadlineExceededError(f"no answer within timeout={request.timeout} s; {state}")
+        outcome = Outcome(request, None, error)
+        if self.withdraw(request):
+            deliver([outcome])
+
+    def close(self) -> None:
+        """End the thread of the deadlines. Call it when the gate is closed."""
+        self._deadlines.close()
+
+    # What workers do
+
+    def take_turn(self) -> None:
+        """Run the next group, if there is one, and have the turn go on while requests wait."""
+        group = self._begin_group()
+        if group is None:
+            return
+        try:
+            self._run(group)
+        finally:
+            with self._lock:
+                self._running -= 1
+                again = self._waiting.texts > 0
+                if not again:
+                    self._turns -= 1
+            if again:
+                self._ask_for_turn()
+
+    def _ask_for_turn(self) -> None:
+        self._executor.start(cast("Job", _Turn(self)))
+
+    def _begin_group(self) -> RunningGroup | None:
+        with self._lock:
+            items = self._waiting.take(self._executor.workers - self._running)
+            if not items:
+                self._turns -= 1
+                return None
+            self._running += 1
+            group = RunningGroup(items, self._work.new_stop(items[0].request))
+            for request in group.requests:
+                self._begin(request)
+                request.groups.append(group)
+            return group
+
+    def _run(self, group: RunningGroup) -> None:
+        results, error = _attempt(self._work.run, group.items, group.stop)
+        if error is None:
+            self._end_group(group, dict(zip(group.items, results, strict=True)), {})
+        elif len(group.requests) == 1:
+            self._end_group(group, {}, {group.requests[0]: error})
+        else:
+            self._end_group(group, *self._run_apart(group))
+
+    def _run_apart(
+        self, group: RunningGroup
+    ) -> tuple[dict[Item, Any], dict[Request, BaseException]]:
+        """Run each request of a failed group by itself: the error may be that of another one."""
+        results: dict[Item, Any] = {}
+        errors: dict[Request, BaseException] = {}
+        for request in group.requests:
+            if request.settled:
+                continue
+            items = [item for item in group.items if item.request is request]
+            parts, error = _attempt(self._work.run, items, group.stop)
+            if error is None:
+                results.update(zip(items, parts, strict=True))
+            else:
+                errors[request] = error
+        return results, errors
+
+    def _end_group(
+        self,
+        group: RunningGroup,
+        results: Mapping[Item, Any],
+        errors: Mapping[Request, BaseException],
+    ) -> None:
+        done, idle, unneeded = [], [], []
+        with self._lock:
+            for item, result in results.items():
+                item.request.results[item.number] = result
+                item.request.unanswered -= 1
+            for request in group.requests:
+                request.groups.remove(group)
+                if not request.settled and (request.unanswered == 0 or request in errors):
+                    unneeded += self._settle(request)
+                    done.append(request)
+                if request.settled and not request.groups:
+                    idle.append(request)
+        deliver([self._outcome(request, errors.get(request)) for request in done])
+        _stop(unneeded)
+        self._let_go(idle)
+
+    def _outcome(self, request: Request, error: BaseException | None) -> Outcome:
+        if error is not None:
+            return Outcome(request, None, error)
+        return Outcome(request, *_attempt(self._work.answer, request))
+
+    # What both do
+
+    def _end(self, request: Request, result: Any, error: BaseException | None) -> None:
+        """End a request that was never queued."""
+        outcome = Outcome(request, result, error)
+        if self.withdraw(request):
+            deliver([outcome])
+
+    def _begin(self, request: Request) -> None:
+        """Count it out of the queue; the lock is held."""
+        if not request.begun:
+            request.begun = True
+            self._queued -= 1
+
+    def _settle(self, request: Request) -> list[RunningGroup]:
+        """Take a request out; gives the groups that nobody needs any more. The lock is held."""
+        request.settled = True
+        self._begin(request)
+        if request.waiting:
+            self._waiting.remove(request)
+        for group in request.groups:
+            group.wanted -= 1
+        return [group for group in request.groups if not group.wanted]
+
+    def _let_go(self, requests: Sequence[Request]) -> None:
+        """Let go of what settled requests hold, now that nothing of them runs."""
+        for request in requests:
+            if request.deadline is not None:
+                self._deadlines.drop(request.deadline)
+            request.forget()
+            self._gate.leave()
+
+
+class _Turn:
+    """A worker's call of `take_turn`, in the form of a job."""
+
+    __slots__ = ("_batcher",)
+
+    def __init__(self, batcher: MicroBatcher) -> None:
+        self._batcher = batcher
+
+    def __len__(self) -> int:
+        return 1
+
+    def run_one(self) -> bool:
+        self._batcher.take_turn()
+        return False
+
+
+def _attempt(call: Callable[..., Any], *arguments: Any) -> tuple[Any, BaseException | None]:
+    """What a call gives, or its error.
+
+    Nothing in this frame, which the error's traceback keeps alive, refers to the error.
+    """
+    try:
+        return call(*arguments), None
+    except BaseException as error:
+        return None, error
+
+
+def _stop(groups: Sequence[RunningGroup]) -> None:
+    for group in groups:
+        group.stop.terminate()
