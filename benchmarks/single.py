@@ -1,10 +1,10 @@
 """One text at a time: what a call costs above the tokenizer and the run of the bare runtime.
 
-    python benchmarks/single.py [--calls 3000] [--callgrind]
+    python benchmarks/single.py [--rounds 200] [--callgrind]
 
 Measured on the small bundled models, where a run takes little, so that the rest can be seen: a call of
-the pipeline, less `Tokenizer.encode` of the same text, less `onnxruntime.InferenceSession.run` on
-inputs that are ready. All three in alternation; medians of single calls. With `--callgrind` (needs
+the pipeline, less the time of `Tokenizer.encode` of the same text and then
+`onnxruntime.InferenceSession.run` on inputs that are ready. Both in alternation; medians. With `--callgrind` (needs
 valgrind) instructions are counted instead of time, which other work on the machine does not change.
 """
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).resolve().parent.parent / "examples" / "models"
 TEXT = "Wolfgang Schmidt and his friends live in Berlin near Alexanderplatz"
+_CALLS_PER_ROUND = 20
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "feature-extraction": ("tiny-embedding", {}),
     "text-classification": ("tiny-sentiment", {}),
@@ -39,7 +40,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def works(task: str) -> dict[str, Callable[[], object]]:
-    """The pipeline's call, and the two things in it that the bare runtime has to do as well."""
+    """The pipeline's call, and the two things in it that anyone has to do, one after the other."""
     name, options = CASES[task]
     folder = MODELS / name
     pipeline = hugot.pipeline(task, folder, mode="latency", threads=1, **options)
@@ -49,27 +50,29 @@ def works(task: str) -> dict[str, Callable[[], object]]:
     names = [each.name for each in session.get_inputs()]
     feeds = feeds_of([tokenizer.encode(TEXT).ids], names)
     outputs = [session.get_outputs()[0].name]
-    return {
-        "call": lambda: pipeline(TEXT),
-        "tokenizer": lambda: tokenizer.encode(TEXT),
-        "run": lambda: session.run(outputs, feeds),
-    }
+
+    def bare() -> object:
+        tokenizer.encode(TEXT)
+        return session.run(outputs, feeds)
+
+    return {"call": lambda: pipeline(TEXT), "bare": bare}
 
 
-def microseconds(task: str, calls: int) -> dict[str, float]:
-    """Median time of each."""
-    taken: dict[str, list[float]] = {}
+def microseconds(task: str, rounds: int) -> list[tuple[float, float]]:
+    """Time of a call and of the bare runtime's share, in each of many short alternating rounds."""
     each = works(task)
     clock = time.perf_counter_ns
-    for work in each.values():
-        for _ in range(50):
-            work()
-    for _ in range(calls):
-        for name, work in each.items():
+    found = []
+    for _ in range(rounds):
+        times = []
+        for work in each.values():
+            work()  # what ran before has left its own things in the caches
             began = clock()
-            work()
-            taken.setdefault(name, []).append((clock() - began) / 1e3)
-    return {name: statistics.median(times) for name, times in taken.items()}
+            for _ in range(_CALLS_PER_ROUND):
+                work()
+            times.append((clock() - began) / _CALLS_PER_ROUND / 1e3)
+        found.append((times[0], times[1]))
+    return found
 
 
 def instructions(task: str, what: str) -> float:
@@ -93,7 +96,7 @@ def _count(task: str, what: str, calls: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--calls", type=int, default=3000)
+    parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--task", nargs="*", default=list(CASES), choices=CASES)
     parser.add_argument("--callgrind", action="store_true")
     parser.add_argument("--repeat", nargs=3, help=argparse.SUPPRESS)
@@ -108,13 +111,17 @@ def main() -> None:
         parser.error("--callgrind needs valgrind")
     for task in arguments.task:
         if arguments.callgrind:
-            found = {name: instructions(task, name) for name in ("call", "tokenizer", "run")}
-            unit = "instructions"
-        else:
-            found, unit = microseconds(task, arguments.calls), "us"
-        above = found["call"] - found["tokenizer"] - found["run"]
-        parts = ", ".join(f"{name} {value:.1f}" for name, value in found.items())
-        print(f"{task:22} {above:8.1f} {unit} above tokenizer and run ({parts})")
+            call, bare = (instructions(task, name) for name in ("call", "bare"))
+            print(f"{task:22} {call - bare:7.0f} instructions above the bare {bare:.0f}")
+            continue
+        found = microseconds(task, arguments.rounds)
+        above = sorted(call - bare for call, bare in found)
+        quarter = len(above) // 4
+        print(
+            f"{task:22} {statistics.median(above):6.1f} us above the bare "
+            f"{statistics.median(bare for _, bare in found):.1f} "
+            f"(half of the rounds {above[quarter]:.1f} to {above[-1 - quarter]:.1f})"
+        )
 
 
 if __name__ == "__main__":
