@@ -54,6 +54,8 @@ class RuntimeOptions:
             (fatal). What it reports as an error is an exception in any case.
         session_config: raw session configuration entries of ONNX Runtime.
         telemetry: let ONNX Runtime collect telemetry; off by default.
+        optimized_model: use the file that ``hugot optimize`` has written beside the ``.onnx`` file,
+            where it fits; False leaves it aside.
     """
 
     mode: Mode = "auto"
@@ -68,6 +70,7 @@ class RuntimeOptions:
     log_severity_level: int = 4
     session_config: Mapping[str, str] = field(default_factory=dict)
     telemetry: bool = False
+    optimized_model: bool = True
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)

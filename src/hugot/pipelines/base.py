@@ -68,9 +68,12 @@ class Pipeline(Generic[Options, Result]):
         self._on_close: Callable[[], None] | None = None
         self._gate = Gate(f"pipeline {name!r}")
         self._recorder = StatsRecorder()
-        self._model = engine.load_model(bundle)
+        try:
+            self._tokenizer = self.load_tokenizer(engine, bundle)
+        finally:
+            # The engine's thread loads it meanwhile. Where both fail, the model's error is the one told.
+            self._model = engine.load_model(bundle)
         self._workers = self._model.layout.workers
-        self._tokenizer = self.load_tokenizer(engine, bundle)
         self.validate()
 
     # What a task defines

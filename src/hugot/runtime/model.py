@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from hugot._fast import padding
-from hugot._ort.session import InferenceSession, RunOptions
+from hugot._ort.session import RunOptions
 from hugot.errors import ModelFormatError
 
 if TYPE_CHECKING:
@@ -15,11 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hugot._ort.library import Library
-    from hugot._ort.session import TensorSpec
+    from hugot._ort.session import InferenceSession, TensorSpec
     from hugot._ort.tensor import Tensor
     from hugot.models.bundle import ModelBundle
-    from hugot.options import SessionOptions
+    from hugot.runtime.native import ModelSource
     from hugot.runtime.tune import Layout
     from hugot.text.batch import TokenBatch
     from hugot.text.planner import Group
@@ -34,7 +33,9 @@ class LoadedModel:
 
     Attributes:
         bundle: the files.
+        source: what more sessions on the model can be made from, with `runtime.native.create_session`.
         session: ONNX Runtime's session.
+        optimized: whether the session runs the optimised graph beside the ``.onnx`` file.
         layout: how work is spread over threads.
         takes_type_ids: whether the graph wants the tokenizer's token type ids.
         pads: whether rows of different lengths may share a group.
@@ -43,14 +44,15 @@ class LoadedModel:
     def __init__(
         self,
         bundle: ModelBundle,
-        library: Library,
-        options: SessionOptions,
-        providers: Sequence[tuple[str, dict[str, object]]],
+        source: ModelSource,
+        session: InferenceSession,
         layout: Layout,
     ) -> None:
         self.bundle = bundle
+        self.source = source
+        self.session = session
+        self.optimized = session.from_buffer
         self.layout = layout
-        self.session = InferenceSession(library, bundle.onnx_path, options, providers)
         self._feeds = [_feed(spec, bundle) for spec in self.session.inputs]
         names = {spec.name for spec in self.session.inputs}
         # A tokenizer that does not list type ids gives none; the graph is fed zeros then.
