@@ -48,17 +48,13 @@ class Session:
         self.engine.wait()
 
     @classmethod
-    def begun(
-        cls, model_folder: str | PathLike[str] | None, options: Mapping[str, Any]
-    ) -> Session:
+    def begun(cls, model_folder: str | PathLike[str] | None, options: Mapping[str, Any]) -> Session:
         """A session that does not wait for ONNX Runtime's library: `Engine.wait` raises its error."""
         session = cls.__new__(cls)
         session._begin(model_folder, options)
         return session
 
-    def _begin(
-        self, model_folder: str | PathLike[str] | None, options: Mapping[str, Any]
-    ) -> None:
+    def _begin(self, model_folder: str | PathLike[str] | None, options: Mapping[str, Any]) -> None:
         self._gate = Gate("the session")
         self._model_folder = model_folder
         self.engine = Engine(make_options(RuntimeOptions, options))

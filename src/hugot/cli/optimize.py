@@ -49,7 +49,9 @@ def optimize(
         try:
             found = session.engine.check_optimized(bundle)
         except UnfitError as error:
-            raise click.ClickException(f"the optimised file of {source} is not used: {error}") from None
+            raise click.ClickException(
+                f"the optimised file of {source} is not used: {error}"
+            ) from None
         if found is None:
             raise click.ClickException(f"{source} has no optimised file")
         how = "mapped" if found.mapped else "read into memory, since others can write to it"

@@ -2,8 +2,8 @@
 
 ONNX Runtime spends most of a model's loading on reading and optimising its graph. `optimize` writes the
 outcome in ONNX Runtime's own format, ``model.<checksum>.ort``, and a sidecar ``model.ort.json`` that
-says what it was made from and for (`hugot.models.sidecar`). `find_optimized` gives it where all of that
-still holds, and else the ``.onnx`` file is used.
+says what it was made from and for (`hugot.models.sidecar`). Where all of that still holds,
+`read_candidate` and `find_optimized` give it; else the ``.onnx`` file is used.
 
 A session reads its weights from the mapped file for as long as it lives, so:
 
@@ -23,13 +23,14 @@ import os
 import re
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hugot._fast.checksum import checksum
 from hugot._ort.providers import CPU
 from hugot.errors import HugotError, InputError, ModelFormatError
+from hugot.models.cpu import cpu_features
 from hugot.models.sidecar import (
     FORMAT,
     UnfitError,
@@ -60,8 +61,7 @@ _EXTERNAL_DATA = re.compile(rb"j..?\n\x08location\x12", re.DOTALL)
 _GROUP_OR_OTHERS_WRITE = 0o022
 
 
-@dataclass(frozen=True)
-class OptimizedModel:
+class OptimizedModel(NamedTuple):
     """An optimised graph that fits.
 
     Attributes:
@@ -73,6 +73,24 @@ class OptimizedModel:
     path: Path
     buffer: Buffer
     mapped: bool
+
+
+class Candidate(NamedTuple):
+    """An optimised graph that was made from the ``.onnx`` file as it is; for what remains to be seen.
+
+    It holds all that takes an access to a file, so that the rest can be done on a thread.
+
+    Attributes:
+        onnx_path: the ``.onnx`` file.
+        sidecar: what the sidecar says.
+        model: the file that it names.
+        cpu: what the CPU is capable of.
+    """
+
+    onnx_path: Path
+    sidecar: dict[str, Any]
+    model: OptimizedModel
+    cpu: list[str]
 
 
 def optimize(
@@ -105,18 +123,28 @@ def optimize(
     return written
 
 
-def find_optimized(
-    onnx_path: Path, library: Library, options: SessionOptions, providers: Providers = ()
-) -> OptimizedModel | None:
-    """The optimised graph of an ``.onnx`` file, or None where there is none that fits.
+def read_candidate(onnx_path: Path) -> Candidate | None:
+    """What lies beside an ``.onnx`` file and was made from it; None where there is nothing.
 
-    Why one that is there does not fit is told to the log, at level DEBUG.
+    Why something that is there is left aside is told to the log, at level DEBUG.
     """
     try:
-        return load_optimized(onnx_path, library, options, providers)
+        return _read(onnx_path)
     except (UnfitError, OSError, ValueError, MemoryError) as error:
         log_ignored(onnx_path, error)
         return None
+
+
+def find_optimized(
+    candidate: Candidate, library: Library, options: SessionOptions, providers: Providers = ()
+) -> OptimizedModel | None:
+    """The optimised graph, where it fits and is whole; else None, and the log has the reason."""
+    try:
+        _check(candidate, library, options, providers)
+    except UnfitError as error:
+        log_ignored(candidate.onnx_path, error)
+        return None
+    return candidate.model
 
 
 def load_optimized(
@@ -127,24 +155,39 @@ def load_optimized(
     *,
     verify: bool = False,
 ) -> OptimizedModel | None:
-    """As `find_optimized`, but raises UnfitError that says why the one that is there does not fit.
+    """`read_candidate` and `find_optimized` in one, but raises UnfitError with the reason.
 
     The ``.onnx`` file is known by its size and time; with `verify`, by its hash as well.
     """
+    candidate = _read(onnx_path)
+    if candidate is None:
+        return None
+    _check(candidate, library, options, providers)
+    if verify and candidate.sidecar["source"].get("sha256") != file_sha256(onnx_path):
+        raise UnfitError(f"{onnx_path.name} has another content than the one it was made from")
+    return candidate.model
+
+
+def _read(onnx_path: Path) -> Candidate | None:
     sidecar = read_sidecar(onnx_path)
     if sidecar is None:
         return None
-    compare(sidecar, circumstances(library, options, providers))
     compare_source(sidecar.get("source"), onnx_path)
-    if verify and sidecar["source"].get("sha256") != file_sha256(onnx_path):
-        raise UnfitError(f"{onnx_path.name} has another content than the one it was made from")
     record = sidecar.get("optimized")
     if not isinstance(record, dict):
         raise UnfitError("its sidecar names no file")
     model = _open(onnx_path.parent, str(record.get("name")), record.get("size"))
-    if f"{checksum(model.buffer):016x}" != record.get("checksum"):
+    return Candidate(onnx_path, sidecar, model, cpu_features())
+
+
+def _check(
+    candidate: Candidate, library: Library, options: SessionOptions, providers: Providers
+) -> None:
+    """Raise UnfitError unless a candidate was made for just this, and is undamaged."""
+    sidecar, model = candidate.sidecar, candidate.model
+    compare(sidecar, circumstances(library, options, providers, candidate.cpu))
+    if f"{checksum(model.buffer):016x}" != sidecar["optimized"].get("checksum"):
         raise UnfitError(f"{model.path.name} is damaged: its checksum is another")
-    return model
 
 
 def has_external_data(onnx_path: Path) -> bool:
@@ -159,9 +202,7 @@ def log_ignored(onnx_path: Path, reason: Exception) -> None:
     """Tell the log why the optimised graph of an ``.onnx`` file is not used."""
     import logging  # it costs milliseconds, which a start without anything to tell is spared
 
-    logging.getLogger(__name__).debug(
-        "the optimised file of %s is not used: %s", onnx_path, reason
-    )
+    logging.getLogger(__name__).debug("the optimised file of %s is not used: %s", onnx_path, reason)
 
 
 def _open(folder: Path, name: str, size: Any) -> OptimizedModel:
@@ -204,9 +245,7 @@ def _write(onnx_path: Path, library: Library, options: SessionOptions) -> None:
     with TemporaryDirectory(prefix=f".{onnx_path.stem}-", dir=folder) as work:
         made = Path(work) / "optimized.ort"
         config = {**options.session_config, **_WRITE_CONFIG}
-        InferenceSession(
-            library, onnx_path, replace(options, session_config=config), (), str(made)
-        )
+        InferenceSession(library, onnx_path, replace(options, session_config=config), (), str(made))
         with open(made, "rb") as file, _map(file.fileno()) as data:
             size, digest = len(data), f"{checksum(data):016x}"
         name = f"{onnx_path.stem}.{digest}.ort"
@@ -214,7 +253,7 @@ def _write(onnx_path: Path, library: Library, options: SessionOptions) -> None:
             "format": FORMAT,
             "source": source,
             "optimized": {"name": name, "size": size, "checksum": digest},
-            **circumstances(library, options, ()),
+            **circumstances(library, options, (), cpu_features()),
         }
         named = Path(work) / "sidecar.json"
         named.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")

@@ -17,7 +17,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from hugot._ort.providers import CPU
-from hugot.models.cpu import cpu_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,13 +54,14 @@ def read_sidecar(onnx_path: Path) -> dict[str, Any] | None:
 
 
 def circumstances(
-    library: Library, options: SessionOptions, providers: Sequence[tuple[str, dict[str, object]]]
+    library: Library,
+    options: SessionOptions,
+    providers: Sequence[tuple[str, dict[str, object]]],
+    cpu: list[str],
 ) -> dict[str, Any]:
     """What must be the same when an optimised graph is written and when it is used."""
     config = {
-        key: value
-        for key, value in options.session_config.items()
-        if not key.startswith(_RUN_ONLY)
+        key: value for key, value in options.session_config.items() if not key.startswith(_RUN_ONLY)
     }
     return {
         "runtime": {"version": library.version, "build": library.build_info},
@@ -70,7 +70,7 @@ def circumstances(
             "providers": sorted({CPU, *(name for name, _ in providers)}),
             "session_config": config,
         },
-        "cpu": cpu_features(),
+        "cpu": cpu,
     }
 
 
@@ -97,7 +97,9 @@ def compare_source(recorded: Any, onnx_path: Path) -> None:
     was, is_now = recorded.get("mtime_ns"), now["mtime_ns"]
     # Archives and layers of container images keep whole seconds.
     if was != is_now and not (isinstance(was, int) and was - was % _SECOND == is_now):
-        raise UnfitError(f"{onnx_path.name} was written at another time than the one it was made from")
+        raise UnfitError(
+            f"{onnx_path.name} was written at another time than the one it was made from"
+        )
 
 
 def file_sha256(path: Path) -> str:

@@ -7,10 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from hugot._ort import providers as provider_names
-from hugot._ort.loader import load_library
+from hugot._ort.loader import find_library
+from hugot.models.optimized import read_candidate
 from hugot.options import RuntimeOptions, SessionOptions
 from hugot.runtime.background import Background
 from hugot.runtime.executor import Executor
+from hugot.runtime.native import choose_source, create_session
 from hugot.runtime.resources import available_cpus
 from hugot.runtime.tune import Layout, choose_layout
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from hugot._ort.library import Library
     from hugot._ort.session import InferenceSession
     from hugot.models.bundle import ModelBundle
-    from hugot.models.optimized import OptimizedModel
+    from hugot.models.optimized import Candidate, OptimizedModel
     from hugot.runtime.model import LoadedModel
     from hugot.runtime.native import ModelSource
     from hugot.text.tokenizer import TextTokenizer
@@ -45,6 +47,10 @@ class Engine:
 
     def __init__(self, options: RuntimeOptions) -> None:
         self.options = options
+        # Whatever touches files is done before the threads begin: each access to a file lets go of the
+        # GIL, and while this thread imports modules, getting it back takes up to 5 ms.
+        self._open_library = find_library(options.onnxruntime_library, telemetry=options.telemetry)
+        self._cpus = options.threads or available_cpus()
         self._runtime = Background(self._load_runtime, "hugot-library")
         self._loading: dict[str, Background[tuple[ModelSource, InferenceSession]]] = {}
         self._models: dict[str, LoadedModel] = {}
@@ -166,13 +172,13 @@ class Engine:
 
     def _load_runtime(self) -> tuple[Library, Providers, Layout, Executor]:
         options = self.options
-        library = load_library(options.onnxruntime_library, telemetry=options.telemetry)
+        library = self._open_library()
         providers = provider_names.resolve(
             options.providers, library, fallback=options.provider_fallback
         )
         layout = choose_layout(
             options.mode,
-            options.threads or available_cpus(),
+            self._cpus,
             accelerated=any(name != provider_names.CPU for name, _ in providers),
         )
         return library, providers, layout, Executor(layout.workers)
@@ -181,21 +187,18 @@ class Engine:
         """The thread that loads a bundle's model, begun now if there is none. Call it locked."""
         key = _key(bundle)
         if key not in self._loading:
-            self._loading[key] = Background(lambda: self._create_session(bundle), "hugot-loader")
+            candidate = read_candidate(bundle.onnx_path) if self.options.optimized_model else None
+            self._loading[key] = Background(
+                lambda: self._create_session(bundle, candidate), "hugot-model"
+            )
         return self._loading[key]
 
-    def _create_session(self, bundle: ModelBundle) -> tuple[ModelSource, InferenceSession]:
-        from hugot.runtime.native import create_session, open_source
-
-        options = self.session_options()
-        source = open_source(
-            bundle.onnx_path,
-            self.library,
-            options,
-            self.providers,
-            use_optimized=self.options.optimized_model,
-        )
-        return source, create_session(self.library, source, options, self.providers)
+    def _create_session(
+        self, bundle: ModelBundle, candidate: Candidate | None
+    ) -> tuple[ModelSource, InferenceSession]:
+        library, providers, options = self.library, self.providers, self.session_options()
+        source = choose_source(bundle.onnx_path, candidate, library, options, providers)
+        return source, create_session(library, source, options, providers)
 
 
 def _key(bundle: ModelBundle) -> str:

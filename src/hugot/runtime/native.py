@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from hugot._ort.session import InferenceSession
 from hugot.errors import HugotError
-from hugot.models.optimized import OptimizedModel, find_optimized, log_ignored
+from hugot.models.optimized import Candidate, OptimizedModel, find_optimized, log_ignored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +26,7 @@ _LOAD_CONFIG = {
 }
 
 
-@dataclass(frozen=True)
-class ModelSource:
+class ModelSource(NamedTuple):
     """What sessions on a model are made from. Sessions on one source share its mapped file.
 
     Attributes:
@@ -39,17 +38,17 @@ class ModelSource:
     optimized: OptimizedModel | None = None
 
 
-def open_source(
+def choose_source(
     onnx_path: Path,
+    candidate: Candidate | None,
     library: Library,
     options: SessionOptions,
     providers: Providers = (),
-    *,
-    use_optimized: bool = True,
 ) -> ModelSource:
-    """Look for the optimised graph of an ``.onnx`` file, unless it is not to be used."""
-    found = find_optimized(onnx_path, library, options, providers) if use_optimized else None
-    return ModelSource(onnx_path, found)
+    """The optimised graph of an ``.onnx`` file where there is one that fits, else the file."""
+    if candidate is None:
+        return ModelSource(onnx_path)
+    return ModelSource(onnx_path, find_optimized(candidate, library, options, providers))
 
 
 def create_session(
