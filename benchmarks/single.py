@@ -4,8 +4,9 @@
 
 Measured on the small bundled models, where a run takes little, so that the rest can be seen: a call of
 the pipeline, less the time of `Tokenizer.encode` of the same text and then
-`onnxruntime.InferenceSession.run` on inputs that are ready. Both in alternation; medians. With `--callgrind` (needs
-valgrind) instructions are counted instead of time, which other work on the machine does not change.
+`onnxruntime.InferenceSession.run` on inputs that are ready. Both in alternation; medians. With
+`--callgrind` (needs valgrind) instructions are counted instead of time, which other work on the machine
+does not change.
 """
 
 from __future__ import annotations

@@ -10,7 +10,17 @@ import pytest
 
 import hugot
 
-HEAVY = ("numpy", "onnxruntime", "tokenizers", "huggingface_hub", "click", "orjson", "dataclasses")
+HEAVY = (
+    "numpy",
+    "onnxruntime",
+    "tokenizers",
+    "huggingface_hub",
+    "click",
+    "orjson",
+    "dataclasses",
+    "typing",
+    "re",
+)
 
 
 def run_python(code: str) -> str:
@@ -44,8 +54,8 @@ def test_an_unknown_attribute_is_an_attribute_error() -> None:
 
 
 def test_importing_hugot_imports_nothing_heavy() -> None:
-    code = f"import hugot, sys, json; print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]))"
-    assert json.loads(run_python(code)) == []
+    code = f"import hugot, sys; print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert run_python(code) == "[]\n"
 
 
 def test_running_a_model_imports_neither_torch_nor_transformers_nor_onnxruntime(models) -> None:
@@ -54,5 +64,16 @@ def test_running_a_model_imports_neither_torch_nor_transformers_nor_onnxruntime(
         f"hugot.pipeline('text-classification', {str(models / 'bert-uncased-text')!r})('a')\n"
         "names = ('torch', 'transformers', 'onnxruntime', 'huggingface_hub')\n"
         "print(json.dumps([name for name in names if name in sys.modules]))"
+    )
+    assert json.loads(run_python(code)) == []
+
+
+@pytest.mark.parametrize("module", ["hugot.api", "hugot.session", "hugot.runtime.engine"])
+def test_a_session_needs_neither_numpy_nor_tokenizers_before_it_has_a_pipeline(module) -> None:
+    names = ("numpy", "tokenizers", "onnxruntime", "huggingface_hub", "logging", "shutil")
+    code = (
+        f"import {module}, hugot, sys, json\n"
+        "hugot.Session().close()\n"
+        f"print(json.dumps([name for name in {names!r} if name in sys.modules]))"
     )
     assert json.loads(run_python(code)) == []

@@ -10,10 +10,10 @@ Nothing heavy is imported before it is used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
+
+# What type checkers know by this name; importing typing would take most of the time of this module.
+TYPE_CHECKING = False
 
 # Public name → the module that holds it. `__all__` is exactly these.
 _HOMES = {
@@ -61,6 +61,8 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from hugot.api import pipeline
     from hugot.errors import (
         CancelledError,
@@ -84,7 +86,7 @@ if TYPE_CHECKING:
     from hugot.session import Session
 
 try:
-    from hugot._fast import grouping as _compiled  # noqa: F401  (light; tells whether hugot is built)
+    from hugot._fast import checksum as _compiled  # noqa: F401  (light; tells whether hugot is built)
 except ImportError as error:
     raise ImportError(
         f"hugot's compiled modules cannot be imported ({error}). They are made when the package is "
@@ -97,7 +99,9 @@ except ImportError as error:
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'hugot' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 

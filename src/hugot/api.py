@@ -55,8 +55,13 @@ def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[
     session_names = {*option_names(RuntimeOptions), "model_folder"}
     if "device" in options:
         options.setdefault("providers", providers_of_device(options.pop("device")))
-    session = Session(**{key: options.pop(key) for key in session_names & options.keys()})
-    made = session.pipeline(task, model, **options)
+    given = {key: options.pop(key) for key in session_names & options.keys()}
+    session = Session.begun(given.pop("model_folder", None), given)
+    try:
+        made = session.pipeline(task, model, **options)
+    except BaseException:
+        session.engine.wait()  # where the library fails as well, its error is the one told
+        raise
     # The engine alone, not the session: a pipeline that its session refers to, and that refers to it,
     # would live until the next sweep of the garbage collector.
     made.own(session.engine.close)

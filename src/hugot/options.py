@@ -62,6 +62,8 @@ class RuntimeOptions:
             a batch. None lets them, but for models whose answers depend on what shares the batch
             (those with dynamic quantization): there each request runs alone.
         max_queue: most requests of a pipeline that may wait; one more raises QueueFullError.
+        optimized_model: use the file that ``hugot optimize`` has written beside the ``.onnx`` file,
+            where it fits; False leaves it aside.
     """
 
     mode: Mode = "auto"
@@ -80,6 +82,7 @@ class RuntimeOptions:
     telemetry: bool = False
     microbatch: bool | None = None
     max_queue: int = 1024
+    optimized_model: bool = True
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)

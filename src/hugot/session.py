@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
+    from hugot.models.bundle import ModelBundle
     from hugot.pipelines.base import Pipeline
     from hugot.pipelines.feature_extraction import FeatureExtractionPipeline
     from hugot.pipelines.text_classification import TextClassificationPipeline
@@ -43,6 +44,17 @@ class Session:
     """
 
     def __init__(self, *, model_folder: str | PathLike[str] | None = None, **options: Any) -> None:
+        self._begin(model_folder, options)
+        self.engine.wait()
+
+    @classmethod
+    def begun(cls, model_folder: str | PathLike[str] | None, options: Mapping[str, Any]) -> Session:
+        """A session that does not wait for ONNX Runtime's library: `Engine.wait` raises its error."""
+        session = cls.__new__(cls)
+        session._begin(model_folder, options)
+        return session
+
+    def _begin(self, model_folder: str | PathLike[str] | None, options: Mapping[str, Any]) -> None:
         self._gate = Gate("the session")
         self._model_folder = model_folder
         self.engine = Engine(make_options(RuntimeOptions, options))
@@ -112,16 +124,15 @@ class Session:
         """
         self._gate.enter()
         try:
-            kind = pipeline_class(task)
+            task_name(task)  # raises for an unknown one
             if name is not None and name in self._pipelines:
                 raise InputError(
                     f"the session has a pipeline {name!r} already; choose another name"
                 )
             name = name if name is not None else self._free_name(task_name(task))
             bundle = open_bundle(resolve_model(model, self._model_folder, onnx_file), onnx_file)
-            made = kind(self.engine, bundle, name, options)
-            self._pipelines[name] = made
-            return made
+            self._pipelines[name] = self._make(task, bundle, name, options)
+            return self._pipelines[name]
         finally:
             self._gate.leave()
 
@@ -160,6 +171,17 @@ class Session:
             "closed" if self._gate.closed else f"pipelines: {', '.join(self._pipelines) or 'none'}"
         )
         return f"<Session on {self.engine.library!r}, {state}>"
+
+    def _make(
+        self, task: str, bundle: ModelBundle, name: str, options: Mapping[str, Any]
+    ) -> Pipeline[Any, Any]:
+        """Import the pipeline's class and load its tokenizer while a thread loads the model."""
+        self.engine.start_loading(bundle)
+        try:
+            return pipeline_class(task)(self.engine, bundle, name, options)
+        except BaseException:
+            self.engine.forget(bundle)
+            raise
 
     def _free_name(self, task: str) -> str:
         name, number = task, 2

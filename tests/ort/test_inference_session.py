@@ -127,9 +127,9 @@ def test_an_operator_that_does_not_exist_is_an_error_that_names_it():
 
 
 @pytest.mark.parametrize(
-    "model", [None, 3, bytearray(negation()), memoryview(negation())], ids=type
+    "model", [None, 3, bytearray(negation()), memoryview(bytearray(negation()))], ids=type
 )
-def test_what_is_neither_a_path_nor_bytes_is_an_error_that_names_its_type(model):
+def test_what_is_neither_a_path_nor_a_read_only_buffer_is_an_error_that_names_its_type(model):
     with pytest.raises(TypeError, match=type(model).__name__):
         open_session(model)
 

@@ -52,6 +52,8 @@ cdef extern from "ort_abi.h" nogil:
         const char* (*GetBuildInfoString)() noexcept nogil
 
         OrtStatus* (*CreateSessionOptions)(OrtSessionOptions**) noexcept nogil
+        OrtStatus* (*SetOptimizedModelFilePath)(
+            OrtSessionOptions*, const ORTCHAR_T*) noexcept nogil
         OrtStatus* (*SetSessionExecutionMode)(OrtSessionOptions*, int) noexcept nogil
         OrtStatus* (*EnableMemPattern)(OrtSessionOptions*) noexcept nogil
         OrtStatus* (*DisableMemPattern)(OrtSessionOptions*) noexcept nogil

@@ -50,7 +50,10 @@ static wchar_t* hugot_native_path(PyObject* path) { return PyUnicode_AsWideCharS
 static void* hugot_dl_open(PyObject* name, int loaded_only) {
   PyObject* bytes = PyUnicode_EncodeFSDefault(name);
   if (bytes == NULL) return NULL;
-  void* library = dlopen(PyBytes_AS_STRING(bytes), RTLD_NOW | RTLD_LOCAL | (loaded_only ? RTLD_NOLOAD : 0));
+  void* library;
+  Py_BEGIN_ALLOW_THREADS
+  library = dlopen(PyBytes_AS_STRING(bytes), RTLD_NOW | RTLD_LOCAL | (loaded_only ? RTLD_NOLOAD : 0));
+  Py_END_ALLOW_THREADS
   Py_DECREF(bytes);
   return library;
 }

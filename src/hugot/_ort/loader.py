@@ -14,7 +14,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hugot.errors import RuntimeLibraryError
 
@@ -27,6 +29,9 @@ except ImportError as error:
         "under that name. Install it again, or build hugot anew: 'pip install --force-reinstall "
         "--no-cache-dir --no-binary hugot hugot', or 'pip install .' in its source tree."
     ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ENVIRONMENT_VARIABLE = "HUGOT_ONNXRUNTIME"
 
@@ -55,15 +60,33 @@ def load_library(path: str | os.PathLike[str] | None = None, *, telemetry: bool 
 
     Raises RuntimeLibraryError where none is found or the one found cannot be used.
     """
+    return find_library(path, telemetry=telemetry)()
+
+
+def find_library(
+    path: str | os.PathLike[str] | None = None, *, telemetry: bool = False
+) -> Callable[[], Library]:
+    """As `load_library`, in two steps: looks for the library, and gives what loads it.
+
+    The second needs no file but the library and hardly any Python, so it can run on a thread.
+    """
     if path is not None:
-        return open_library(_named(path, "onnxruntime_library"), telemetry=telemetry)
+        return partial(open_library, _named(path, "onnxruntime_library"), telemetry=telemetry)
     if named := os.environ.get(ENVIRONMENT_VARIABLE):
-        return open_library(_named(named, ENVIRONMENT_VARIABLE), telemetry=telemetry)
+        return partial(open_library, _named(named, ENVIRONMENT_VARIABLE), telemetry=telemetry)
     if LINKED_SONAME:
-        library = open_library(LINKED_SONAME, loaded_only=True, telemetry=telemetry)
-        return library or open_library(LINKED_PATH, telemetry=telemetry)
+        return partial(_open_linked, telemetry)
     if packaged := find_packaged():
-        return open_library(str(packaged), telemetry=telemetry)
+        return partial(open_library, str(packaged), telemetry=telemetry)
+    return partial(_open_by_name, telemetry)
+
+
+def _open_linked(telemetry: bool) -> Library:
+    library = open_library(LINKED_SONAME, loaded_only=True, telemetry=telemetry)
+    return library or open_library(LINKED_PATH, telemetry=telemetry)
+
+
+def _open_by_name(telemetry: bool) -> Library:
     for name in _LOADER_NAMES:
         try:
             return open_library(name, telemetry=telemetry)

@@ -58,6 +58,7 @@ typedef int ExecutionMode;
     (OrtSession*, const OrtRunOptions*, const char* const*, const OrtValue* const*, size_t,           \
      const char* const*, size_t, OrtValue**))                                                         \
   X(CreateSessionOptions, 10, 1, OrtStatus*, (OrtSessionOptions**))                                   \
+  X(SetOptimizedModelFilePath, 11, 1, OrtStatus*, (OrtSessionOptions*, const ORTCHAR_T*))             \
   X(SetSessionExecutionMode, 13, 1, OrtStatus*, (OrtSessionOptions*, ExecutionMode))                  \
   X(EnableMemPattern, 16, 1, OrtStatus*, (OrtSessionOptions*))                                        \
   X(DisableMemPattern, 17, 1, OrtStatus*, (OrtSessionOptions*))                                       \

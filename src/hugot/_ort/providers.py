@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from hugot.errors import InputError, ProviderError
@@ -86,6 +85,8 @@ def full_name(name: str) -> str:
         return name
     if isinstance(name, str) and name.lower() in _PROVIDERS:
         return _PROVIDERS[name.lower()][0]
+    from difflib import get_close_matches
+
     near = get_close_matches(str(name).lower(), _PROVIDERS, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise InputError(

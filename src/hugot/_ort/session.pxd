@@ -18,7 +18,8 @@ cdef class RunOptions:
 cdef class InferenceSession:
     cdef readonly Library library
     cdef OrtSession* session
-    cdef object model_bytes     # kept alive because a session may read its weights from them
+    cdef Py_buffer model        # held because the session may read its weights from there
+    cdef readonly bint from_buffer
     cdef readonly tuple inputs
     cdef readonly tuple outputs
     cdef int input_count
@@ -29,7 +30,7 @@ cdef class InferenceSession:
     cdef int[MAX_INPUTS] input_types
 
     cdef int _load_path(self, str path, SessionOptionsHandle options) except -1
-    cdef int _load_bytes(self, bytes model, SessionOptionsHandle options) except -1
+    cdef int _load_buffer(self, object model, SessionOptionsHandle options) except -1
     cdef int _describe(self, str model) except -1
     cdef object _describe_input(self, size_t i)
     cdef object _describe_output(self, size_t i)

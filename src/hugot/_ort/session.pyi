@@ -25,12 +25,15 @@ class InferenceSession:
     def __init__(
         self,
         library: Library,
-        model: str | PathLike[str] | bytes,
+        model: str | PathLike[str] | Buffer,
         options: SessionOptions,
         providers: Iterable[tuple[str, dict[str, object]]] = (),
+        optimized_path: str | None = None,
     ) -> None: ...
     @property
     def library(self) -> Library: ...
+    @property
+    def from_buffer(self) -> bool: ...
     @property
     def inputs(self) -> tuple[TensorSpec, ...]: ...
     @property

@@ -7,6 +7,7 @@ cimport cython
 from cpython.buffer cimport (
     PyBUF_C_CONTIGUOUS,
     PyBUF_FORMAT,
+    PyBUF_SIMPLE,
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
@@ -88,31 +89,51 @@ cdef class InferenceSession:
 
     Args:
         library: the ONNX Runtime to use.
-        model: path of an ``.onnx`` file (external weight files are found beside it), or its bytes,
-            which are kept for as long as the session lives.
+        model: path of an ``.onnx`` file (external weight files are found beside it), or the bytes of
+            a model in any read-only buffer, such as a memory-mapped file. The buffer is kept for as
+            long as the session lives.
         options: a `hugot.options.SessionOptions`.
         providers: pairs of ONNX Runtime's provider name and its settings, in order of preference.
+        optimized_path: where to write the graph as the session has optimised it, or None. The session
+            configuration chooses the format.
+
+    Attributes:
+        library: the ONNX Runtime in use.
+        inputs: a `TensorSpec` for each input of the graph.
+        outputs: the same for the outputs.
+        from_buffer: whether the model came from a buffer.
     """
 
-    def __cinit__(self, Library library not None, object model, object options, providers=()):
+    def __cinit__(
+        self,
+        Library library not None,
+        object model,
+        object options,
+        providers=(),
+        str optimized_path=None,
+    ):
         self.library = library
         cdef SessionOptionsHandle session_options = SessionOptionsHandle(library)
         session_options.apply(options)
         for name, settings in providers:
             session_options.add_provider(name, settings)
-        if isinstance(model, bytes):
-            self._load_bytes(model, session_options)
+        if optimized_path is not None:
+            session_options.write_optimized(optimized_path)
+        if not isinstance(model, (str, os.PathLike)):
+            self._load_buffer(model, session_options)
             self._describe("the model")
             return
         path = os.fspath(model)
         if not isinstance(path, str):
-            raise TypeError(f"a model is a path of str or bytes of a model, not {type(model)}")
+            raise TypeError(f"the path of a model is a str, not {type(path).__name__}")
         self._load_path(path, session_options)
         self._describe(path)
 
     def __dealloc__(self):
         if self.session != NULL:
             self.library.api.ReleaseSession(self.session)
+        if self.from_buffer:
+            PyBuffer_Release(&self.model)
 
     def __reduce__(self):
         raise TypeError("a loaded model cannot be pickled")
@@ -128,14 +149,20 @@ cdef class InferenceSession:
             PyMem_Free(native)
         return self.library.check(status, ModelFormatError, f"loading {path}")
 
-    cdef int _load_bytes(self, bytes model, SessionOptionsHandle options) except -1:
-        cdef const char* data = model
-        cdef size_t size = len(model)
+    cdef int _load_buffer(self, object model, SessionOptionsHandle options) except -1:
         cdef OrtStatus* status
-        self.model_bytes = model
+        try:
+            PyObject_GetBuffer(model, &self.model, PyBUF_SIMPLE)
+        except (TypeError, BufferError) as error:
+            raise TypeError("a model is a path, or a contiguous buffer with the bytes of one, not "
+                            f"{type(model).__name__}: {error}") from error
+        self.from_buffer = True
+        if not self.model.readonly:
+            raise TypeError(f"the bytes of a model must be read-only; {type(model).__name__} can be "
+                            "changed while the session reads its weights from there")
         with nogil:
             status = self.library.api.CreateSessionFromArray(
-                self.library.env, data, size, options.options, &self.session)
+                self.library.env, self.model.buf, self.model.len, options.options, &self.session)
         return self.library.check(status, ModelFormatError, "loading a model from bytes")
 
     cdef int _describe(self, str model) except -1:

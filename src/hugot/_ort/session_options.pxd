@@ -7,6 +7,7 @@ cdef class SessionOptionsHandle:
     cdef OrtSessionOptions* options
 
     cdef int apply(self, object options) except -1
+    cdef int write_optimized(self, str path) except -1
     cdef int add_provider(self, str name, dict settings) except -1
     cdef int _add_cuda(self, const char** keys, const char** values, size_t count) except -1
     cdef int _add_tensorrt(self, const char** keys, const char** values, size_t count) except -1

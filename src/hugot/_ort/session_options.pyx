@@ -4,6 +4,7 @@ cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
 from hugot._ort.c_api cimport (
+    ORTCHAR_T,
     OrtCUDAProviderOptionsV2,
     OrtSessionOptions,
     OrtTensorRTProviderOptionsV2,
@@ -11,6 +12,9 @@ from hugot._ort.c_api cimport (
 from hugot._ort.library cimport Library
 
 from hugot.errors import InferenceError, InputError, ProviderError
+
+cdef extern from "dynlib.h":
+    ORTCHAR_T* hugot_native_path(object path) except NULL
 
 _GRAPH_OPTIMIZATION_LEVELS = {"disabled": 0, "basic": 1, "extended": 2, "layout": 3, "all": 99}
 
@@ -69,6 +73,16 @@ cdef class SessionOptionsHandle:
             library.check(library.api.AddSessionConfigEntry(native, key.encode(), value.encode()),
                           InputError, f"setting session configuration {key!r}")
         return 0
+
+    cdef int write_optimized(self, str path) except -1:
+        """Have the session write its optimised graph, when it is made, to a file."""
+        cdef ORTCHAR_T* native = hugot_native_path(path)
+        try:
+            return self.library.check(
+                self.library.api.SetOptimizedModelFilePath(self.options, native),
+                InputError, f"choosing {path} for the optimised graph")
+        finally:
+            PyMem_Free(native)
 
     cdef int add_provider(self, str name, dict settings) except -1:
         """Append one execution provider by ONNX Runtime's own name, such as CUDAExecutionProvider."""

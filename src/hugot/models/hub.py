@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,6 +116,8 @@ def download_model(
     if target.is_dir() and not force:
         return target
     partial = target.with_name(target.name + _PARTIAL_SUFFIX)
+    import shutil
+
     from huggingface_hub import HfApi
 
     api = HfApi(token=token)

@@ -76,8 +76,11 @@ class Pipeline(Generic[Options, Result]):
         self._batcher: MicroBatcher | None = None
         self._gate = Gate(f"pipeline {name!r}")
         self._recorder = StatsRecorder()
-        self._model = engine.load_model(bundle)
-        self._tokenizer = self.load_tokenizer(engine, bundle)
+        try:
+            self._tokenizer = self.load_tokenizer(engine, bundle)
+        finally:
+            # The engine's thread loads it meanwhile. Where both fail, the model's error is the one told.
+            self._model = engine.load_model(bundle)
         self.validate()
 
     # What a task defines
@@ -358,7 +361,7 @@ class Pipeline(Generic[Options, Result]):
             on_done=self._gate.leave,
         )
         if shared:
-            self._engine.executor.start(job)
+            self._model.executor.start(job)
         return Running(window, job, shared)
 
     def finish(self, running: Running) -> Sequence[Any]:

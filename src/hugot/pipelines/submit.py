@@ -110,7 +110,7 @@ def _make_batcher(pipeline: Pipeline[Any, Any]) -> MicroBatcher:
         together = not depends_on_batch(pipeline._bundle.onnx_path)
     return MicroBatcher(
         _Work(together=bool(together)),
-        pipeline._engine.executor,
+        pipeline._model.executor,
         WaitingRequests(model.layout.cost.overhead, pads=model.pads, alone=not together),
         pipeline._gate,
         options.max_queue,

@@ -3,54 +3,121 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from hugot._ort import providers as provider_names
-from hugot._ort.loader import load_library
+from hugot._ort.loader import find_library
+from hugot.models.optimized import read_candidate
 from hugot.options import RuntimeOptions, SessionOptions
+from hugot.runtime.background import Background
 from hugot.runtime.executor import Executor
-from hugot.runtime.model import LoadedModel
+from hugot.runtime.native import choose_source, create_session
 from hugot.runtime.resources import available_cpus
-from hugot.runtime.tune import choose_layout
-from hugot.text.tokenizer import TextTokenizer
+from hugot.runtime.tune import choose_layout, fit_layout
 
 if TYPE_CHECKING:
+    from hugot._ort.library import Library
+    from hugot._ort.session import InferenceSession
     from hugot.models.bundle import ModelBundle
+    from hugot.models.optimized import Candidate, OptimizedModel
+    from hugot.runtime.model import LoadedModel
+    from hugot.runtime.native import ModelSource
+    from hugot.runtime.tune import Layout
+    from hugot.text.tokenizer import TextTokenizer
+
+    Providers: TypeAlias = list[tuple[str, dict[str, object]]]
+    Loaded: TypeAlias = tuple[ModelSource, InferenceSession, Layout]
 
 
 class Engine:
-    """Loads each model file and each tokenizer once, and runs groups of rows on its threads."""
+    """Loads each model file and each tokenizer once, and runs groups of rows on its threads.
+
+    ONNX Runtime's library and the native sessions are loaded on threads, which need no Python most of
+    the time, while the caller imports the pipeline's module and numpy and reads the tokenizer. So this
+    module and those that it imports leave numpy and tokenizers alone.
+
+    Attributes:
+        options: the options of the session.
+        library: the ONNX Runtime in use.
+        providers: the execution providers, as ONNX Runtime names them, and their settings.
+
+    Each but `options` waits for the library at its first use, and raises what `wait` raises.
+    """
 
     def __init__(self, options: RuntimeOptions) -> None:
         self.options = options
-        self.library = load_library(options.onnxruntime_library, telemetry=options.telemetry)
-        self.providers = provider_names.resolve(
-            options.providers, self.library, fallback=options.provider_fallback
-        )
-        self.layout = choose_layout(
-            options,
-            options.threads or available_cpus(),
-            accelerated=any(name != provider_names.CPU for name, _ in self.providers),
-        )
-        self.executor = Executor(self.layout.workers)
+        # Whatever touches files is done before the threads begin: each access to a file lets go of the
+        # GIL, and while this thread imports modules, getting it back takes up to 5 ms.
+        self._open_library = find_library(options.onnxruntime_library, telemetry=options.telemetry)
+        self._cpus = options.threads or available_cpus()
+        self._runtime = Background(self._load_runtime, "hugot-library")
+        self._loading: dict[str, Background[Loaded]] = {}
+        self._executors: dict[int, Executor] = {}
         self._models: dict[str, LoadedModel] = {}
         self._tokenizers: dict[tuple[str, int | None, bool, int], TextTokenizer] = {}
         self._lock = threading.Lock()
 
+    def wait(self) -> None:
+        """Wait until ONNX Runtime's library is loaded.
+
+        Raises RuntimeLibraryError where it cannot be, ProviderError or InputError for providers that
+        are not there.
+        """
+        self._runtime.result()
+
+    @cached_property
+    def library(self) -> Library:  # noqa: D102  (an attribute of the class)
+        return self._runtime.result()[0]
+
+    @cached_property
+    def providers(self) -> Providers:  # noqa: D102
+        return self._runtime.result()[1]
+
+    def executor(self, workers: int) -> Executor:
+        """The worker threads of all models that run so many groups at once."""
+        with self._lock:
+            if workers not in self._executors:
+                self._executors[workers] = Executor(workers)
+            return self._executors[workers]
+
+    def start_loading(self, bundle: ModelBundle) -> None:
+        """Begin to load a bundle's model, unless it is loaded or being loaded; `load_model` waits."""
+        with self._lock:
+            if _key(bundle) not in self._models:
+                self._begin(bundle)
+
     def load_model(self, bundle: ModelBundle) -> LoadedModel:
         """The loaded model of a bundle, from the cache where its file was loaded before."""
-        key = str(bundle.onnx_path.resolve())
+        key = _key(bundle)
         with self._lock:
-            if key not in self._models:
-                self._models[key] = LoadedModel(
-                    bundle,
-                    self.library,
-                    self._session_options(),
-                    self.providers,
-                    self.layout,
-                    self.options.token_budget,
-                )
-            return self._models[key]
+            if key in self._models:
+                return self._models[key]
+            loading = self._begin(bundle)
+        try:
+            source, session, layout = loading.result()
+            from hugot.runtime.model import LoadedModel
+
+            model = LoadedModel(
+                bundle,
+                session,
+                fit_layout(layout, bundle, self.options.token_budget),
+                self.executor(layout.workers),
+                partial(self._open_session, source, layout.intra_op_threads),
+            )
+            with self._lock:
+                return self._models.setdefault(key, model)
+        finally:
+            with self._lock:
+                if self._loading.get(key) is loading:
+                    del self._loading[key]
+
+    def forget(self, bundle: ModelBundle) -> None:
+        """Wait for a loading that was begun and for which nobody asks any more, and drop it."""
+        with self._lock:
+            loading = self._loading.pop(_key(bundle), None)
+        if loading is not None:
+            loading.wait()
 
     def load_tokenizer(
         self,
@@ -61,6 +128,8 @@ class Engine:
         stride: int = 0,
     ) -> TextTokenizer:
         """The tokenizer of a bundle, from the cache where it was made with the same settings."""
+        from hugot.text.tokenizer import TextTokenizer
+
         key = (str(bundle.tokenizer_path.resolve()), max_length, lowercase, stride)
         with self._lock:
             if key not in self._tokenizers:
@@ -69,17 +138,28 @@ class Engine:
                 )
             return self._tokenizers[key]
 
-    def close(self) -> None:
-        """End the threads and let go of the models; no call may be under way."""
-        self.executor.close()
-        with self._lock:
-            self._models.clear()
-            self._tokenizers.clear()
+    def optimize(self, bundle: ModelBundle) -> OptimizedModel:
+        """Write the optimised file of a bundle; see `hugot.models.optimized.optimize`."""
+        from hugot.models.optimized import optimize
 
-    def _session_options(self) -> SessionOptions:
+        return optimize(bundle.onnx_path, self.library, self.session_options(1), self.providers)
+
+    def check_optimized(self, bundle: ModelBundle) -> OptimizedModel | None:
+        """The optimised file of a bundle, its source's hash compared; None where there is none.
+
+        Raises `hugot.models.sidecar.UnfitError` that says why the one that is there is not used.
+        """
+        from hugot.models.optimized import load_optimized
+
+        return load_optimized(
+            bundle.onnx_path, self.library, self.session_options(1), self.providers, verify=True
+        )
+
+    def session_options(self, threads: int) -> SessionOptions:
+        """The options of a native session with so many threads within a run."""
         options = self.options
         return SessionOptions(
-            intra_op_num_threads=self.layout.intra_op_threads,
+            intra_op_num_threads=threads,
             inter_op_num_threads=1,
             execution_mode=options.execution_mode,
             graph_optimization_level=options.graph_optimization_level,
@@ -88,3 +168,51 @@ class Engine:
             log_severity_level=options.log_severity_level,
             session_config=options.session_config,
         )
+
+    def close(self) -> None:
+        """End the threads and let go of the models; no call may be under way."""
+        for executor in self._executors.values():
+            executor.close()
+        with self._lock:
+            self._executors.clear()
+            self._models.clear()
+            self._tokenizers.clear()
+
+    def _load_runtime(self) -> tuple[Library, Providers]:
+        options = self.options
+        library = self._open_library()
+        providers = provider_names.resolve(
+            options.providers, library, fallback=options.provider_fallback
+        )
+        return library, providers
+
+    def _begin(self, bundle: ModelBundle) -> Background[Loaded]:
+        """The thread that loads a bundle's model, begun now if there is none. Call it locked."""
+        key = _key(bundle)
+        if key not in self._loading:
+            candidate = read_candidate(bundle.onnx_path) if self.options.optimized_model else None
+            self._loading[key] = Background(
+                lambda: self._create_session(bundle, candidate), "hugot-model"
+            )
+        return self._loading[key]
+
+    def _create_session(self, bundle: ModelBundle, candidate: Candidate | None) -> Loaded:
+        source = choose_source(
+            bundle.onnx_path, candidate, self.library, self.session_options(1), self.providers
+        )
+        layout = choose_layout(
+            self.options,
+            self._cpus,
+            accelerated=any(name != provider_names.CPU for name, _ in self.providers),
+            two_sessions=source.optimized is not None,
+        )
+        # Of two sessions this is the one that lone texts run in; the other is made when it is needed.
+        threads = layout.row_threads or layout.intra_op_threads
+        return source, self._open_session(source, threads), layout
+
+    def _open_session(self, source: ModelSource, threads: int) -> InferenceSession:
+        return create_session(self.library, source, self.session_options(threads), self.providers)
+
+
+def _key(bundle: ModelBundle) -> str:
+    return str(bundle.onnx_path.resolve())

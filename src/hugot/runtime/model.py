@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from hugot._fast import padding
-from hugot._ort.row import RowRunner
-from hugot._ort.session import InferenceSession, RunOptions
-from hugot.errors import InputError, ModelFormatError
-from hugot.runtime.tune import fit_layout
+from hugot._ort.session import RunOptions
+from hugot.errors import ModelFormatError
+from hugot.runtime.lanes import Lanes
 from hugot.text.planner import Group
 
 if TYPE_CHECKING:
@@ -18,11 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from hugot._ort.library import Library
-    from hugot._ort.session import TensorSpec
+    from hugot._ort.session import InferenceSession, TensorSpec
     from hugot._ort.tensor import Tensor
     from hugot.models.bundle import ModelBundle
-    from hugot.options import SessionOptions
+    from hugot.runtime.executor import Executor
     from hugot.runtime.tune import Layout
     from hugot.text.batch import RowBatch, TokenBatch
     from hugot.text.tokenizer import TextTokenizer
@@ -33,33 +31,40 @@ _Fill: TypeAlias = "Callable[[TokenBatch, Group, TextTokenizer, IntegerArray], N
 
 
 class LoadedModel:
-    """A bundle and its native session.
+    """A bundle and its native sessions.
 
     Attributes:
         bundle: the files.
-        session: ONNX Runtime's session.
+        session: ONNX Runtime's session; with ``layout.row_threads`` the one for texts that stand alone.
+        optimized: whether it runs the optimised graph beside the ``.onnx`` file.
         layout: how work is spread over threads.
+        executor: the worker threads.
         takes_type_ids: whether the graph wants the tokenizer's token type ids.
         pads: whether rows of different lengths may share a group.
+
+    Args:
+        bundle: see above.
+        session: see above.
+        layout: see above.
+        executor: see above.
+        open_session: makes the session for groups of rows, where that is another.
     """
 
     def __init__(
         self,
         bundle: ModelBundle,
-        library: Library,
-        options: SessionOptions,
-        providers: Sequence[tuple[str, dict[str, object]]],
+        session: InferenceSession,
         layout: Layout,
-        token_budget: int | None = None,
+        executor: Executor,
+        open_session: Callable[[], InferenceSession],
     ) -> None:
         self.bundle = bundle
-        self.layout = fit_layout(layout, bundle, token_budget)
-        self.session = InferenceSession(library, bundle.onnx_path, options, providers)
+        self.session = session
+        self.optimized = session.from_buffer
+        self.layout = layout
+        self.executor = executor
+        self._lanes = Lanes(session, open_session if layout.row_threads else None)
         self._feeds = [_feed(spec, bundle) for spec in self.session.inputs]
-        try:
-            self._row_runner: RowRunner | None = RowRunner(self.session)
-        except InputError:
-            self._row_runner = None
         names = [spec.name for spec in self.session.inputs]
         self._places = _usual_places(self.session.inputs)
         # A tokenizer that does not list type ids gives none; the graph is fed zeros then.
@@ -77,17 +82,22 @@ class LoadedModel:
         run_options: RunOptions | None = None,
     ) -> list[Tensor]:
         """Pad the rows of a group, run the model on them, and give the outputs asked for."""
-        shape = (len(group.rows), group.width)
         if self._places is not None and batch.type_ids is None:
-            return self.session.run(
-                self._usual_inputs(batch, group, tokenizer), outputs, run_options
-            )
+            inputs = self._usual_inputs(batch, group, tokenizer)
+        else:
+            inputs = self._inputs(batch, group, tokenizer)
+        with self._lanes.take(alone=len(group.rows) == 1) as lane:
+            return lane.session.run(inputs, outputs, run_options)
+
+    def _inputs(self, batch: TokenBatch, group: Group, tokenizer: TextTokenizer) -> Sequence[Any]:
+        """What the graph asks for, one after another."""
+        shape = (len(group.rows), group.width)
         inputs: list[Any] = []
         for fill, dtype, cast in self._feeds:
             array = np.empty(shape, dtype)
             fill(batch, group, tokenizer, array)
             inputs.append(array if cast is None else array.astype(cast))
-        return self.session.run(inputs, outputs, run_options)
+        return inputs
 
     def _usual_inputs(
         self, batch: TokenBatch, group: Group, tokenizer: TextTokenizer
@@ -111,9 +121,10 @@ class LoadedModel:
         self, batch: RowBatch, tokenizer: TextTokenizer, outputs: Sequence[int]
     ) -> list[Tensor]:
         """As `forward` for a row that stands alone, with less between it and the run."""
-        if self._row_runner is None:
-            return self.forward(batch, Group(_ROW_0, len(batch.row_ids)), tokenizer, outputs)
-        return self._row_runner.run(batch.row_ids, batch.row_type_ids, outputs)
+        with self._lanes.take(alone=True) as lane:
+            if lane.row_runner is not None:
+                return lane.row_runner.run(batch.row_ids, batch.row_type_ids, outputs)
+        return self.forward(batch, Group(_ROW_0, len(batch.row_ids)), tokenizer, outputs)
 
     def new_run_options(self) -> RunOptions:
         """A handle that can stop runs of this model."""
@@ -138,7 +149,7 @@ def token_spans(
 
 
 def _usual_places(specs: Sequence[TensorSpec]) -> tuple[int, int, int | None] | None:
-    """Numbers of the inputs for ids, mask and type ids (or None) where there are no others, all int64."""
+    """Numbers of the inputs for ids, mask and type ids, where there are no others and all are int64."""
     numbers = {spec.name: number for number, spec in enumerate(specs)}
     if any(spec.dtype != "int64" for spec in specs) or not (
         {"input_ids", "attention_mask"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hugot.text.planner import GroupCost
+from hugot.text.cost import GroupCost
 
 if TYPE_CHECKING:
     from hugot.models.bundle import ModelBundle

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hugot._fast import grouping
+from hugot.text.cost import GroupCost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _NO_CAP = 2**62
 # Parts of the budget that are tried, in eighths.
 _EIGHTHS = (8, 7, 6, 5, 4, 3, 2, 1)
+# A plan is taken at once if no worker is done earlier than the others by more than this factor.
+_EVEN_ENOUGH = 1.002
 
 
 @dataclass(slots=True)
@@ -33,21 +36,6 @@ class Group:
 
     rows: NDArray[np.int64]
     width: int
-
-
-@dataclass(frozen=True)
-class GroupCost:
-    """What a group of n rows of w tokens is expected to take: ``overhead + n w (1 + quadratic w)``.
-
-    The unit is the time of one token among many short rows.
-
-    Attributes:
-        overhead: what a run takes whatever is in it: reading the weights, starting each node.
-        quadratic: share of attention, which grows with the width, per token of width.
-    """
-
-    overhead: float = 16.0
-    quadratic: float = 1e-3
 
 
 def plan(
@@ -97,9 +85,6 @@ def plan(
     return [
         Group(order[begins[i] : begins[i + 1]], int(lengths[order[begins[i]]])) for i in in_turn
     ]
-
-
-_EVEN_ENOUGH = 1.002
 
 
 def finished(costs: Sequence[float], workers: int) -> float:

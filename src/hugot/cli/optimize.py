@@ -1,0 +1,62 @@
+"""``hugot optimize``: write the file that makes a model load fast."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("model")
+@click.option("--check", is_flag=True, help="Write nothing; say whether the file there is used.")
+@click.option("--onnx-file", help="The .onnx file to take, where the model has several.")
+@click.option(
+    "-f",
+    "--modelFolder",
+    "--model-folder",
+    "model_folder",
+    type=click.Path(file_okay=False),
+    help="Where models are kept.  [default: ~/hugot/models]",
+)
+@click.option(
+    "-s",
+    "--onnxruntimeSharedLibrary",
+    "--onnxruntime-shared-library",
+    "library",
+    type=click.Path(),
+    help="ONNX Runtime library to use.  [default: the one found]",
+)
+def optimize(
+    model: str, check: bool, onnx_file: str | None, model_folder: str | None, library: str | None
+) -> None:
+    """Write the optimised graph of MODEL beside its .onnx file, for faster starts.
+
+    MODEL is a model folder, an .onnx file or a hub name. The file fits this ONNX Runtime and this kind
+    of CPU; everywhere else, and once the .onnx file is another, it is left aside. With --check the exit
+    code is 0 where the file is used and 1 where it is not.
+    """
+    from hugot.models.bundle import open_bundle
+    from hugot.models.hub import resolve_model
+    from hugot.models.sidecar import UnfitError
+    from hugot.session import Session
+
+    with Session(onnxruntime_library=library) as session:
+        bundle = open_bundle(resolve_model(model, model_folder, onnx_file), onnx_file)
+        source = f"{bundle.onnx_path} ({_megabytes(bundle.onnx_path.stat().st_size)})"
+        if not check:
+            made = session.engine.optimize(bundle)
+            click.echo(f"{made.path} ({_megabytes(made.path.stat().st_size)}) from {source}")
+            return
+        try:
+            found = session.engine.check_optimized(bundle)
+        except UnfitError as error:
+            raise click.ClickException(
+                f"the optimised file of {source} is not used: {error}"
+            ) from None
+        if found is None:
+            raise click.ClickException(f"{source} has no optimised file")
+        how = "mapped" if found.mapped else "read into memory, since others can write to it"
+        click.echo(f"{found.path} ({_megabytes(found.path.stat().st_size)}) is used, {how}")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

@@ -1,0 +1,115 @@
+"""The file that says what an optimised graph was made from, and for what.
+
+A JSON object beside the graph:
+
+    format      1
+    source      name, size, mtime_ns and sha256 of the .onnx file
+    optimized   name, size and checksum of the optimised graph
+    runtime     version and build of the ONNX Runtime that wrote it
+    options     what of the session's options changes the graph
+    cpu         what the CPU is capable of
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from hugot._ort.providers import CPU
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hugot._ort.library import Library
+    from hugot.options import SessionOptions
+
+FORMAT = 1
+_SECOND = 10**9
+# Entries of the session configuration that only bear upon how a graph is run.
+_RUN_ONLY = ("memory.", "session.force_spinning_stop", "session.inter_op.", "session.intra_op.")
+
+
+class UnfitError(Exception):
+    """An optimised graph is not to be used; the text says why."""
+
+
+def sidecar_path(onnx_path: Path) -> Path:
+    """Where the sidecar of an ``.onnx`` file lies: ``model.ort.json`` beside ``model.onnx``."""
+    return onnx_path.with_name(f"{onnx_path.stem}.ort.json")
+
+
+def read_sidecar(onnx_path: Path) -> dict[str, Any] | None:
+    """What the sidecar holds, or None where there is none; raises UnfitError for a damaged one."""
+    try:
+        value = json.loads(sidecar_path(onnx_path).read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UnfitError(f"its sidecar cannot be read: {error}") from error
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise UnfitError(f"its sidecar is not of format {FORMAT}")
+    return value
+
+
+def circumstances(
+    library: Library,
+    options: SessionOptions,
+    providers: Sequence[tuple[str, dict[str, object]]],
+    cpu: list[str],
+) -> dict[str, Any]:
+    """What must be the same when an optimised graph is written and when it is used."""
+    config = {
+        key: value for key, value in options.session_config.items() if not key.startswith(_RUN_ONLY)
+    }
+    return {
+        "runtime": {"version": library.version, "build": library.build_info},
+        "options": {
+            "graph_optimization_level": options.graph_optimization_level,
+            "providers": sorted({CPU, *(name for name, _ in providers)}),
+            "session_config": config,
+        },
+        "cpu": cpu,
+    }
+
+
+def compare(recorded: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise UnfitError for the first thing that is not as it was."""
+    for part, value in now.items():
+        if recorded.get(part) != value:
+            raise UnfitError(
+                f"it was made for another {part}: {_short(recorded.get(part))}, not {_short(value)}"
+            )
+
+
+def source_record(onnx_path: Path) -> dict[str, Any]:
+    """What tells whether an ``.onnx`` file is still the same: its size and when it was written."""
+    status = os.stat(onnx_path)
+    return {"name": onnx_path.name, "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def compare_source(recorded: Any, onnx_path: Path) -> None:
+    """Raise UnfitError where the ``.onnx`` file is not the one of the record."""
+    now = source_record(onnx_path)
+    if not isinstance(recorded, dict) or recorded.get("size") != now["size"]:
+        raise UnfitError(f"{onnx_path.name} has another size than the one it was made from")
+    was, is_now = recorded.get("mtime_ns"), now["mtime_ns"]
+    # Archives and layers of container images keep whole seconds.
+    if was != is_now and not (isinstance(was, int) and was - was % _SECOND == is_now):
+        raise UnfitError(
+            f"{onnx_path.name} was written at another time than the one it was made from"
+        )
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 200 else text[:200] + "…"

@@ -1,0 +1,75 @@
+"""From a bundle to native sessions: over its optimised graph where one fits, else its ``.onnx`` file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from hugot._ort.session import InferenceSession
+from hugot.errors import HugotError
+from hugot.models.optimized import Candidate, OptimizedModel, find_optimized, log_ignored
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from hugot._ort.library import Library
+    from hugot.options import SessionOptions
+
+    Providers = Sequence[tuple[str, dict[str, object]]]
+
+# Weights are used where they are mapped, instead of being copied from there.
+_LOAD_CONFIG = {
+    "session.load_model_format": "ORT",
+    "session.use_ort_model_bytes_directly": "1",
+    "session.use_ort_model_bytes_for_initializers": "1",
+}
+
+
+class ModelSource(NamedTuple):
+    """What sessions on a model are made from. Sessions on one source share its mapped file.
+
+    Attributes:
+        onnx_path: the ``.onnx`` file.
+        optimized: its optimised graph, or None.
+    """
+
+    onnx_path: Path
+    optimized: OptimizedModel | None = None
+
+
+def choose_source(
+    onnx_path: Path,
+    candidate: Candidate | None,
+    library: Library,
+    options: SessionOptions,
+    providers: Providers = (),
+) -> ModelSource:
+    """The optimised graph of an ``.onnx`` file where there is one that fits, else the file."""
+    if candidate is None:
+        return ModelSource(onnx_path)
+    return ModelSource(onnx_path, find_optimized(candidate, library, options, providers))
+
+
+def create_session(
+    library: Library, source: ModelSource, options: SessionOptions, providers: Providers = ()
+) -> InferenceSession:
+    """A native session; `InferenceSession.from_buffer` tells whether the optimised graph was taken.
+
+    Most of it runs without the GIL.
+
+    Raises ModelNotFoundError, ModelFormatError or ProviderError for what is wrong with the ``.onnx``
+    file or the providers; an optimised graph that ONNX Runtime refuses is left aside.
+    """
+    if source.optimized is not None:
+        config = {**options.session_config, **_LOAD_CONFIG}
+        try:
+            return InferenceSession(
+                library,
+                source.optimized.buffer,
+                replace(options, session_config=config),
+                providers,
+            )
+        except HugotError as error:
+            log_ignored(source.onnx_path, error)
+    return InferenceSession(library, source.onnx_path, options, providers)
