@@ -6,23 +6,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from ort_graphs import OPTIONS
 
 from hugot._ort.loader import load_library
 from hugot._ort.row import RowRunner
 from hugot._ort.session import InferenceSession
 from hugot.errors import InferenceError, InputError
-from hugot.options import SessionOptions
 
-OPTIONS = SessionOptions(
-    intra_op_num_threads=1,
-    inter_op_num_threads=1,
-    execution_mode="sequential",
-    graph_optimization_level="all",
-    enable_cpu_mem_arena=True,
-    enable_mem_pattern=True,
-    log_severity_level=4,
-    session_config={},
-)
 NAMES = ("input_ids", "attention_mask", "token_type_ids", "position_ids")
 IDS = [101, 7, 2**31 - 1, 102]
 
