@@ -92,19 +92,25 @@ def sort_by_length(offsets):
     return sorted(range(len(lengths)), key=lambda row: -lengths[row])
 
 
-def cut_groups(offsets, order, token_budget, max_rows, pads):
-    """Groups of rows (lists of row numbers), each filled as long as it fits."""
-    groups = []
-    for row in order:
-        if groups:
-            grown = [*groups[-1], row]
-            lengths = [int(offsets[each + 1] - offsets[each]) for each in grown]
-            fits = len(grown) <= max_rows and len(grown) * max(lengths) <= token_budget
-            if fits and (pads or len(set(lengths)) == 1):
-                groups[-1] = grown
-                continue
-        groups.append([row])
-    return groups
+def group_cost(rows, width, overhead, quadratic):
+    """What a group costs, in tokens."""
+    return overhead + rows * width * (1 + quadratic * width)
+
+
+def least_cost(lengths, token_budget, max_rows, pads, overhead, quadratic):
+    """Least cost of cutting rows (their lengths, longest first) into groups: every first group, then
+    the rest by the same rule, from the end.
+    """
+    rest = [0.0] * (len(lengths) + 1)
+    for first in reversed(range(len(lengths))):
+        costs = []
+        for stop in range(first + 1, len(lengths) + 1):
+            group = lengths[first:stop]
+            fits = len(group) <= max_rows and len(group) * group[0] <= token_budget
+            if len(group) == 1 or (fits and (pads or len(set(group)) == 1)):
+                costs.append(group_cost(len(group), group[0], overhead, quadratic) + rest[stop])
+        rest[first] = min(costs)
+    return rest[0]
 
 
 def subwords_by_length(tokens, spans, text, unknown):

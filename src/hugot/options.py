@@ -42,6 +42,10 @@ class RuntimeOptions:
             many groups at once as there are threads, each on one; ``"auto"`` chooses (see
             `hugot.runtime.tune`).
         threads: number of CPUs to use; by default those that the process really has.
+        workers: groups of texts that run at once, each on ``threads // workers`` threads; by default
+            the mode tells.
+        token_budget: padded tokens in a group of texts, at most; by default it follows from the
+            model's size. `Pipeline.plan` shows what comes of both.
         providers: execution providers in order of preference: short names (``"cuda"``), ONNX
             Runtime's own names, or pairs of a name and its settings. CPU is always last.
         provider_fallback: allow a run on the CPU alone where the providers are not there.
@@ -58,6 +62,8 @@ class RuntimeOptions:
 
     mode: Mode = "auto"
     threads: int | None = None
+    workers: int | None = None
+    token_budget: int | None = None
     providers: Sequence[ProviderSpec] | None = None
     provider_fallback: bool = False
     onnxruntime_library: str | None = None
@@ -75,8 +81,9 @@ class RuntimeOptions:
         check_choice(
             "graph_optimization_level", self.graph_optimization_level, GRAPH_OPTIMIZATION_LEVELS
         )
-        if self.threads is not None:
-            check_positive("threads", self.threads)
+        for name in ("threads", "workers", "token_budget"):
+            if getattr(self, name) is not None:
+                check_positive(name, getattr(self, name))
         for entry in self.session_config.items():
             if not all(isinstance(part, str) for part in entry):
                 raise InputError(f"session_config: names and values must be str, not {entry!r}")

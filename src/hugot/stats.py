@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,6 @@ class Timing:
     def average(self) -> float:
         """Seconds per call; 0.0 before the first."""
         return self.seconds / self.calls if self.calls else 0.0
-
-    def plus(self, seconds: float) -> Timing:
-        """The same timing with one more call."""
-        return Timing(self.seconds + seconds, self.calls + 1)
 
 
 @dataclass(frozen=True)
@@ -59,29 +55,39 @@ class StatsRecorder:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._stats = PipelineStats()
+        self._tokenization = 0.0
+        self._tokenizations = 0
+        self._inference = 0.0
+        self._inferences = 0
+        self._texts = 0
+        self._rows = 0
+        self._tokens = 0
+        self._padded_tokens = 0
 
     def tokenized(self, seconds: float, texts: int) -> None:
         """Count a batch of texts that was tokenized."""
         with self._lock:
-            now = self._stats
-            self._stats = replace(
-                now, tokenization=now.tokenization.plus(seconds), texts=now.texts + texts
-            )
+            self._tokenization += seconds
+            self._tokenizations += 1
+            self._texts += texts
 
     def ran(self, seconds: float, rows: int, tokens: int, padded_tokens: int) -> None:
         """Count a group of rows that was run."""
         with self._lock:
-            now = self._stats
-            self._stats = replace(
-                now,
-                inference=now.inference.plus(seconds),
-                rows=now.rows + rows,
-                tokens=now.tokens + tokens,
-                padded_tokens=now.padded_tokens + padded_tokens,
-            )
+            self._inference += seconds
+            self._inferences += 1
+            self._rows += rows
+            self._tokens += tokens
+            self._padded_tokens += padded_tokens
 
     def snapshot(self) -> PipelineStats:
         """The figures as they are now."""
         with self._lock:
-            return self._stats
+            return PipelineStats(
+                tokenization=Timing(self._tokenization, self._tokenizations),
+                inference=Timing(self._inference, self._inferences),
+                texts=self._texts,
+                rows=self._rows,
+                tokens=self._tokens,
+                padded_tokens=self._padded_tokens,
+            )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hugot.text.batch import TokenBatch
-from hugot.text.planner import plan
+from hugot.text.planner import GroupCost, finished, plan
 
 # (rows, longest row)
 BATCHES = [(1, 0), (1, 1), (1, 600), (2, 5), (40, 3), (300, 60), (1000, 512)]
@@ -59,10 +59,18 @@ def test_no_group_has_more_rows_than_the_cap(size, cap, pads):
 @padded_or_not
 @over_caps
 @over_batches
-def test_rows_go_from_the_longest_to_the_shortest(size, cap, pads):
+def test_the_rows_of_a_group_go_from_the_longest_to_the_shortest(size, cap, pads):
     batch = random_batch(size)
-    rows = rows_of(plan(batch, 256, cap, pads=pads))
-    assert (np.diff(batch.lengths[rows]) <= 0).all()
+    for group in plan(batch, 256, cap, pads=pads):
+        assert (np.diff(batch.lengths[group.rows]) <= 0).all()
+
+
+@over_batches
+def test_the_most_expensive_group_begins_first(size):
+    cost = GroupCost(overhead=10.0, quadratic=1e-3)
+    groups = plan(random_batch(size), 256, workers=3, cost=cost)
+    costs = [10.0 + len(g.rows) * g.width * (1 + 1e-3 * g.width) for g in groups]
+    assert costs == sorted(costs, reverse=True)
 
 
 @over_budgets
@@ -81,18 +89,10 @@ def test_without_padding_all_rows_of_a_group_have_one_length(size, budget):
         assert set(batch.lengths[group.rows].tolist()) == {group.width}
 
 
-@over_caps
-@over_budgets
-@over_batches
-def test_no_group_could_have_taken_the_first_row_of_the_next(size, budget, cap):
-    for group in plan(random_batch(size), budget, cap)[:-1]:
-        full = len(group.rows) == cap
-        assert full or (len(group.rows) + 1) * group.width > budget
-
-
 def test_rows_of_one_length_keep_their_order():
     groups = plan(batch_of([3] * 10), 12)
-    assert [group.rows.tolist() for group in groups] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert sorted(rows_of(groups)) == list(range(10))
+    assert all(group.rows.tolist() == sorted(group.rows.tolist()) for group in groups)
 
 
 def test_a_row_longer_than_the_budget_stands_alone():
@@ -113,3 +113,22 @@ def test_sorting_leaves_little_padding():
 @pytest.mark.parametrize("lengths", [[], [0], [0, 0, 0]], ids=str)
 def test_no_tokens_make_no_groups(lengths):
     assert plan(batch_of(lengths), 256) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 8])
+@pytest.mark.parametrize("rows", [1, 7, 50, 1000])
+def test_the_plan_keeps_all_workers_busy_until_the_end(rows, workers):
+    batch = random_batch((rows, 40))
+    cost = GroupCost()
+    groups = plan(batch, 256, workers=workers, cost=cost)
+    costs = [cost.overhead + len(g.rows) * g.width * (1 + cost.quadratic * g.width) for g in groups]
+    one = plan(batch, 256, workers=1, cost=cost)
+    least = sum(cost.overhead + len(g.rows) * g.width * (1 + cost.quadratic * g.width) for g in one)
+    if batch.token_count > 200 * workers:
+        assert finished(costs, workers) < 1.15 * least / workers
+
+
+def test_workers_take_the_next_group_as_soon_as_they_are_free():
+    assert finished([5, 4, 3, 3, 3], 2) == 10
+    assert finished([5], 4) == 5
+    assert finished([], 2) == 0

@@ -1,7 +1,7 @@
 """Rows of similar length into groups under a budget of padded tokens."""
 
 from libc.stdint cimport int64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, malloc
 
 
 def sort_by_length(const int64_t[::1] offsets not None, int64_t[::1] order not None):
@@ -38,25 +38,77 @@ def cut_groups(
     int64_t token_budget,
     int64_t max_rows,
     bint pads,
+    double overhead,
+    double quadratic,
 ):
-    """Cut `order` (longest first) into groups; returns where each begins, and at the end the count.
+    """Cut `order` (longest first) into the groups that cost least in sum.
 
-    A group has at most `max_rows` rows and at most `token_budget` tokens once padded to its first,
-    longest row; a row longer than the budget has a group of its own. Without `pads`, all rows of a
-    group have one length.
+    A group of n rows, the first of w tokens, costs ``overhead + n w (1 + quadratic w)``: the unit is a
+    token of a short row. It has at most `max_rows` rows and, padded, at most `token_budget` tokens; a
+    row longer than the budget has a group of its own. Without `pads`, all rows of a group have one
+    length.
+
+    Returns where each group begins and at the end the number of rows, and the cost of each group.
     """
-    cdef Py_ssize_t i
     cdef Py_ssize_t count = order.shape[0]
-    cdef int64_t begin = 0
-    cdef int64_t width = 0
-    cdef int64_t length
+    cdef Py_ssize_t first, stop
+    cdef int64_t width
+    cdef double cost
+    # best[n]: least cost of the first n rows; begin[n]: where the last of their groups begins then
+    cdef double* best = <double*> malloc((count + 1) * sizeof(double))
+    cdef Py_ssize_t* begin = <Py_ssize_t*> malloc((count + 1) * sizeof(Py_ssize_t))
+    if best == NULL or begin == NULL:
+        free(best)
+        free(begin)
+        raise MemoryError()
     cdef list begins = []
-    for i in range(count):
-        length = offsets[order[i] + 1] - offsets[order[i]]
-        if (i == 0 or (i - begin + 1) * width > token_budget or i - begin == max_rows
-                or not (pads or length == width)):
-            begin = i
-            width = length
-            begins.append(i)
+    cdef list costs = []
+    try:
+        with nogil:
+            best[0] = 0.0
+            for stop in range(1, count + 1):
+                first = stop - 1
+                while True:
+                    width = offsets[order[first] + 1] - offsets[order[first]]
+                    if stop - first > 1 and not _fits(
+                            offsets, order, first, stop, width, token_budget, max_rows, pads):
+                        break
+                    cost = best[first] + _cost(stop - first, width, overhead, quadratic)
+                    # Of equally good ways the one with fewer groups.
+                    if first == stop - 1 or cost <= best[stop]:
+                        best[stop] = cost
+                        begin[stop] = first
+                    if first == 0:
+                        break
+                    first -= 1
+        stop = count
+        while stop > 0:
+            first = begin[stop]
+            width = offsets[order[first] + 1] - offsets[order[first]]
+            begins.append(first)
+            costs.append(_cost(stop - first, width, overhead, quadratic))
+            stop = first
+    finally:
+        free(best)
+        free(begin)
+    begins.reverse()
+    costs.reverse()
     begins.append(count)
-    return begins
+    return begins, costs
+
+
+cdef inline double _cost(
+    Py_ssize_t rows, int64_t width, double overhead, double quadratic
+) noexcept nogil:
+    return overhead + <double> rows * <double> width * (1.0 + quadratic * <double> width)
+
+
+cdef inline bint _fits(
+    const int64_t[::1] offsets, const int64_t[::1] order, Py_ssize_t first, Py_ssize_t stop,
+    int64_t width, int64_t token_budget, int64_t max_rows, bint pads
+) noexcept nogil:
+    return (
+        (stop - first) * width <= token_budget
+        and stop - first <= max_rows
+        and (pads or width == offsets[order[stop - 1] + 1] - offsets[order[stop - 1]])
+    )

@@ -16,7 +16,6 @@ from libc.stdint cimport int64_t
 from hugot._ort.c_api cimport (
     ORTCHAR_T,
     OrtRunOptions,
-    OrtSession,
     OrtStatus,
     OrtTensorTypeAndShapeInfo,
     OrtTypeInfo,
@@ -43,10 +42,6 @@ from hugot.errors import (
 cdef extern from "dynlib.h":
     ORTCHAR_T* hugot_native_path(object path) except NULL
 
-cdef enum:
-    MAX_INPUTS = 64
-    MAX_OUTPUTS = 64
-
 
 @dataclass(frozen=True)
 class TensorSpec:
@@ -69,10 +64,6 @@ class TensorSpec:
 @cython.no_gc
 cdef class RunOptions:
     """A handle on runs, to stop them from another thread."""
-
-    cdef Library library
-    cdef OrtRunOptions* options
-    cdef readonly bint terminated
 
     def __cinit__(self, Library library not None):
         self.library = library
@@ -102,18 +93,6 @@ cdef class InferenceSession:
         options: a `hugot.options.SessionOptions`.
         providers: pairs of ONNX Runtime's provider name and its settings, in order of preference.
     """
-
-    cdef readonly Library library
-    cdef OrtSession* session
-    cdef object model_bytes     # kept alive because a session may read its weights from them
-    cdef readonly tuple inputs
-    cdef readonly tuple outputs
-    cdef int input_count
-    cdef int output_count
-    cdef list names             # own the bytes behind the two arrays of names
-    cdef const char* input_names[MAX_INPUTS]
-    cdef const char* output_names[MAX_OUTPUTS]
-    cdef int[MAX_INPUTS] input_types
 
     def __cinit__(self, Library library not None, object model, object options, providers=()):
         self.library = library
@@ -317,13 +296,6 @@ cdef class _Run:
 
     Everything that was taken is given back when this goes, on whichever way the run ends.
     """
-
-    cdef Library library
-    cdef int view_count
-    cdef int output_count
-    cdef Py_buffer[MAX_INPUTS] views
-    cdef OrtValue* inputs[MAX_INPUTS]
-    cdef OrtValue* outputs[MAX_OUTPUTS]
 
     def __dealloc__(self):
         cdef int i

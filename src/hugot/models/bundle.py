@@ -16,7 +16,7 @@ from hugot.models.files import read_json
 from hugot.models.sentence import SentenceFiles, read_sentence_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # Model types whose positions begin behind the padding index, as RobertaEmbeddings does it: a table of
 # 514 positions with padding index 1 serves rows of 512 tokens.
@@ -81,6 +81,17 @@ class ModelBundle:
                 ) from error
         return [f"LABEL_{i}" for i in range(int(self.config.get("num_labels", 2)))]
 
+    @property
+    def hidden_size(self) -> int:
+        """Size of a token's vector, by the names that architectures have for it; 768 if unknown."""
+        return _first_number(self.config, ("hidden_size", "dim", "d_model", "n_embd"), 768)
+
+    @property
+    def layers(self) -> int:
+        """Number of transformer layers; 12 if unknown."""
+        names = ("num_hidden_layers", "n_layers", "num_layers", "n_layer")
+        return _first_number(self.config, names, 12)
+
     @cached_property
     def longest_row(self) -> int | None:
         """Most tokens that a row may have, special ones included; None where there is no limit."""
@@ -109,6 +120,11 @@ class ModelBundle:
         if self.config.get("model_type") in _POSITIONS_AFTER_PADDING:
             return positions - int(self.config.get("pad_token_id") or 0) - 1
         return positions
+
+
+def _first_number(config: Mapping[str, Any], names: Sequence[str], default: int) -> int:
+    found = (config.get(name) for name in names)
+    return next((each for each in found if isinstance(each, int) and each > 0), default)
 
 
 def open_bundle(path: str | Path, onnx_file: str | None = None) -> ModelBundle:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from hugot.errors import HugotError, InputError
+from hugot.errors import InputError
 from hugot.options import check_names, option_names
-from hugot.pipelines.window import LARGEST_WINDOW, Window, growing, slices
+from hugot.pipelines.bulk import Running, run_windows
+from hugot.pipelines.window import Window, growing, slices
 from hugot.runtime.executor import Job
 from hugot.runtime.gate import Gate
 from hugot.stats import PipelineStats, StatsRecorder
+from hugot.text.batch import RowBatch
 from hugot.text.planner import Group, plan
 
 if TYPE_CHECKING:
@@ -69,7 +71,6 @@ class Pipeline(Generic[Options, Result]):
         self._gate = Gate(f"pipeline {name!r}")
         self._recorder = StatsRecorder()
         self._model = engine.load_model(bundle)
-        self._workers = self._model.layout.workers
         self._tokenizer = self.load_tokenizer(engine, bundle)
         self.validate()
 
@@ -135,16 +136,16 @@ class Pipeline(Generic[Options, Result]):
         Raises InputError for an input or an option that cannot be used, SessionClosedError after
         `close`.
         """
-        merged = self._merge(options)
+        merged = self._merge(options) if options else self.options
         inputs = self.inputs_of(inputs, merged)
-        if isinstance(inputs, str | dict):
-            return self.unwrap(self._run([inputs], merged), inputs, options)
-        if isinstance(inputs, list | tuple):
+        if isinstance(inputs, (str, dict)):
+            return self.unwrap(self._run_single(inputs, merged), inputs, options)
+        if isinstance(inputs, (list, tuple)):
             self._refuse_pair(inputs)
             return self._run(inputs, merged)
         if isinstance(inputs, Iterator):
             return self._stream(growing(inputs), merged)
-        if hasattr(inputs, "__iter__") and not isinstance(inputs, bytes | bytearray):
+        if hasattr(inputs, "__iter__") and not isinstance(inputs, (bytes, bytearray)):
             return self._run(list(inputs), merged)
         raise InputError(
             f"{self.task} takes a str, a list or an iterator of them; not {type(inputs).__name__}"
@@ -167,11 +168,11 @@ class Pipeline(Generic[Options, Result]):
         empty batch gives an empty result, after all results before it were given: a source that has
         nothing more for the moment sends one.
         """
-        return self._run_windows(batches, self._merge(options))
+        return run_windows(self, batches, self._merge(options))
 
     def warmup(self) -> None:
         """Run the shapes that matter once: a short text, and a full group on every worker."""
-        layout = self._engine.layout
+        layout = self._model.layout
         self._run([self.sample_input("hello")], self.options)
         rows = max(2, layout.token_budget // 16) * layout.workers
         self._run([self.sample_input("hello " * 16)] * rows, self.options)
@@ -226,72 +227,48 @@ class Pipeline(Generic[Options, Result]):
                 '{"text": ..., "text_pair": ...}, for two inputs a list'
             )
 
+    def _run_single(self, value: Any, options: Options) -> Sequence[Any]:
+        """Results of a window of one input, as a rule without a plan, a job and other threads."""
+        self._gate.enter()
+        started = False
+        try:
+            window = self._open_window([value], options, 0)
+            batch = window.batch
+            if type(batch) is RowBatch and batch.row_ids:
+                self._run_row(batch, window)
+                return self.collect(window)
+            started = True
+            return self.finish(self._start(window))
+        finally:
+            if not started:
+                self._gate.leave()
+
     def _run(self, inputs: Sequence[Any], options: Options) -> Any:
-        if not inputs:
-            return self.join([])
-        if len(inputs) <= LARGEST_WINDOW:
-            return self.join([self._run_window(inputs, options, 0)])
-        return self.join(list(self._run_windows(slices(inputs), options)))
+        parts: list[Sequence[Any]] = list(run_windows(self, slices(inputs), options))
+        return self.join(parts)
 
     def _stream(self, windows: Iterable[list[Any]], options: Options) -> Iterator[Result]:
-        for results in self._run_windows(windows, options):
+        for results in run_windows(self, windows, options):
             yield from results
 
-    def _run_windows(
-        self, windows: Iterable[Sequence[Any]], options: Options
-    ) -> Iterator[Sequence[Any]]:
-        """Results of each window, tokenizing the next while one runs; see `stream_batches`."""
-        first_index = 0
-        ahead: _Running | None = None
-        try:
-            for inputs in windows:
-                before, ahead, refused = ahead, None, None
-                if inputs:
-                    ahead, refused = self._start_what_fits(inputs, options, first_index)
-                if before is not None:
-                    yield self._wait(before)
-                if ahead is not None and (refused is not None or self._workers == 1):
-                    # With one worker, the caller's thread does all the work: looking ahead gains
-                    # nothing, and would keep a closed pipeline waiting.
-                    running, ahead = ahead, None
-                    yield self._wait(running)
-                if refused is not None:
-                    raise refused
-                if not inputs:
-                    yield ()
-                first_index += len(inputs)
-            if ahead is not None:
-                running, ahead = ahead, None
-                yield self._wait(running)
-        finally:
-            if ahead is not None:
-                ahead.job.cancel()
+    def start(self, inputs: Sequence[Any], options: Options, first_index: int) -> Running:
+        """Tokenize and plan a window, and have the workers run it where there is work for them.
 
-    def _start_what_fits(
-        self, inputs: Sequence[Any], options: Options, first_index: int
-    ) -> tuple[_Running | None, HugotError | None]:
-        """Start a window, or what comes before the first input that is refused."""
-        try:
-            return self._start(inputs, options, first_index), None
-        except InputError as error:
-            if error.index is None or error.index == first_index:
-                return None, error
-            return self._start(inputs[: error.index - first_index], options, first_index), error
-        except HugotError as error:
-            return None, error
-
-    def _run_window(
-        self, inputs: Sequence[Any], options: Options, first_index: int
-    ) -> Sequence[Any]:
-        return self._wait(self._start(inputs, options, first_index))
-
-    def _start(self, inputs: Sequence[Any], options: Options, first_index: int) -> _Running:
-        """Tokenize and plan a window, and have the workers run it where there is work for them."""
+        `finish` must follow, or `Running.job.cancel`. For hugot's own layers.
+        """
         self._gate.enter()
         try:
-            window = self._preprocess(inputs, options, first_index)
+            window = self._open_window(inputs, options, first_index)
+        except BaseException:
+            self._gate.leave()
+            raise
+        return self._start(window)
+
+    def _start(self, window: Window[Options]) -> Running:
+        """Start a window whose call is within the gate; the call leaves it when the window is done."""
+        try:
             groups = self._plan(window)
-            shared = self._workers > 1 and len(groups) > 1
+            shared = self._model.layout.workers > 1 and len(groups) > 1
             run_options = self._model.new_run_options() if shared else None
         except BaseException:
             self._gate.leave()
@@ -304,18 +281,20 @@ class Pipeline(Generic[Options, Result]):
         )
         if shared:
             self._engine.executor.start(job)
-        return _Running(window, job, shared)
+        return Running(window, job, shared)
 
-    def _wait(self, running: _Running) -> Sequence[Any]:
+    def finish(self, running: Running) -> Sequence[Any]:
+        """Wait for a window that was started, or run it; gives one result per input."""
         if not running.shared:
             while running.job.run_one():
                 pass
         running.job.wait()
         return self.collect(running.window)
 
-    def _preprocess(
+    def _open_window(
         self, inputs: Sequence[Any], options: Options, first_index: int
     ) -> Window[Options]:
+        """Check and tokenize inputs, and make room for their results."""
         texts = [self.check_input(value, i, options) for i, value in enumerate(inputs, first_index)]
         began = time.perf_counter()
         batch = self.tokenize(texts, options, first_index)
@@ -345,15 +324,23 @@ class Pipeline(Generic[Options, Result]):
             )
 
     def _plan(self, window: Window[Options]) -> list[Group]:
-        batch = window.batch
-        if len(batch) == 1 and batch.token_count:
-            return [Group(_ONE_ROW, batch.token_count)]
+        layout = self._model.layout
         return plan(
-            batch,
-            self._model.layout.token_budget,
+            window.batch,
+            layout.token_budget,
             window.options.batch_size,
             pads=self._model.pads,
+            workers=layout.workers,
+            cost=layout.cost,
         )
+
+    def _run_row(self, batch: RowBatch, window: Window[Options]) -> None:
+        """Run the only row of a window."""
+        began = time.perf_counter()
+        outputs = self._model.forward_row(batch, self._tokenizer, window.outputs)
+        width = len(batch.row_ids)
+        self._recorder.ran(time.perf_counter() - began, 1, width, width)
+        self.postprocess(outputs, Group(_ONE_ROW, width), window)
 
     def _run_group(
         self, group: Group, window: Window[Options], run_options: RunOptions | None
@@ -368,15 +355,6 @@ class Pipeline(Generic[Options, Result]):
             time.perf_counter() - began, len(group.rows), tokens, len(group.rows) * group.width
         )
         self.postprocess(outputs, group, window)
-
-
-@dataclass(frozen=True)
-class _Running:
-    """A window and its job; `shared` jobs are run by the workers, others by who waits for them."""
-
-    window: Window[Any]
-    job: Job
-    shared: bool
 
 
 def _nothing_runs() -> None:

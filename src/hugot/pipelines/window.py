@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 # The first window of a stream is small, so that results come soon; the later ones are large, so that
 # there is something to sort.
-FIRST_WINDOW = 32
+FIRST_WINDOW = 64
 LARGEST_WINDOW = 1024
+_GROWTH = 4
 
 Options = TypeVar("Options")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Window(Generic[Options]):
     """Texts that are tokenized, planned and run together.
 
@@ -40,9 +41,13 @@ class Window(Generic[Options]):
 
 
 def slices(inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """A sequence in windows of the largest size."""
-    for start in range(0, len(inputs), LARGEST_WINDOW):
+    """A sequence in windows of the largest size; a short rest joins the last one."""
+    start = 0
+    while len(inputs) - start > LARGEST_WINDOW * 3 // 2:
         yield inputs[start : start + LARGEST_WINDOW]
+        start += LARGEST_WINDOW
+    if start < len(inputs):
+        yield inputs[start:]
 
 
 def growing(inputs: Iterator[Any]) -> Iterator[list[Any]]:
@@ -50,4 +55,4 @@ def growing(inputs: Iterator[Any]) -> Iterator[list[Any]]:
     size = FIRST_WINDOW
     while window := list(islice(inputs, size)):
         yield window
-        size = min(2 * size, LARGEST_WINDOW)
+        size = min(_GROWTH * size, LARGEST_WINDOW)

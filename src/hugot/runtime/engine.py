@@ -28,7 +28,7 @@ class Engine:
             options.providers, self.library, fallback=options.provider_fallback
         )
         self.layout = choose_layout(
-            options.mode,
+            options,
             options.threads or available_cpus(),
             accelerated=any(name != provider_names.CPU for name, _ in self.providers),
         )
@@ -43,7 +43,12 @@ class Engine:
         with self._lock:
             if key not in self._models:
                 self._models[key] = LoadedModel(
-                    bundle, self.library, self._session_options(), self.providers, self.layout
+                    bundle,
+                    self.library,
+                    self._session_options(),
+                    self.providers,
+                    self.layout,
+                    self.options.token_budget,
                 )
             return self._models[key]
 

@@ -14,29 +14,33 @@ class Gate:
         self._what = what
         self._inside = 0
         self._closed = False
-        self._changed = threading.Condition()
+        # A plain lock, not a condition: every call passes here twice.
+        self._lock = threading.Lock()
+        self._empty = threading.Event()
 
     def enter(self) -> None:
         """Begin a call; raises SessionClosedError once the gate is closed."""
-        with self._changed:
+        with self._lock:
             if self._closed:
                 raise SessionClosedError(f"{self._what} is closed; make a new one")
             self._inside += 1
 
     def leave(self) -> None:
         """End a call."""
-        with self._changed:
+        with self._lock:
             self._inside -= 1
-            if self._inside == 0:
-                self._changed.notify_all()
+            if self._closed and self._inside == 0:
+                self._empty.set()
 
     def close(self) -> bool:
         """Turn new calls away and wait for those inside; False if it was closed already."""
-        with self._changed:
+        with self._lock:
             first = not self._closed
             self._closed = True
-            self._changed.wait_for(lambda: self._inside == 0)
-            return first
+            if self._inside == 0:
+                self._empty.set()
+        self._empty.wait()
+        return first
 
     @property
     def closed(self) -> bool:

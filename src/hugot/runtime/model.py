@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from hugot._fast import padding
+from hugot._ort.row import RowRunner
 from hugot._ort.session import InferenceSession, RunOptions
-from hugot.errors import ModelFormatError
+from hugot.errors import InputError, ModelFormatError
+from hugot.runtime.tune import fit_layout
+from hugot.text.planner import Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,11 +24,11 @@ if TYPE_CHECKING:
     from hugot.models.bundle import ModelBundle
     from hugot.options import SessionOptions
     from hugot.runtime.tune import Layout
-    from hugot.text.batch import TokenBatch
-    from hugot.text.planner import Group
+    from hugot.text.batch import RowBatch, TokenBatch
     from hugot.text.tokenizer import TextTokenizer
 
 IntegerArray: TypeAlias = "NDArray[np.int32 | np.int64]"
+_ROW_0 = np.zeros(1, np.int64)
 _Fill: TypeAlias = "Callable[[TokenBatch, Group, TextTokenizer, IntegerArray], None]"
 
 
@@ -47,11 +50,16 @@ class LoadedModel:
         options: SessionOptions,
         providers: Sequence[tuple[str, dict[str, object]]],
         layout: Layout,
+        token_budget: int | None = None,
     ) -> None:
         self.bundle = bundle
-        self.layout = layout
+        self.layout = fit_layout(layout, bundle, token_budget)
         self.session = InferenceSession(library, bundle.onnx_path, options, providers)
         self._feeds = [_feed(spec, bundle) for spec in self.session.inputs]
+        try:
+            self._row_runner: RowRunner | None = RowRunner(self.session)
+        except InputError:
+            self._row_runner = None
         names = {spec.name for spec in self.session.inputs}
         # A tokenizer that does not list type ids gives none; the graph is fed zeros then.
         listed = bundle.tokenizer_config.get("model_input_names") or names
@@ -75,6 +83,14 @@ class LoadedModel:
             fill(batch, group, tokenizer, array)
             inputs.append(array if cast is None else array.astype(cast))
         return self.session.run(inputs, outputs, run_options)
+
+    def forward_row(
+        self, batch: RowBatch, tokenizer: TextTokenizer, outputs: Sequence[int]
+    ) -> list[Tensor]:
+        """As `forward` for a row that stands alone, with less between it and the run."""
+        if self._row_runner is None:
+            return self.forward(batch, Group(_ROW_0, len(batch.row_ids)), tokenizer, outputs)
+        return self._row_runner.run(batch.row_ids, batch.row_type_ids, outputs)
 
     def new_run_options(self) -> RunOptions:
         """A handle that can stop runs of this model."""

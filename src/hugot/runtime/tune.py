@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from hugot.options import Mode
+from hugot.text.planner import GroupCost
 
-# Padded tokens per group. On CPUs the rate is flat from 128 to 1024 while padding grows with the
-# budget (1.02 at 256 for short prompts); accelerators want large groups.
-_CPU_TOKEN_BUDGET = 256
+if TYPE_CHECKING:
+    from hugot.models.bundle import ModelBundle
+    from hugot.options import RuntimeOptions
+
+# Accelerators want large groups, whatever the model.
 _ACCELERATOR_TOKEN_BUDGET = 16384
+_LEAST_BUDGET, _LARGEST_BUDGET = 256, 1024
+
+# Measured on CPUs (benchmarks/shapes.py, models of 384 and 768 hidden units): a run costs what this
+# many tokens cost, whatever is in it, since it reads all weights once; on several threads more.
+_OVERHEAD_ONE_THREAD, _OVERHEAD_MANY_THREADS = 12.0, 20.0
+# Seconds that a run takes even if the model does next to nothing.
+_RUN_SECONDS = 150e-6
+# Operations per second and thread in the matrix products of such models.
+_OPERATIONS_PER_SECOND = 1e11
+# Share of attention in a token's time, per token of width, at 384 hidden units; it falls with their
+# square.
+_QUADRATIC_AT_384 = 1.05e-3
 
 
 @dataclass(frozen=True)
@@ -22,21 +35,57 @@ class Layout:
         workers: groups that run at the same time.
         intra_op_threads: threads of ONNX Runtime within one group.
         token_budget: padded tokens in a group, at most.
+        cost: what a group is expected to take.
+        row_threads: threads of ONNX Runtime for a text that stands alone, where that is another
+            session; None where it is the same.
     """
 
     workers: int
     intra_op_threads: int
     token_budget: int
+    cost: GroupCost = GroupCost()
+    row_threads: int | None = None
 
 
-def choose_layout(mode: Mode, cpus: int, *, accelerated: bool) -> Layout:
-    """The layout for a mode on so many CPUs.
+def choose_layout(
+    options: RuntimeOptions, cpus: int, *, accelerated: bool, two_sessions: bool = False
+) -> Layout:
+    """The split of threads for a mode on so many CPUs.
 
     Many one-thread workers give the highest rate, all threads on one group the fastest single answer
-    (on two CPUs: 8700 against 7800 tokens/s in bulk, 4.7 against 2.8 ms for one text).
+    (on two CPUs: 8300 against 7000 tokens/s in bulk, 6.6 against 4.0 ms for one text). ``"auto"`` has
+    a session for each where two cost little (`two_sessions`), else the second: one session for both
+    gave at best 0.91 of the rate and 0.74 of the speed of a lone text, without spinning threads.
     """
+    budget = options.token_budget or _LEAST_BUDGET
     if accelerated:
-        return Layout(1, cpus, _ACCELERATOR_TOKEN_BUDGET)
-    if mode == "throughput":
-        return Layout(cpus, 1, _CPU_TOKEN_BUDGET)
-    return Layout(1, cpus, _CPU_TOKEN_BUDGET)
+        return Layout(
+            options.workers or 1, cpus, options.token_budget or _ACCELERATOR_TOKEN_BUDGET
+        )
+    if options.workers is not None:
+        return Layout(options.workers, max(1, cpus // options.workers), budget)
+    if options.mode == "throughput" or cpus == 1:
+        return Layout(cpus, 1, budget)
+    if options.mode == "auto" and two_sessions:
+        return Layout(cpus, 1, budget, row_threads=cpus)
+    return Layout(1, cpus, budget)
+
+
+def fit_layout(layout: Layout, bundle: ModelBundle, token_budget: int | None) -> Layout:
+    """The layout with the cost of groups, and a budget unless one is given, for a model's size."""
+    hidden, layers = bundle.hidden_size, bundle.layers
+    # A transformer layer multiplies each token with 12 hidden**2 weights.
+    seconds_per_token = 24 * hidden**2 * layers / _OPERATIONS_PER_SECOND / layout.intra_op_threads
+    alone = layout.intra_op_threads == 1
+    overhead = max(
+        _OVERHEAD_ONE_THREAD if alone else _OVERHEAD_MANY_THREADS,
+        _RUN_SECONDS / seconds_per_token,
+    )
+    cost = GroupCost(overhead, _QUADRATIC_AT_384 * (384 / hidden) ** 2)
+    if token_budget is not None or layout.token_budget == _ACCELERATOR_TOKEN_BUDGET:
+        return replace(layout, cost=cost)
+    budget = _LEAST_BUDGET
+    # Until the overhead is a twentieth of a group.
+    while budget < min(20 * overhead, _LARGEST_BUDGET):
+        budget *= 2
+    return replace(layout, token_budget=budget, cost=cost)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class TokenBatch:
     """Rows of tokens, one after another (CSR): row r is ``ids[offsets[r]:offsets[r + 1]]``.
 
@@ -49,10 +49,52 @@ class TokenBatch:
         return np.diff(self.offsets)
 
 
+class RowBatch(TokenBatch):
+    """A batch of a single row, as the tokenizer gave it; arrays are made when they are asked for.
+
+    Attributes:
+        row_ids: token ids.
+        row_type_ids: token type ids, or None where all are 0.
+    """
+
+    __slots__ = ("row_ids", "row_type_ids")
+
+    def __init__(self, encoding: Encoding, *, with_type_ids: bool) -> None:
+        self.encodings = (encoding,)
+        self.sources = None
+        self.row_ids: list[int] = encoding.ids
+        self.row_type_ids: list[int] | None = encoding.type_ids if with_type_ids else None
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def ids(self) -> NDArray[np.int32]:  # type: ignore[override]
+        """As that of `TokenBatch`."""
+        return np.array(self.row_ids, np.int32)
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:  # type: ignore[override]
+        """As that of `TokenBatch`."""
+        return np.array((0, len(self.row_ids)), np.int64)
+
+    @property
+    def type_ids(self) -> NDArray[np.int32] | None:  # type: ignore[override]
+        """As that of `TokenBatch`."""
+        return None if self.row_type_ids is None else np.array(self.row_type_ids, np.int32)
+
+    @property
+    def token_count(self) -> int:
+        """As that of `TokenBatch`."""
+        return len(self.row_ids)
+
+
 def batch_from_encodings(
     encodings: list[Any], *, with_type_ids: bool, sources: Sequence[int] | None = None
 ) -> TokenBatch:
     """Flatten encodings, one row each; type ids only where they may differ from 0."""
+    if len(encodings) == 1 and sources is None:
+        return RowBatch(encodings[0], with_type_ids=with_type_ids)
     offsets = np.empty(len(encodings) + 1, np.int64)
     encode.row_offsets(encodings, offsets)
     count = int(offsets[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,18 @@ import numpy as np
 from hugot._fast import grouping
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from hugot.text.batch import TokenBatch
 
 _NO_CAP = 2**62
+# Parts of the budget that are tried, in eighths.
+_EIGHTHS = (8, 7, 6, 5, 4, 3, 2, 1)
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Group:
     """Rows that are padded to one width and run together.
 
@@ -31,22 +35,76 @@ class Group:
     width: int
 
 
+@dataclass(frozen=True)
+class GroupCost:
+    """What a group of n rows of w tokens is expected to take: ``overhead + n w (1 + quadratic w)``.
+
+    The unit is the time of one token among many short rows.
+
+    Attributes:
+        overhead: what a run takes whatever is in it: reading the weights, starting each node.
+        quadratic: share of attention, which grows with the width, per token of width.
+    """
+
+    overhead: float = 16.0
+    quadratic: float = 1e-3
+
+
 def plan(
-    batch: TokenBatch, token_budget: int, max_rows: int | None = None, *, pads: bool = True
+    batch: TokenBatch,
+    token_budget: int,
+    max_rows: int | None = None,
+    *,
+    pads: bool = True,
+    workers: int = 1,
+    cost: GroupCost | None = None,
 ) -> list[Group]:
-    """Sort rows by length and cut them into groups, the longest rows first.
+    """Sort rows by length and cut them into groups, the most expensive first.
 
     A group, padded, holds at most `token_budget` tokens (a longer row stands alone) and at most
     `max_rows` rows; without `pads`, only rows of one length. Every row is in exactly one group, but
     rows without tokens, which cannot be run, are in none.
+
+    Among the budgets up to `token_budget` that one is taken with which `workers` are expected to be
+    done first: large groups cost least in sum, small ones are spread more evenly.
     """
+    cost = cost or GroupCost()
     order = np.empty(len(batch), np.int64)
     grouping.sort_by_length(batch.offsets, order)
-    if batch.lengths[order[-1:]].sum() == 0:
-        order = order[: np.count_nonzero(batch.lengths)]
-    begins = grouping.cut_groups(batch.offsets, order, token_budget, max_rows or _NO_CAP, pads)
     lengths = batch.lengths
+    if len(order) and lengths[order[-1]] == 0:
+        order = order[: np.count_nonzero(lengths)]
+    best: tuple[float, list[int], list[float]] | None = None
+    for eighths in _EIGHTHS if workers > 1 else _EIGHTHS[:1]:
+        begins, costs = grouping.cut_groups(
+            batch.offsets,
+            order,
+            token_budget * eighths // 8,
+            max_rows or _NO_CAP,
+            pads,
+            cost.overhead,
+            cost.quadratic,
+        )
+        costs_in_turn = sorted(costs, reverse=True)
+        done = finished(costs_in_turn, workers)
+        if best is None or done < best[0]:
+            best = done, begins, costs
+        if done <= sum(costs) / workers * _EVEN_ENOUGH:
+            break
+    assert best is not None
+    _, begins, costs = best
+    in_turn = sorted(range(len(costs)), key=costs.__getitem__, reverse=True)
     return [
-        Group(order[begin:end], int(lengths[order[begin]]))
-        for begin, end in itertools.pairwise(begins)
+        Group(order[begins[i] : begins[i + 1]], int(lengths[order[begins[i]]])) for i in in_turn
     ]
+
+
+_EVEN_ENOUGH = 1.002
+
+
+def finished(costs: Sequence[float], workers: int) -> float:
+    """When `workers` that take groups of these costs in turn have done them all."""
+    free_at = [0.0] * min(workers, max(1, len(costs)))
+    for each in costs:
+        heapq.heapreplace(free_at, free_at[0] + each)
+    return max(free_at)

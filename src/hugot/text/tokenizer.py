@@ -164,6 +164,12 @@ class TextTokenizer:
         )
 
     def _encode(self, texts: list[Text], spans: bool, words: bool, first_index: int) -> list[Any]:
+        if len(texts) == 1 and type(texts[0]) is str:
+            # Without the detour over the tokenizer's thread pool.
+            try:
+                return [self._tokenizer.encode(texts[0])]
+            except Exception as error:
+                raise self._blame(texts, words, error, first_index) from error
         encode_batch = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
         try:
             return encode_batch(texts, is_pretokenized=words)

@@ -1,0 +1,159 @@
+"""Bulk work against the bare runtime: strings to results over runs on tokens, in one run.
+
+    python benchmarks/bulk.py TASK MODEL_FOLDER [--kind short] [--count 1000] [--how call stream]
+
+The bare runtime is given the texts tokenized, sorted, grouped and padded, and its best setting counts
+(see bare.py); hugot is given the strings. A ratio of 1 would mean that everything which hugot does
+beside the runs costs nothing. Ratios are medians over alternating rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bare import Bare, Setting, open_session, settings
+from texts import KINDS, read_prompts, texts
+from tokenizers import Tokenizer
+
+import hugot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_SCREENING_ROUNDS = 2
+_KEPT = 3
+
+
+def token_rows(model: Path, inputs: Sequence[str], longest: int | None) -> list[list[int]]:
+    """Token ids of the texts, cut as hugot cuts them."""
+    tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    if longest is not None:
+        tokenizer.enable_truncation(longest)
+    return [encoding.ids for encoding in tokenizer.encode_batch(list(inputs))]
+
+
+def bare_settings(
+    onnx_file: Path, calls: Sequence[Sequence[Sequence[int]]], cpus: int
+) -> dict[Setting, Bare]:
+    """The bare runtime in all its settings, two sessions in all."""
+    sessions = {threads: open_session(onnx_file, threads) for threads in {1, cpus}}
+    return {each: Bare(sessions[each.threads], calls, each) for each in settings(cpus)}
+
+
+def fastest(bare: dict[Setting, Bare]) -> dict[Setting, Bare]:
+    """The settings that are worth more rounds."""
+    times = {
+        setting: min(runs.seconds() for _ in range(_SCREENING_ROUNDS))
+        for setting, runs in bare.items()
+    }
+    return {setting: bare[setting] for setting in sorted(times, key=times.__getitem__)[:_KEPT]}
+
+
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of one call by the clock, and of all CPUs together."""
+    began, used = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - began, time.process_time() - used
+
+
+def split(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    """A sequence in parts of a size."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def ways(
+    pipeline: Any, calls: Sequence[Sequence[str]], how: Sequence[str]
+) -> dict[str, Callable[[], Any]]:
+    """The ways of running the pipeline over all calls."""
+    works = {
+        "call": lambda: [pipeline(inputs) for inputs in calls],
+        "stream": lambda: [list(pipeline.stream(inputs)) for inputs in calls],
+    }
+    return {name: works[name] for name in how}
+
+
+def measure(
+    bare: dict[Setting, Bare], works: dict[str, Callable[[], Any]], rounds: int
+) -> dict[Any, list[tuple[float, float]]]:
+    """Seconds (by the clock, of CPUs) of each in each round; bare settings and ways alternate."""
+    runs: dict[Any, Callable[[], Any]] = {
+        **{setting: each.seconds for setting, each in bare.items()},
+        **works,
+    }
+    taken: dict[Any, list[tuple[float, float]]] = {name: [] for name in runs}
+    for round_number in range(rounds):
+        names = list(runs)
+        # Who comes first changes, so that a drift of the machine hits all alike.
+        turn = round_number % len(names)
+        for name in names[turn:] + names[:turn]:
+            taken[name].append(timed(runs[name]))
+    return taken
+
+
+def ratios(base: list[tuple[float, float]], own: list[tuple[float, float]]) -> list[list[float]]:
+    """Base over own in each round, sorted: by the clock, and by the CPUs' time."""
+    return [
+        sorted(b[kind] / o[kind] for b, o in zip(base, own, strict=True)) for kind in (0, 1)
+    ]
+
+
+def report(
+    title: str, bare: dict[Setting, Bare], taken: dict[Any, list[tuple[float, float]]], tokens: int
+) -> None:
+    """Print the ratios to the bare best, and the rates."""
+    rates = {name: tokens / statistics.median(t[0] for t in times) for name, times in taken.items()}
+    best = max(bare, key=rates.__getitem__)
+    for name, times in taken.items():
+        if name in bare:
+            continue
+        clock, cpu = ratios(taken[best], times)
+        quarter = len(clock) // 4
+        print(
+            f"{title} {name:7} {statistics.median(clock):.3f} of the bare best "
+            f"(half of the rounds {clock[quarter]:.3f} to {clock[-1 - quarter]:.3f}; "
+            f"by CPU time {statistics.median(cpu):.3f})",
+            flush=True,
+        )
+    listed = ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items())
+    print(f"    tokens/s: {listed}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("task")
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--kind", nargs="*", default=["short"], choices=KINDS)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--call-size", type=int, help="texts in a call; all in one by default")
+    parser.add_argument("--prompts", type=Path)
+    parser.add_argument("--how", nargs="*", default=["call", "stream"])
+    parser.add_argument("--mode", default="throughput")
+    parser.add_argument("--rounds", type=int, default=9)
+    arguments = parser.parse_args()
+
+    cpus = len(os.sched_getaffinity(0))
+    prompts = read_prompts(arguments.prompts) if arguments.prompts else None
+    options = {"aggregation_strategy": "simple"} if "token" in arguments.task else {}
+    with hugot.pipeline(
+        arguments.task, arguments.model, mode=arguments.mode, threads=cpus, **options
+    ) as pipeline:
+        for kind in arguments.kind:
+            inputs = texts(kind, arguments.count, prompts=prompts)
+            rows = token_rows(arguments.model, inputs, pipeline._tokenizer.max_length)
+            size = arguments.call_size or arguments.count
+            bare = fastest(bare_settings(pipeline._bundle.onnx_path, split(rows, size), cpus))
+            works = ways(pipeline, split(inputs, size), arguments.how)
+            title = f"{arguments.task} {kind:11} {len(inputs)} texts, calls of {size}:"
+            taken = measure(bare, works, arguments.rounds)
+            report(title, bare, taken, sum(map(len, rows)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""A single row of tokens through a model, from Python integers to tensors with next to nothing between.
+
+One text at a time is where every microsecond shows: the inputs are made in one block of memory, without
+arrays, and all but the token ids follow from the number of tokens.
+"""
+
+cimport cython
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.long cimport PyLong_AsLongLong
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.object cimport PyObject
+from libc.stdint cimport int32_t, int64_t
+from libc.string cimport memset
+
+from hugot._ort.c_api cimport OrtStatus, OrtValue
+from hugot._ort.library cimport Library
+from hugot._ort.session cimport MAX_INPUTS, MAX_OUTPUTS, InferenceSession
+from hugot._ort.tensor cimport Tensor, wrap_output
+
+from hugot.errors import InferenceError, InputError
+
+cdef enum:
+    INT32 = 6           # ONNXTensorElementDataType
+    INT64 = 7
+    IDS = 0
+    ONES = 1
+    TYPE_IDS = 2
+    POSITIONS = 3
+
+_VALUES = {
+    "input_ids": IDS,
+    "attention_mask": ONES,
+    "token_type_ids": TYPE_IDS,
+    "position_ids": POSITIONS,
+}
+
+
+@cython.final
+cdef class RowRunner:
+    """Runs single rows of tokens through a session.
+
+    Args:
+        session: a session whose inputs are those of a transformer: ``input_ids`` and, where the graph
+            has them, ``attention_mask``, ``token_type_ids`` and ``position_ids``, int32 or int64.
+
+    Raises InputError for any other input; `InferenceSession.run` takes those.
+    """
+
+    cdef InferenceSession session
+    cdef int[MAX_INPUTS] values
+
+    def __cinit__(self, InferenceSession session not None):
+        cdef int i
+        self.session = session
+        for i in range(session.input_count):
+            name = session.inputs[i].name
+            if name not in _VALUES or session.input_types[i] not in (INT32, INT64):
+                raise InputError(f"input {name!r} of {session.inputs[i].dtype} is not one of a row")
+            self.values[i] = _VALUES[name]
+
+    def run(self, list ids not None, list type_ids, outputs not None):
+        """Run the model on one row of tokens, [1, tokens].
+
+        Args:
+            ids: token ids.
+            type_ids: token type ids, or None where all are 0.
+            outputs: numbers of the wanted outputs.
+
+        Returns a list of `Tensor`, one per wanted output. Raises InferenceError for everything that
+        ONNX Runtime reports.
+        """
+        cdef InferenceSession session = self.session
+        cdef Library library = session.library
+        cdef OrtValue* inputs[MAX_INPUTS]
+        cdef OrtValue* results[MAX_OUTPUTS]
+        cdef const char* wanted[MAX_OUTPUTS]
+        cdef int wanted_count = 0
+        cdef int made = 0
+        cdef int taken = 0
+        cdef int i
+        cdef Py_ssize_t count = PyList_GET_SIZE(ids)
+        cdef Py_ssize_t line = count * sizeof(int64_t)
+        cdef int64_t[2] dims
+        cdef OrtStatus* status
+        cdef Tensor tensor
+        if type_ids is not None and PyList_GET_SIZE(type_ids) != count:
+            raise InputError(f"{PyList_GET_SIZE(type_ids)} token type ids for {count} tokens")
+        for number in outputs:
+            i = number
+            if not 0 <= i < session.output_count or wanted_count == MAX_OUTPUTS:
+                raise InputError(f"output {i} is not one of the {session.output_count} outputs")
+            wanted[wanted_count] = session.output_names[i]
+            results[wanted_count] = NULL
+            wanted_count += 1
+        cdef char* block = <char*> PyMem_Malloc(session.input_count * line + 1)
+        if block == NULL:
+            raise MemoryError()
+        dims[0] = 1
+        dims[1] = count
+        found = []
+        try:
+            for i in range(session.input_count):
+                self._fill(i, ids, type_ids, block + i * line)
+                library.check(
+                    library.api.CreateTensorWithDataAsOrtValue(
+                        library.cpu_memory, block + i * line, count * _size(session.input_types[i]),
+                        dims, 2, session.input_types[i], &inputs[i]),
+                    InferenceError, "reading a row")
+                made += 1
+            with nogil:
+                status = library.api.Run(
+                    session.session, NULL, session.input_names, <const OrtValue* const*> inputs,
+                    session.input_count, wanted, wanted_count, results)
+            library.check(status, InferenceError, "running the model")
+            for i in range(wanted_count):
+                taken += 1      # the tensor owns it from here on, or has freed it
+                tensor = wrap_output(library, results[i], wanted[i].decode())
+                # A graph that hands an input through gives our block back, which ends with this call.
+                if block <= <char*> tensor.data < block + session.input_count * line:
+                    tensor.copy_data()
+                found.append(tensor)
+        finally:
+            for i in range(taken, wanted_count):
+                if results[i] != NULL:
+                    library.api.ReleaseValue(results[i])
+            for i in range(made):
+                library.api.ReleaseValue(inputs[i])
+            PyMem_Free(block)
+        return found
+
+    cdef int _fill(self, int number, list ids, list type_ids, char* line) except -1:
+        cdef int values = self.values[number]
+        cdef bint wide = self.session.input_types[number] == INT64
+        cdef Py_ssize_t count = PyList_GET_SIZE(ids)
+        cdef list source = ids if values == IDS else type_ids
+        cdef Py_ssize_t i
+        cdef int64_t value
+        if values == TYPE_IDS and type_ids is None:
+            memset(line, 0, count * (sizeof(int64_t) if wide else sizeof(int32_t)))
+            return 0
+        for i in range(count):
+            if values == ONES:
+                value = 1
+            elif values == POSITIONS:
+                value = i
+            else:
+                value = PyLong_AsLongLong(<object> <PyObject*> PyList_GET_ITEM(source, i))
+            if wide:
+                (<int64_t*> line)[i] = value
+            else:
+                (<int32_t*> line)[i] = <int32_t> value
+        return 0
+
+
+cdef inline Py_ssize_t _size(int element_type) noexcept:
+    return sizeof(int64_t) if element_type == INT64 else sizeof(int32_t)

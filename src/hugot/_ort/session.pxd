@@ -1,0 +1,48 @@
+from cpython.buffer cimport Py_buffer
+
+from hugot._ort.c_api cimport OrtRunOptions, OrtSession, OrtTypeInfo, OrtValue
+from hugot._ort.library cimport Library
+from hugot._ort.session_options cimport SessionOptionsHandle
+
+cdef enum:
+    MAX_INPUTS = 64
+    MAX_OUTPUTS = 64
+
+
+cdef class RunOptions:
+    cdef Library library
+    cdef OrtRunOptions* options
+    cdef readonly bint terminated
+
+
+cdef class InferenceSession:
+    cdef readonly Library library
+    cdef OrtSession* session
+    cdef object model_bytes     # kept alive because a session may read its weights from them
+    cdef readonly tuple inputs
+    cdef readonly tuple outputs
+    cdef int input_count
+    cdef int output_count
+    cdef list names             # own the bytes behind the two arrays of names
+    cdef const char* input_names[MAX_INPUTS]
+    cdef const char* output_names[MAX_OUTPUTS]
+    cdef int[MAX_INPUTS] input_types
+
+    cdef int _load_path(self, str path, SessionOptionsHandle options) except -1
+    cdef int _load_bytes(self, bytes model, SessionOptionsHandle options) except -1
+    cdef int _describe(self, str model) except -1
+    cdef object _describe_input(self, size_t i)
+    cdef object _describe_output(self, size_t i)
+    cdef object _take_spec(self, str name, OrtTypeInfo* info, int* element_type)
+    cdef int _feed(self, _Run call, int i, object array) except -1
+
+
+cdef class _Run:
+    cdef Library library
+    cdef int view_count
+    cdef int output_count
+    cdef Py_buffer[MAX_INPUTS] views
+    cdef OrtValue* inputs[MAX_INPUTS]
+    cdef OrtValue* outputs[MAX_OUTPUTS]
+
+    cdef object take_output(self, int i, const char* name)
