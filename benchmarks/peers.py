@@ -75,14 +75,16 @@ WORKLOADS = (
 )
 
 
-def contestants_of(folder: Path, workload: Workload, threads: int) -> dict[str, Answer]:
-    """hugot first, then every peer that is there."""
+def contestants_of(
+    folder: Path, workload: Workload, threads: int, wanted: str
+) -> dict[str, Answer]:
+    """hugot first, then every peer that is there and has `wanted` in its name."""
     loaded = {
         "hugot": hugot_in(workload.mode)(folder, workload.task, threads),
         "hugot, mode auto": hugot_in("auto")(folder, workload.task, threads),
     }
     for name, load in PEERS.items():
-        if workload.task != EMBEDDING and name in EMBEDDING_ONLY:
+        if wanted not in name or (workload.task != EMBEDDING and name in EMBEDDING_ONLY):
             continue
         try:
             loaded[name] = load(folder, workload.task, threads)
@@ -122,10 +124,10 @@ def best_batch(name: str, answer: Answer, workload: Workload, inputs: list[str])
     return min(sizes, key=lambda size: min(timed(lambda: answer(part, size)) for _ in range(2)))
 
 
-def measure(folder: Path, workload: Workload, inputs: list[str], rounds: int) -> list[list[str]]:
+def measure(
+    loaded: dict[str, Answer], workload: Workload, inputs: list[str], rounds: int
+) -> list[list[str]]:
     """Rows of the table: peer, batch, ratio, range, answers."""
-    threads = len(os.sched_getaffinity(0))
-    loaded = contestants_of(folder, workload, threads)
     batches = {name: best_batch(name, answer, workload, inputs) for name, answer in loaded.items()}
     works = {
         name: work_of(answer, workload, inputs, batches[name]) for name, answer in loaded.items()
@@ -176,9 +178,11 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("--prompts", type=Path, help="JSON Lines with the key 'input'")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="only work whose name has this in it")
+    parser.add_argument("--peers", default="", help="only peers whose name has this in it")
     parser.add_argument("--quick", action="store_true", help="a tenth of the texts, two rounds")
     arguments = parser.parse_args(given)
-    limit_torch(len(os.sched_getaffinity(0)))
+    cpus = len(os.sched_getaffinity(0))
+    limit_torch(cpus)
     prompts = read_prompts(arguments.prompts) if arguments.prompts else None
     rounds = 2 if arguments.quick else arguments.rounds
     rows: list[list[str]] = []
@@ -188,7 +192,9 @@ def main(given: list[str] | None = None) -> None:
             continue
         count = max(4, workload.count // 10) if arguments.quick else workload.count
         inputs = texts(workload.kind, count, prompts=prompts)
-        rows += measure(folder, workload, inputs, rounds)
+        loaded = contestants_of(folder, workload, cpus, arguments.peers)
+        rows += measure(loaded, workload, inputs, rounds)
+        del loaded
         gc.collect()
     print_table(rows)
 
