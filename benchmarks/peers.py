@@ -2,7 +2,7 @@
 
     pip install -r benchmarks/requirements-peers.txt
     python benchmarks/models.py MODELS
-    python benchmarks/peers.py MODELS [--size small] [--prompts FILE] [--rounds 5] [--quick]
+    python benchmarks/peers.py MODELS [--size small] [--prompts FILE] [--quick]
 
 MODELS holds the folders that models.py makes. Every peer that can be imported and can load the model
 takes part, with all CPUs of the process. Where a peer takes a batch size, 1, 8 and 32 are tried first
@@ -155,9 +155,22 @@ def measure(
     return rows
 
 
-def print_table(rows: Sequence[Sequence[str]]) -> None:
+def print_tables(rows: Sequence[Sequence[str]]) -> None:
+    """The table of ratios, a peer a row; and below it how they came about."""
+    works = list(dict.fromkeys(row[0] for row in rows))
+    ratios = {(row[1], row[0]): row[3] for row in rows}
+    head = ["hugot is faster than", *works]
+    table = [
+        [peer, *(ratios.get((peer, work), "") for work in works)]
+        for peer in dict.fromkeys(row[1] for row in rows)
+    ]
+    print_table(head, table)
+    print()
+    print_table(["work", "peer", "batch", "hugot is faster by", "range", "answers"], rows)
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Markdown."""
-    head = ["work", "peer", "batch", "hugot is faster by", "range", "answers"]
     for row in (head, ["---"] * len(head), *rows):
         print(f"| {' | '.join(row)} |", flush=True)
 
@@ -177,6 +190,7 @@ def main(given: list[str] | None = None) -> None:
     parser.add_argument("--size", default="small")
     parser.add_argument("--prompts", type=Path, help="JSON Lines with the key 'input'")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--limit", type=int, default=1000, help="texts, at most")
     parser.add_argument("--only", default="", help="only work whose name has this in it")
     parser.add_argument("--peers", default="", help="only peers whose name has this in it")
     parser.add_argument("--quick", action="store_true", help="a tenth of the texts, two rounds")
@@ -191,12 +205,12 @@ def main(given: list[str] | None = None) -> None:
         if arguments.only not in workload.name:
             continue
         count = max(4, workload.count // 10) if arguments.quick else workload.count
-        inputs = texts(workload.kind, count, prompts=prompts)
+        inputs = texts(workload.kind, min(count, arguments.limit), prompts=prompts)
         loaded = contestants_of(folder, workload, cpus, arguments.peers)
         rows += measure(loaded, workload, inputs, rounds)
         del loaded
         gc.collect()
-    print_table(rows)
+    print_tables(rows)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,11 @@ def run(*command):
     return done.stdout
 
 
+def details(output, peer):
+    """Rows of the second table, that of ranges and answers, about a peer."""
+    return [line for line in output.split("\n\n")[1].splitlines() if peer in line]
+
+
 @pytest.fixture(scope="module")
 def peers_output(tmp_path_factory):
     models = tmp_path_factory.mktemp("models")
@@ -60,7 +65,7 @@ def test_texts_are_the_same_for_a_seed_and_others_for_another(texts):
 
 
 def test_peers_compares_every_task_with_the_bare_runtime(peers_output):
-    rows = [line for line in peers_output.splitlines() if "onnxruntime, sorted script" in line]
+    rows = details(peers_output, "onnxruntime, sorted script")
     assert [row.split(" | ")[0].strip("| ") for row in rows] == [
         "embedding, short, bulk",
         "embedding, paragraphs, bulk",
@@ -70,7 +75,7 @@ def test_peers_compares_every_task_with_the_bare_runtime(peers_output):
 
 
 def test_peers_finds_the_answers_of_the_bare_runtime_equal(peers_output):
-    rows = [line for line in peers_output.splitlines() if "onnxruntime, " in line]
+    rows = details(peers_output, "onnxruntime, ")
     compared = [row.split(" | ")[-1].strip(" |") for row in rows if "token" not in row]
     assert len(compared) == 6
     for each in compared:
