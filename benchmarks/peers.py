@@ -207,7 +207,8 @@ def main(given: list[str] | None = None) -> None:
         count = max(4, workload.count // 10) if arguments.quick else workload.count
         inputs = texts(workload.kind, min(count, arguments.limit), prompts=prompts)
         loaded = contestants_of(folder, workload, cpus, arguments.peers)
-        rows += measure(loaded, workload, inputs, rounds)
+        # Single calls are short: more rounds cost little, and noise shows more.
+        rows += measure(loaded, workload, inputs, 3 * rounds if workload.single else rounds)
         del loaded
         gc.collect()
     print_tables(rows)
