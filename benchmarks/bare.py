@@ -48,7 +48,9 @@ def open_session(onnx_file: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(onnx_file), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        str(onnx_file), options, providers=["CPUExecutionProvider"]
+    )
 
 
 def cut(rows: Sequence[Sequence[int]], budget: int) -> list[list[Sequence[int]]]:

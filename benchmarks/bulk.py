@@ -99,7 +99,9 @@ def measure(
 
 def ratios(base: list[tuple[float, float]], own: list[tuple[float, float]]) -> list[list[float]]:
     """Base over own in each round, sorted: by the clock, and by the CPUs' time."""
-    return [sorted(b[kind] / o[kind] for b, o in zip(base, own, strict=True)) for kind in (0, 1)]
+    return [
+        sorted(b[kind] / o[kind] for b, o in zip(base, own, strict=True)) for kind in (0, 1)
+    ]
 
 
 def report(

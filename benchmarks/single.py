@@ -83,10 +83,7 @@ def _count(task: str, what: str, calls: int) -> int:
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
         repeat = ["--repeat", task, what, str(calls)]
         run = subprocess.run(
-            [*command, sys.executable, __file__, *repeat],
-            capture_output=True,
-            text=True,
-            check=True,
+            [*command, sys.executable, __file__, *repeat], capture_output=True, text=True, check=True
         )
     return int(re.search(r"Collected : (\d+)", run.stderr)[1])
 
