@@ -13,8 +13,8 @@ CASES = list(kernel_cases.cases())
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("side", ["kernel", "rival"])
-@pytest.mark.parametrize("case", CASES, ids=[f"{case.name}, {case.rival}" for case in CASES])
-def test_kernel(benchmark, case, side):
-    benchmark.group = case.name
-    benchmark.extra_info["target"] = case.target
-    benchmark(case.make()[side == "rival"])
+@pytest.mark.parametrize("kernel_case", CASES, ids=[f"{case.name}, {case.rival}" for case in CASES])
+def test_kernel(benchmark, kernel_case, side):
+    benchmark.group = kernel_case.name
+    benchmark.extra_info["target"] = kernel_case.target
+    benchmark(kernel_case.make()[side == "rival"])

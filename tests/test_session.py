@@ -120,14 +120,14 @@ def test_a_with_block_closes_the_pipeline(text_model) -> None:
 def test_close_waits_for_a_running_call(session, text_model, monkeypatch) -> None:
     made = session.pipeline("text-classification", text_model)
     began, go_on = threading.Event(), threading.Event()
-    postprocess = made.postprocess
+    answer_row = made.answer_row
 
     def held_up(*args):
         began.set()
         assert go_on.wait(10)
-        postprocess(*args)
+        return answer_row(*args)
 
-    monkeypatch.setattr(made, "postprocess", held_up)
+    monkeypatch.setattr(made, "answer_row", held_up)
     answers = []
     caller = threading.Thread(target=lambda: answers.append(made("a")))
     caller.start()

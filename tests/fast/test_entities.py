@@ -70,15 +70,19 @@ def random_logits(seed, batch, rows, width, left):
     return logits
 
 
-def find(logits, batch, rows, texts, strategy="simple", left=False, marks=True, unknown=0, **rules):
+def finder_of(unknown, marks):
     split = [reference.split_label(label) for label in LABELS]
     tags = list(dict.fromkeys(tag for _, tag in split))
-    finder = EntityFinder(
+    return EntityFinder(
         np.array([tags.index(tag) for _, tag in split], np.int32),
         np.array([begins for begins, _ in split], np.uint8),
         TokenStrings(VOCABULARY.__getitem__, unknown, marks),
         TokenJoiner(" ".join, True),
     )
+
+
+def find(logits, batch, rows, texts, strategy="simple", left=False, marks=True, unknown=0, **rules):
+    finder = finder_of(unknown, marks)
     ignored, delimiter = rules.get("ignored", ("O",)), rules.get("delimiter", " ")
     results = [None] * len(batch.encodings)
     finder.find(
@@ -130,6 +134,23 @@ def test_entities_of_a_group_are_those_of_each_row(strategy, left, marks, unknow
         for line, row in zip(logits, rows.tolist(), strict=True):
             expected = expected_row(line, batch, row, TEXT, strategy, left, marks, unknown)
             same(results[row], expected)
+
+
+@pytest.mark.parametrize("tokens", [0, 1, 17])
+@pytest.mark.parametrize("marks", [True, False], ids=["marks", "blanks"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_entities_of_a_lone_row_are_those_of_a_group_of_it(strategy, marks, tokens):
+    batch = random_batch(3, [tokens])
+    logits = random_logits(3, batch, [0], tokens, left=False)
+    [expected] = find(logits, batch, [0], [TEXT], strategy, False, marks)
+    found = finder_of(0, marks).find_row(
+        logits.copy(),
+        batch.ids.tolist(),
+        batch.encodings[0],
+        TEXT,
+        EntityRules(aggregation.STRATEGIES[strategy], LABELS, ("O",), " "),
+    )
+    assert found == (expected or [])
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

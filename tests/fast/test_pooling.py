@@ -205,3 +205,19 @@ def test_normalize_makes_all_of_a_row_nan_that_holds_one():
     x[1, 17] = np.nan
     pooling.normalize(x)
     assert np.isnan(x).all(axis=1).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("normalized", [True, False])
+@pytest.mark.parametrize("mode", sorted(pooling.MODES))
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (19, 64), (3, 65), (0, 4), (4, 0)], ids=str)
+@pytest.mark.parametrize("skip", [0, 2])
+def test_a_lone_row_is_pooled_as_a_group_of_one(shape, mode, normalized, skip):
+    tokens, dim = shape
+    hidden_state = np.random.default_rng(shape).standard_normal((1, tokens, dim)).astype(np.float32)
+    number = pooling.MODES[mode]
+    expected = np.full((1, dim), np.nan, np.float32)
+    rows, offsets = np.zeros(1, np.int64), np.array([0, tokens])
+    pooling.pool(hidden_state, offsets, rows, False, skip, number, normalized, expected)
+    out = np.full(dim, np.nan, np.float32)
+    pooling.pool_row(hidden_state, skip, number, normalized, out)
+    np.testing.assert_array_equal(out, expected[0])

@@ -94,3 +94,13 @@ def test_each_row_of_a_group_goes_to_its_own_place(k):
 @pytest.mark.parametrize("k", [0, 1])
 def test_no_rows_have_no_labels(k):
     assert classify(np.empty((0, 3), np.float32), "softmax", k) == []
+
+
+@pytest.mark.parametrize("k", [0, 2])
+def test_without_row_numbers_each_row_goes_to_the_place_that_it_has(k):
+    logits = np.random.default_rng(k).standard_normal((4, 3)).astype(np.float32)
+    labels, results = ["a", "b", "c"], [None] * 4
+    ranking.classify(logits.copy(), None, ranking.FUNCTIONS["softmax"], k, labels, results)
+    expected = [None] * 4
+    ranking.classify(logits.copy(), np.arange(4), ranking.FUNCTIONS["softmax"], k, labels, expected)
+    assert results == expected

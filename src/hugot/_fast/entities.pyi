@@ -25,3 +25,6 @@ class EntityFinder:
         rules: EntityRules,
         results: list[Any],
     ) -> None: ...
+    def find_row(
+        self, logits: Buffer, ids: list[int], encoding: Any, text: Any, rules: EntityRules
+    ) -> list[Any]: ...

@@ -121,15 +121,52 @@ cdef class EntityFinder:
                 row.scores += (logits.shape[1] - row.count) * labels
             memory = _divide(memory, row)
         try:
-            self._find(group, rows.shape[0], labels, batch, texts, rules, results)
+            self._find(group, rows.shape[0], labels, batch.encodings, batch.sources, texts, rules,
+                       results)
         finally:
             free(group)
 
+    def find_row(
+        self, float[:, :, ::1] logits not None, list ids not None, encoding, text,
+        EntityRules rules not None,
+    ):
+        """The list of entities of a row that stands alone.
+
+        Args:
+            logits: float32 [1, tokens, labels]; turned into scores.
+            ids: the row's token ids.
+            encoding: what the tokenizer gave for it.
+            text: its text, or list of words.
+            rules: what is asked for.
+        """
+        cdef Py_ssize_t count = len(ids)
+        cdef Py_ssize_t i
+        cdef int32_t* row_ids
+        cdef Row* row
+        cdef list results = [[]]
+        if count == 0 or logits.shape[2] == 0:
+            return results[0]
+        row = <Row*> malloc(sizeof(Row) + count * (sizeof(int32_t) + TOKEN_BYTES))
+        if row == NULL:
+            raise MemoryError()
+        try:
+            row_ids = <int32_t*> (row + 1)
+            for i in range(count):
+                row_ids[i] = ids[i]
+            row.number = 0
+            row.count = count
+            row.ids = row_ids
+            row.scores = &logits[0, 0, 0]
+            _divide(<char*> (row_ids + count), row)
+            self._find(row, 1, logits.shape[2], (encoding,), None, (text,), rules, results)
+        finally:
+            free(row)
+        return results[0]
+
     cdef int _find(
-        self, Row* group, Py_ssize_t count, Py_ssize_t label_count, batch, texts, EntityRules rules,
-        list results
+        self, Row* group, Py_ssize_t count, Py_ssize_t label_count, encodings, sources, texts,
+        EntityRules rules, list results
     ) except -1:
-        encodings, sources = batch.encodings, batch.sources
         cdef list tokens = []
         cdef Labels labels = Labels(&self._label_tags[0], &self._label_begins[0], label_count)
         cdef RowTokens each

@@ -109,6 +109,26 @@ cdef void _pool_row(
             hugot_scale(out, 1.0 / <float> count, dim)
 
 
+def pool_row(
+    const float[:, :, ::1] hidden_state not None,
+    int64_t skip,
+    int mode,
+    bint normalized,
+    float[::1] out not None,
+):
+    """As `pool` for a row that stands alone and so has no padding: [1, tokens, dim] into `out` [dim]."""
+    cdef Py_ssize_t dim = hidden_state.shape[2]
+    cdef const float* line = NULL
+    if dim == 0:
+        return
+    with nogil:
+        if hidden_state.shape[1] > 0:
+            line = &hidden_state[0, 0, 0]
+        _pool_row(line, 0, hidden_state.shape[1], skip, dim, mode, &out[0])
+        if normalized:
+            _normalize_row(&out[0], dim)
+
+
 def normalize(float[:, ::1] x not None):
     """Divide each row of `x` [n, dim] by its Euclidean length, in place.
 

@@ -8,7 +8,7 @@ FUNCTIONS: dict[str, int]
 def top_k(scores: Buffer, order: Buffer, values: Buffer) -> None: ...
 def classify(
     logits: Buffer,
-    rows: Buffer,
+    rows: Buffer | None,
     function: int,
     k: int,
     labels: Sequence[str],

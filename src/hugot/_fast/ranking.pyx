@@ -53,7 +53,7 @@ def top_k(
 
 def classify(
     float[:, ::1] logits not None,
-    const int64_t[::1] rows not None,
+    const int64_t[::1] rows,
     int function,
     Py_ssize_t k,
     list labels not None,
@@ -63,7 +63,7 @@ def classify(
 
     Args:
         logits: float32 [group, labels]; turned into scores.
-        rows: int64 [group].
+        rows: int64 [group], or None where row i of the group belongs at place i.
         function: a value of `FUNCTIONS`.
         k: number of labels to give in a list, best first; 0 gives the best one alone, and NaN then
             counts as the highest score, as with numpy's argmax.
@@ -85,7 +85,7 @@ def classify(
     if k == 0:
         for i in range(logits.shape[0]):
             j = _argmax(&logits[i, 0], count)
-            results[rows[i]] = {"label": labels[j], "score": <double> logits[i, j]}
+            results[i if rows is None else rows[i]] = {"label": labels[j], "score": <double> logits[i, j]}
         return
     k = min(k, count)
     ranks = <uint64_t*> malloc(count * sizeof(uint64_t) + k * sizeof(int32_t))
@@ -98,7 +98,7 @@ def classify(
             best = []
             for j in range(k):
                 best.append({"label": labels[order[j]], "score": <double> logits[i, order[j]]})
-            results[rows[i]] = best
+            results[i if rows is None else rows[i]] = best
     finally:
         free(ranks)
 

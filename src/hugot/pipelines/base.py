@@ -195,11 +195,11 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         self._gate.enter()
         started = False
         try:
-            window = self._open_window([value], options, 0)
-            batch = window.batch
+            text = self.check_input(value, 0, options)
+            batch = self._tokenized([text], options, 0)
             if type(batch) is RowBatch and batch.row_ids:
-                self._run_row(batch, window)
-                return self.collect(window)
+                return [self._run_row(text, batch, options)]
+            window = self._window([text], batch, options)
             started = True
             return self.finish(self._start(window))
         finally:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hugot.models.bundle import ModelBundle
     from hugot.pipelines.window import Window
     from hugot.runtime.engine import Engine
-    from hugot.text.batch import TokenBatch
+    from hugot.text.batch import RowBatch, TokenBatch
     from hugot.text.planner import Group
     from hugot.text.tokenizer import Text, TextTokenizer
 
@@ -158,6 +158,28 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
         for i, mode in enumerate(steps.modes):
             part = out if len(steps.modes) == 1 else out[:, i * dim : (i + 1) * dim]
             kernels.pool(hidden_state, offsets, group.rows, left, steps.skip, mode, at_once, part)
+
+    def answer_row(
+        self,
+        outputs: list[Tensor],
+        text: Text,
+        batch: RowBatch,
+        options: FeatureExtractionOptions,
+    ) -> NDArray[np.float32]:
+        """The vector of a row that stands alone."""
+        steps = self._steps_of(options)
+        hidden_state = as_float32(outputs[0])
+        shape = hidden_state.shape
+        if steps.modes is None or len(steps.modes) > 1 or len(shape) != 3:
+            return super().answer_row(outputs, text, batch, options)  # type: ignore[no-any-return]
+        vector = np.empty(shape[2], np.float32)
+        kernels.pool_row(hidden_state, steps.skip, steps.modes[0], steps.ends_in_normalize, vector)
+        if steps.ends_in_normalize or not steps.after:
+            return vector
+        array: NDArray[np.float32] = vector[None]
+        for step in steps.after:
+            array = step(array)
+        return array[0]  # type: ignore[no-any-return]
 
     def collect(self, window: Window[FeatureExtractionOptions]) -> Sequence[NDArray[np.float32]]:
         """The vectors of the window, after the steps behind the pooling."""

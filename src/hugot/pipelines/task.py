@@ -122,6 +122,17 @@ class Task(Generic[Options]):
         """One result per text, in order, from the filled `window.results`."""
         raise NotImplementedError
 
+    def answer_row(
+        self, outputs: list[Tensor], text: Text, batch: RowBatch, options: Options
+    ) -> Any:
+        """The result of a text that is one row and runs alone: what the three above make of it.
+
+        A task may do it with less: each array of numpy's that is made here shows.
+        """
+        window = self._window([text], batch, options)
+        self.postprocess(outputs, Group(_ONE_ROW, len(batch.row_ids)), window)
+        return self.collect(window)[0]
+
     def join(self, parts: list[Sequence[Any]]) -> Any:
         """The results of a list of inputs, from those of its windows."""
         return list(chain.from_iterable(parts))
@@ -192,14 +203,20 @@ class Task(Generic[Options]):
     ) -> Window[Options]:
         """Check and tokenize inputs, and make room for their results."""
         texts = [self.check_input(value, i, options) for i, value in enumerate(inputs, first_index)]
+        return self._window(texts, self._tokenized(texts, options, first_index), options)
+
+    def _window(self, texts: list[Text], batch: TokenBatch, options: Options) -> Window[Options]:
+        return Window(
+            texts, batch, options, self.wanted_outputs(options), self.allocate(batch, options)
+        )
+
+    def _tokenized(self, texts: list[Text], options: Options, first_index: int) -> TokenBatch:
         began = time.perf_counter()
         batch = self.tokenize(texts, options, first_index)
         self._recorder.tokenized(time.perf_counter() - began, len(texts))
         if not self.answers_empty and not self._tokenizer.adds_special_tokens:
             self._refuse_empty(batch, first_index)
-        return Window(
-            texts, batch, options, self.wanted_outputs(options), self.allocate(batch, options)
-        )
+        return batch
 
     def _refuse_empty(self, batch: TokenBatch, first_index: int) -> None:
         empty = np.flatnonzero(batch.lengths == 0)
@@ -221,13 +238,13 @@ class Task(Generic[Options]):
             cost=layout.cost,
         )
 
-    def _run_row(self, batch: RowBatch, window: Window[Options]) -> None:
-        """Run the only row of a window."""
+    def _run_row(self, text: Text, batch: RowBatch, options: Options) -> Any:
+        """The result of a text that is one row."""
         began = time.perf_counter()
-        outputs = self._model.forward_row(batch, self._tokenizer, window.outputs)
+        outputs = self._model.forward_row(batch, self._tokenizer, self.wanted_outputs(options))
         width = len(batch.row_ids)
         self._recorder.ran(time.perf_counter() - began, 1, width, width)
-        self.postprocess(outputs, Group(_ONE_ROW, width), window)
+        return self.answer_row(outputs, text, batch, options)
 
     def _run_group(
         self, group: Group, window: Window[Options], run_options: RunOptions | None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hugot._ort.tensor import Tensor
     from hugot.pipelines.window import Window
-    from hugot.text.batch import TokenBatch
+    from hugot.text.batch import RowBatch, TokenBatch
     from hugot.text.planner import Group
     from hugot.text.tokenizer import Text
 
@@ -119,6 +119,21 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
         check_label_count(self._bundle, logits.shape[1])
         function, k = self._ranking(window.options, self._ranking_of)
         ranking.classify(logits, group.rows, function, k, self._labels, window.results)
+
+    def answer_row(
+        self,
+        outputs: list[Tensor],
+        text: Text,
+        batch: RowBatch,
+        options: TextClassificationOptions,
+    ) -> TextResult:
+        """Labels and scores of a row that stands alone."""
+        logits = as_float32(outputs[0])
+        check_label_count(self._bundle, logits.shape[1])
+        function, k = self._ranking(options, self._ranking_of)
+        results: list[Any] = [None]
+        ranking.classify(logits, None, function, k, self._labels, results)
+        return results[0]  # type: ignore[no-any-return]
 
     def collect(self, window: Window[TextClassificationOptions]) -> Sequence[TextResult]:
         """What `postprocess` made."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from hugot._ort.tensor import Tensor
     from hugot.pipelines.window import Window
-    from hugot.text.batch import TokenBatch
+    from hugot.text.batch import RowBatch, TokenBatch
     from hugot.text.planner import Group
     from hugot.text.tokenizer import Text
 
@@ -192,6 +192,19 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
             self._rules_of(window.options, self._rules),
             window.results,
         )
+
+    def answer_row(
+        self,
+        outputs: list[Tensor],
+        text: Text,
+        batch: RowBatch,
+        options: TokenClassificationOptions,
+    ) -> Entities:
+        """The entities of a row that stands alone."""
+        logits = as_float32(outputs[0])
+        check_label_count(self._bundle, logits.shape[2])
+        rules = self._rules_of(options, self._rules)
+        return self._finder.find_row(logits, batch.row_ids, batch.encodings[0], text, rules)
 
     def collect(self, window: Window[TokenClassificationOptions]) -> Sequence[Entities]:
         """The lists that `postprocess` made, those of one text's windows merged."""

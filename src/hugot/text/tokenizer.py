@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hugot.errors import InputError, TokenizerError
-from hugot.text.batch import TokenBatch, batch_from_encodings
+from hugot.text.batch import RowBatch, TokenBatch, batch_from_encodings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,11 +109,23 @@ class TextTokenizer:
 
         Raises InputError with the number of the offending text.
         """
+        if len(texts) == 1 and type(texts[0]) is str:
+            return self._encode_row(texts[0], type_ids, truncate, first_index)
         encodings = self._encode(texts, spans, words, first_index)
         if not truncate:
             self._refuse_cut(encodings, first_index)
         differ = type_ids and (self._types_in_single or any(type(text) is tuple for text in texts))
         return batch_from_encodings(encodings, with_type_ids=differ)
+
+    def _encode_row(self, text: str, type_ids: bool, truncate: bool, first_index: int) -> RowBatch:
+        """One text, without the detour over the tokenizer's thread pool."""
+        try:
+            encoding = self._tokenizer.encode(text)
+        except Exception as error:
+            raise self._blame([text], False, error, first_index) from error
+        if not truncate:
+            self._refuse_cut([encoding], first_index)
+        return RowBatch(encoding, with_type_ids=type_ids and self._types_in_single)
 
     def encode_windows(
         self,
@@ -171,12 +183,6 @@ class TextTokenizer:
         )
 
     def _encode(self, texts: list[Text], spans: bool, words: bool, first_index: int) -> list[Any]:
-        if len(texts) == 1 and type(texts[0]) is str:
-            # Without the detour over the tokenizer's thread pool.
-            try:
-                return [self._tokenizer.encode(texts[0])]
-            except Exception as error:
-                raise self._blame(texts, words, error, first_index) from error
         encode_batch = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
         try:
             return encode_batch(texts, is_pretokenized=words)
