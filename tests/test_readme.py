@@ -24,14 +24,15 @@ def matches(expected: str, got: str) -> bool:
 
 def test_the_python_blocks_run(capsys, monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert len(PYTHON_BLOCKS) == 2
-    # One script: the second block goes on where the first ends.
+    assert len(PYTHON_BLOCKS) == 3
+    # One script: each block goes on where the one before ends.
     code = "\n".join(PYTHON_BLOCKS)
     exec(compile(code, "README.md", "exec"), {})
     printed = capsys.readouterr().out
     assert matches("[{'label': 'POSITIVE', 'score': 0.99…}]", printed.splitlines()[0])
     assert "'word': 'Wolfgang'" in printed
     assert "'word': 'Berlin'" in printed
+    assert printed.splitlines()[-1].count("'label'") == 3
 
 
 def hugot_path() -> str:

@@ -6,7 +6,7 @@ import queue
 import threading
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from hugot.errors import CancelledError
 
@@ -113,6 +113,16 @@ class Job:
         self._done.set()
 
 
+class Runnable(Protocol):
+    """What an executor runs: a `Job`, or anything else that gives out work a piece at a time."""
+
+    def __len__(self) -> int:
+        """Pieces that have not begun."""
+
+    def run_one(self) -> bool:
+        """Run the next piece; False where none was left to begin."""
+
+
 class Executor:
     """A number of threads that take groups in turn from all jobs that were given to it.
 
@@ -123,12 +133,12 @@ class Executor:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Runnable | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._finalizer = weakref.finalize(self, _stop_threads, self._queue, self._threads)
 
-    def start(self, job: Job) -> None:
+    def start(self, job: Runnable) -> None:
         """Have the job's groups run; `Job.wait` tells when they have."""
         with self._lock:
             while len(self._threads) < self.workers:
@@ -149,14 +159,16 @@ class Executor:
         self._finalizer()
 
 
-def _serve(jobs: queue.SimpleQueue[Job | None]) -> None:
+def _serve(jobs: queue.SimpleQueue[Runnable | None]) -> None:
     while (job := jobs.get()) is not None:
         if job.run_one() and len(job):
             jobs.put(job)
         del job  # or it would live on, with all its arrays, while this thread waits
 
 
-def _stop_threads(jobs: queue.SimpleQueue[Job | None], threads: list[threading.Thread]) -> None:
+def _stop_threads(
+    jobs: queue.SimpleQueue[Runnable | None], threads: list[threading.Thread]
+) -> None:
     for _ in threads:
         jobs.put(None)
     current = threading.current_thread()

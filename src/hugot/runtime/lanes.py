@@ -50,6 +50,9 @@ class Lanes:
     Args:
         first: the only session, or the one for lone texts.
         open_second: makes the session for all else; None where there is only one.
+
+    Attributes:
+        only: the lane where there is but one session, else None.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Lanes:
     ) -> None:
         self._users = None if open_second is None else _Users()
         self._first = Lane(first, self._users)
+        self.only = self._first if open_second is None else None
         self._open_second = open_second
         self._second: Lane | None = None
         self._lock = threading.Lock()

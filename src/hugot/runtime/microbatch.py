@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from hugot.errors import DeadlineExceededError, QueueFullError
 from hugot.runtime.deadlines import Deadlines
@@ -20,7 +20,7 @@ from hugot.runtime.request import Outcome, deliver
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from hugot.runtime.executor import Executor, Job
+    from hugot.runtime.executor import Executor
     from hugot.runtime.gate import Gate
     from hugot.runtime.group import Work
     from hugot.runtime.request import Item, Request
@@ -155,7 +155,7 @@ class MicroBatcher:
                 self._ask_for_turn()
 
     def _ask_for_turn(self) -> None:
-        self._executor.start(cast("Job", _Turn(self)))
+        self._executor.start(_Turn(self))
 
     def _begin_group(self) -> RunningGroup | None:
         with self._lock:

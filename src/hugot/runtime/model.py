@@ -121,6 +121,9 @@ class LoadedModel:
         self, batch: RowBatch, tokenizer: TextTokenizer, outputs: Sequence[int]
     ) -> list[Tensor]:
         """As `forward` for a row that stands alone, with less between it and the run."""
+        only = self._lanes.only
+        if only is not None and only.row_runner is not None:
+            return only.row_runner.run(batch.row_ids, batch.row_type_ids, outputs)
         with self._lanes.take(alone=True) as lane:
             if lane.row_runner is not None:
                 return lane.row_runner.run(batch.row_ids, batch.row_type_ids, outputs)
