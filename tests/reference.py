@@ -188,8 +188,8 @@ def checksum(data):
     lanes = [0, 1, 2, 3]
     padded = bytes(data) + b"\0" * (-len(data) % 32)
     for i, word in enumerate(np.frombuffer(padded, np.uint64).tolist()):
-        mixed = lanes[i % 4] ^ word
-        lanes[i % 4] = ((mixed << 29) % limit | mixed >> 35) * factor % limit
+        mixed = (lanes[i % 4] ^ word) * factor % limit
+        lanes[i % 4] = mixed ^ mixed >> 32
     result = len(data)
     for lane in lanes:
         result = (result ^ lane) * factor % limit

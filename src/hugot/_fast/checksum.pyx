@@ -56,5 +56,5 @@ cdef inline void _mix(uint64_t* lanes, const unsigned char* block) noexcept nogi
     cdef int i
     memcpy(words, block, 32)
     for i in range(4):
-        mixed = lanes[i] ^ words[i]
-        lanes[i] = ((mixed << 29) | (mixed >> 35)) * _FACTOR
+        mixed = (lanes[i] ^ words[i]) * _FACTOR
+        lanes[i] = mixed ^ (mixed >> 32)

@@ -7,11 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from hugot._ort import providers as provider_names
-from hugot._ort.loader import find_library
 from hugot.models.optimized import read_candidate
 from hugot.options import RuntimeOptions, SessionOptions
 from hugot.runtime.background import Background
 from hugot.runtime.executor import Executor
+from hugot.runtime.library import begin_loading
 from hugot.runtime.native import choose_source, create_session
 from hugot.runtime.resources import available_cpus
 from hugot.runtime.tune import Layout, choose_layout
@@ -35,6 +35,10 @@ class Engine:
     the time, while the caller imports the pipeline's module and numpy and reads the tokenizer. So this
     module and those that it imports leave numpy and tokenizers alone.
 
+    Args:
+        options: the options of the session.
+        library: the loading of ONNX Runtime's library, where that has begun.
+
     Attributes:
         options: the options of the session.
         library: the ONNX Runtime in use.
@@ -45,17 +49,18 @@ class Engine:
     Each but `options` waits for the library at its first use, and raises what `wait` raises.
     """
 
-    def __init__(self, options: RuntimeOptions) -> None:
+    def __init__(self, options: RuntimeOptions, library: Background[Library] | None = None) -> None:
         self.options = options
-        # Whatever touches files is done before the threads begin: each access to a file lets go of the
-        # GIL, and while this thread imports modules, getting it back takes up to 5 ms.
-        self._open_library = find_library(options.onnxruntime_library, telemetry=options.telemetry)
         self._cpus = options.threads or available_cpus()
-        self._runtime = Background(self._load_runtime, "hugot-library")
+        self._library = library or begin_loading(
+            options.onnxruntime_library, telemetry=options.telemetry
+        )
+        self._settled: tuple[Library, Providers, Layout, Executor] | None = None
         self._loading: dict[str, Background[tuple[ModelSource, InferenceSession]]] = {}
         self._models: dict[str, LoadedModel] = {}
         self._tokenizers: dict[tuple[str, int | None, bool, int], TextTokenizer] = {}
         self._lock = threading.Lock()
+        self._settling = threading.Lock()
 
     def wait(self) -> None:
         """Wait until ONNX Runtime's library is loaded.
@@ -63,23 +68,23 @@ class Engine:
         Raises RuntimeLibraryError where it cannot be, ProviderError or InputError for providers that
         are not there.
         """
-        self._runtime.result()
+        self._settle()
 
     @cached_property
     def library(self) -> Library:  # noqa: D102  (an attribute of the class)
-        return self._runtime.result()[0]
+        return self._settle()[0]
 
     @cached_property
     def providers(self) -> Providers:  # noqa: D102
-        return self._runtime.result()[1]
+        return self._settle()[1]
 
     @cached_property
     def layout(self) -> Layout:  # noqa: D102
-        return self._runtime.result()[2]
+        return self._settle()[2]
 
     @cached_property
     def executor(self) -> Executor:  # noqa: D102
-        return self._runtime.result()[3]
+        return self._settle()[3]
 
     def start_loading(self, bundle: ModelBundle) -> None:
         """Begin to load a bundle's model, unless it is loaded or being loaded; `load_model` waits."""
@@ -170,18 +175,18 @@ class Engine:
             self._models.clear()
             self._tokenizers.clear()
 
-    def _load_runtime(self) -> tuple[Library, Providers, Layout, Executor]:
-        options = self.options
-        library = self._open_library()
-        providers = provider_names.resolve(
-            options.providers, library, fallback=options.provider_fallback
-        )
-        layout = choose_layout(
-            options.mode,
-            self._cpus,
-            accelerated=any(name != provider_names.CPU for name, _ in providers),
-        )
-        return library, providers, layout, Executor(layout.workers)
+    def _settle(self) -> tuple[Library, Providers, Layout, Executor]:
+        """Wait for the library, and make the choices that depend on it, once."""
+        library, options = self._library.result(), self.options
+        with self._settling:
+            if self._settled is None:
+                providers = provider_names.resolve(
+                    options.providers, library, fallback=options.provider_fallback
+                )
+                accelerated = any(name != provider_names.CPU for name, _ in providers)
+                layout = choose_layout(options.mode, self._cpus, accelerated=accelerated)
+                self._settled = library, providers, layout, Executor(layout.workers)
+            return self._settled
 
     def _begin(self, bundle: ModelBundle) -> Background[tuple[ModelSource, InferenceSession]]:
         """The thread that loads a bundle's model, begun now if there is none. Call it locked."""

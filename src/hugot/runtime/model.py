@@ -52,6 +52,7 @@ class LoadedModel:
         self.source = source
         self.session = session
         self.optimized = session.from_buffer
+        session.start_threads()  # all that loads beside it is there
         self.layout = layout
         self._feeds = [_feed(spec, bundle) for spec in self.session.inputs]
         names = {spec.name for spec in self.session.inputs}
