@@ -1,6 +1,6 @@
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from os import PathLike
+from typing import NamedTuple
 
 from typing_extensions import Buffer
 
@@ -9,8 +9,7 @@ from hugot._ort.metadata import ModelMetadata
 from hugot._ort.tensor import Tensor
 from hugot.options import SessionOptions
 
-@dataclass(frozen=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     name: str
     dtype: str
     shape: tuple[int | str | None, ...]

@@ -1,7 +1,7 @@
 """A loaded model: its inputs and outputs, and runs without the GIL."""
 
 import os
-from dataclasses import dataclass
+from collections import namedtuple
 
 cimport cython
 from cpython.buffer cimport (
@@ -55,8 +55,7 @@ cdef enum:
     MAX_OUTPUTS = 64
 
 
-@dataclass(frozen=True)
-class TensorSpec:
+class TensorSpec(namedtuple("TensorSpec", ["name", "dtype", "shape"])):
     """An input or output of a graph.
 
     Attributes:
@@ -65,9 +64,7 @@ class TensorSpec:
         shape: its dimensions: an int where fixed, a str where named, None where unknown.
     """
 
-    name: str
-    dtype: str
-    shape: tuple
+    __slots__ = ()
 
 
 # The classes that free something in __dealloc__ need their library there. The garbage collector would

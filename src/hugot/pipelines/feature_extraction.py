@@ -10,7 +10,6 @@ import numpy as np
 
 from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
-from hugot.models.dense import Dense
 from hugot.options import check_positive
 from hugot.pipelines.base import Pipeline
 from hugot.pipelines.logits import describe_outputs
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from hugot._ort.tensor import Tensor
     from hugot.models.bundle import ModelBundle
+    from hugot.models.dense import Dense
     from hugot.pipelines.window import Window
     from hugot.runtime.engine import Engine
     from hugot.text.batch import TokenBatch
@@ -163,7 +163,7 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
             return results.tokens
         array, options = results.array, window.options
         for step in self._modules(options)[1] if self._pools(options) else ():
-            if isinstance(step, Dense):
+            if not isinstance(step, str):
                 array = np.ascontiguousarray(step(array), np.float32)
             elif options.normalize is not False:
                 kernels.normalize(array)
