@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hugot.errors import InputError
-from hugot.options import RuntimeOptions, option_names
-from hugot.session import Session
+from hugot.runtime.library import load_ahead
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from hugot._ort.library import Library
     from hugot.pipelines.base import Pipeline
     from hugot.pipelines.feature_extraction import FeatureExtractionPipeline
     from hugot.pipelines.text_classification import TextClassificationPipeline
     from hugot.pipelines.token_classification import TokenClassificationPipeline
+    from hugot.runtime.background import Background
+    from hugot.session import Session
 
 
 @overload
@@ -52,11 +54,14 @@ def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[
 
     The session is closed by `close`, by ``with``, or when the pipeline is no longer referenced.
     """
-    session_names = {*option_names(RuntimeOptions), "model_folder"}
-    if "device" in options:
-        options.setdefault("providers", providers_of_device(options.pop("device")))
-    given = {key: options.pop(key) for key in session_names & options.keys()}
-    session = Session.begun(given.pop("model_folder", None), given)
+    # ONNX Runtime's library loads while the modules of the session are imported.
+    library = load_ahead(options.get("onnxruntime_library"), telemetry=options.get("telemetry"))
+    try:
+        session = _begin_session(options, library)
+    except BaseException:
+        if library is not None:
+            library.wait()
+        raise
     try:
         made = session.pipeline(task, model, **options)
     except BaseException:
@@ -66,6 +71,18 @@ def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[
     # would live until the next sweep of the garbage collector.
     made.own(session.engine.close)
     return made
+
+
+def _begin_session(options: dict[str, Any], library: Background[Library] | None) -> Session:
+    """A session with its options, which are taken out of `options`."""
+    from hugot.options import RuntimeOptions, option_names
+    from hugot.session import Session
+
+    if "device" in options:
+        options.setdefault("providers", providers_of_device(options.pop("device")))
+    names = {*option_names(RuntimeOptions), "model_folder"}
+    given = {key: options.pop(key) for key in names & options.keys()}
+    return Session.begun(given.pop("model_folder", None), given, library)
 
 
 def providers_of_device(device: object) -> list[Any]:

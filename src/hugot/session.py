@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
+    from hugot._ort.library import Library
     from hugot.models.bundle import ModelBundle
     from hugot.pipelines.base import Pipeline
     from hugot.pipelines.feature_extraction import FeatureExtractionPipeline
     from hugot.pipelines.text_classification import TextClassificationPipeline
     from hugot.pipelines.token_classification import TokenClassificationPipeline
+    from hugot.runtime.background import Background
     from hugot.stats import PipelineStats
 
 
@@ -48,16 +50,29 @@ class Session:
         self.engine.wait()
 
     @classmethod
-    def begun(cls, model_folder: str | PathLike[str] | None, options: Mapping[str, Any]) -> Session:
-        """A session that does not wait for ONNX Runtime's library: `Engine.wait` raises its error."""
+    def begun(
+        cls,
+        model_folder: str | PathLike[str] | None,
+        options: Mapping[str, Any],
+        library: Background[Library] | None = None,
+    ) -> Session:
+        """A session that does not wait for ONNX Runtime's library: `Engine.wait` raises its error.
+
+        `library` is the loading of it, where that has begun.
+        """
         session = cls.__new__(cls)
-        session._begin(model_folder, options)
+        session._begin(model_folder, options, library)
         return session
 
-    def _begin(self, model_folder: str | PathLike[str] | None, options: Mapping[str, Any]) -> None:
+    def _begin(
+        self,
+        model_folder: str | PathLike[str] | None,
+        options: Mapping[str, Any],
+        library: Background[Library] | None = None,
+    ) -> None:
         self._gate = Gate("the session")
         self._model_folder = model_folder
-        self.engine = Engine(make_options(RuntimeOptions, options))
+        self.engine = Engine(make_options(RuntimeOptions, options), library)
         self._pipelines: dict[str, Pipeline[Any, Any]] = {}
 
     @overload

@@ -1,7 +1,6 @@
-from dataclasses import dataclass
+from typing import NamedTuple
 
-@dataclass(frozen=True)
-class ModelMetadata:
+class ModelMetadata(NamedTuple):
     producer: str
     graph: str
     domain: str

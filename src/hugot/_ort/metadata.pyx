@@ -1,6 +1,6 @@
 """What the exporter wrote into an ``.onnx`` file."""
 
-from dataclasses import dataclass
+from collections import namedtuple
 
 from libc.stdint cimport int64_t
 
@@ -10,16 +10,13 @@ from hugot._ort.library cimport Library
 from hugot.errors import ModelFormatError
 
 
-@dataclass(frozen=True)
-class ModelMetadata:
+_FIELDS = ["producer", "graph", "domain", "description", "version", "custom"]
+
+
+class ModelMetadata(namedtuple("ModelMetadata", _FIELDS)):
     """What the exporter wrote into the ``.onnx`` file."""
 
-    producer: str
-    graph: str
-    domain: str
-    description: str
-    version: int
-    custom: dict
+    __slots__ = ()
 
 
 cdef object read_metadata(Library library, const OrtSession* session):

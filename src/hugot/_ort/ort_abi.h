@@ -35,6 +35,11 @@ typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
 typedef struct OrtModelMetadata OrtModelMetadata;
 typedef struct OrtCUDAProviderOptionsV2 OrtCUDAProviderOptionsV2;
 typedef struct OrtTensorRTProviderOptionsV2 OrtTensorRTProviderOptionsV2;
+/* A thread of a pool that the caller made for ONNX Runtime. */
+typedef const struct OrtCustomHandleType* OrtCustomThreadHandle;
+typedef void (*OrtThreadWorkerFn)(void*);
+typedef OrtCustomThreadHandle (*OrtCustomCreateThreadFn)(void*, OrtThreadWorkerFn, void*);
+typedef void (*OrtCustomJoinThreadFn)(OrtCustomThreadHandle);
 /* The C enums of the real header; an int has their size and calling convention everywhere. */
 typedef int OrtErrorCode;
 typedef int OrtLoggingLevel;
@@ -131,6 +136,11 @@ typedef int ExecutionMode;
   X(UpdateTensorRTProviderOptions, 172, 9, OrtStatus*,                                                \
     (OrtTensorRTProviderOptionsV2*, const char* const*, const char* const*, size_t))                  \
   X(ReleaseTensorRTProviderOptions, 174, 9, void, (OrtTensorRTProviderOptionsV2*))                    \
+  X(SessionOptionsSetCustomCreateThreadFn, 196, 10, OrtStatus*,                                       \
+    (OrtSessionOptions*, OrtCustomCreateThreadFn))                                                    \
+  X(SessionOptionsSetCustomThreadCreationOptions, 197, 10, OrtStatus*, (OrtSessionOptions*, void*))   \
+  X(SessionOptionsSetCustomJoinThreadFn, 198, 10, OrtStatus*,                                         \
+    (OrtSessionOptions*, OrtCustomJoinThreadFn))                                                      \
   X(SessionOptionsAppendExecutionProvider_CUDA_V2, 204, 11, OrtStatus*,                               \
     (OrtSessionOptions*, const OrtCUDAProviderOptionsV2*))                                            \
   X(CreateCUDAProviderOptions, 205, 11, OrtStatus*, (OrtCUDAProviderOptionsV2**))                     \

@@ -2,7 +2,7 @@ from cpython.buffer cimport Py_buffer
 
 from hugot._ort.c_api cimport OrtRunOptions, OrtSession, OrtTypeInfo, OrtValue
 from hugot._ort.library cimport Library
-from hugot._ort.session_options cimport SessionOptionsHandle
+from hugot._ort.session_options cimport HugotGate, SessionOptionsHandle
 
 cdef enum:
     MAX_INPUTS = 64
@@ -20,6 +20,7 @@ cdef class InferenceSession:
     cdef OrtSession* session
     cdef Py_buffer model        # held because the session may read its weights from there
     cdef readonly bint from_buffer
+    cdef HugotGate* gate        # NULL where the threads are not held
     cdef readonly tuple inputs
     cdef readonly tuple outputs
     cdef int input_count

@@ -1,6 +1,6 @@
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from os import PathLike
+from typing import NamedTuple
 
 from typing_extensions import Buffer
 
@@ -9,8 +9,7 @@ from hugot._ort.metadata import ModelMetadata
 from hugot._ort.tensor import Tensor
 from hugot.options import SessionOptions
 
-@dataclass(frozen=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     name: str
     dtype: str
     shape: tuple[int | str | None, ...]
@@ -29,6 +28,7 @@ class InferenceSession:
         options: SessionOptions,
         providers: Iterable[tuple[str, dict[str, object]]] = (),
         optimized_path: str | None = None,
+        hold_threads: bool = False,
     ) -> None: ...
     @property
     def library(self) -> Library: ...
@@ -38,6 +38,7 @@ class InferenceSession:
     def inputs(self) -> tuple[TensorSpec, ...]: ...
     @property
     def outputs(self) -> tuple[TensorSpec, ...]: ...
+    def start_threads(self) -> None: ...
     @property
     def metadata(self) -> ModelMetadata: ...
     def run(

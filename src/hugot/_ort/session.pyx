@@ -1,7 +1,7 @@
 """A loaded model: its inputs and outputs, and runs without the GIL."""
 
 import os
-from dataclasses import dataclass
+from collections import namedtuple
 
 cimport cython
 from cpython.buffer cimport (
@@ -24,7 +24,13 @@ from hugot._ort.c_api cimport (
 )
 from hugot._ort.library cimport Library
 from hugot._ort.metadata cimport read_metadata
-from hugot._ort.session_options cimport SessionOptionsHandle
+from hugot._ort.session_options cimport (
+    HugotGate,
+    SessionOptionsHandle,
+    hugot_gate_free,
+    hugot_gate_new,
+    hugot_gate_open,
+)
 from hugot._ort.tensor cimport (
     MAX_DIMENSIONS,
     Tensor,
@@ -44,8 +50,7 @@ cdef extern from "dynlib.h":
     ORTCHAR_T* hugot_native_path(object path) except NULL
 
 
-@dataclass(frozen=True)
-class TensorSpec:
+class TensorSpec(namedtuple("TensorSpec", ["name", "dtype", "shape"])):
     """An input or output of a graph.
 
     Attributes:
@@ -54,9 +59,7 @@ class TensorSpec:
         shape: its dimensions: an int where fixed, a str where named, None where unknown.
     """
 
-    name: str
-    dtype: str
-    shape: tuple
+    __slots__ = ()
 
 
 # The classes that free something in __dealloc__ need their library there. The garbage collector would
@@ -96,6 +99,8 @@ cdef class InferenceSession:
         providers: pairs of ONNX Runtime's provider name and its settings, in order of preference.
         optimized_path: where to write the graph as the session has optimised it, or None. The session
             configuration chooses the format.
+        hold_threads: let the pool's threads sleep until `start_threads` is called, where a thread of
+            the pool would else spin from the start. Without it, a run works, on the calling thread.
 
     Attributes:
         library: the ONNX Runtime in use.
@@ -111,12 +116,17 @@ cdef class InferenceSession:
         object options,
         providers=(),
         str optimized_path=None,
+        bint hold_threads=False,
     ):
         self.library = library
         cdef SessionOptionsHandle session_options = SessionOptionsHandle(library)
         session_options.apply(options)
         for name, settings in providers:
             session_options.add_provider(name, settings)
+        if hold_threads:
+            self.gate = hugot_gate_new()
+        if self.gate != NULL:
+            session_options.hold_threads(self.gate)
         if optimized_path is not None:
             session_options.write_optimized(optimized_path)
         if not isinstance(model, (str, os.PathLike)):
@@ -132,6 +142,8 @@ cdef class InferenceSession:
     def __dealloc__(self):
         if self.session != NULL:
             self.library.api.ReleaseSession(self.session)
+        if self.gate != NULL:
+            hugot_gate_free(self.gate)  # after the threads, which ended with the session
         if self.from_buffer:
             PyBuffer_Release(&self.model)
 
@@ -239,6 +251,11 @@ cdef class InferenceSession:
             return TensorSpec(name, element_name(element_type[0]), shape)
         finally:
             library.api.ReleaseTypeInfo(info)
+
+    def start_threads(self):
+        """Let threads that were held begin to work."""
+        if self.gate != NULL:
+            hugot_gate_open(self.gate)
 
     @property
     def metadata(self):

@@ -5,8 +5,10 @@ from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
 from hugot._ort.c_api cimport (
     ORTCHAR_T,
+    HugotOrtApi,
     OrtCUDAProviderOptionsV2,
     OrtSessionOptions,
+    OrtStatus,
     OrtTensorRTProviderOptionsV2,
 )
 from hugot._ort.library cimport Library
@@ -15,6 +17,9 @@ from hugot.errors import InferenceError, InputError, ProviderError
 
 cdef extern from "dynlib.h":
     ORTCHAR_T* hugot_native_path(object path) except NULL
+
+cdef extern from "held_threads.h" nogil:
+    OrtStatus* hugot_hold_threads(HugotOrtApi*, OrtSessionOptions*, HugotGate*)
 
 _GRAPH_OPTIMIZATION_LEVELS = {"disabled": 0, "basic": 1, "extended": 2, "layout": 3, "all": 99}
 
@@ -73,6 +78,12 @@ cdef class SessionOptionsHandle:
             library.check(library.api.AddSessionConfigEntry(native, key.encode(), value.encode()),
                           InputError, f"setting session configuration {key!r}")
         return 0
+
+    cdef int hold_threads(self, HugotGate* gate) except -1:
+        """Have the session's threads wait until the gate is opened; it must outlive the session."""
+        return self.library.check(
+            hugot_hold_threads(&self.library.api, self.options, gate), InferenceError,
+            "holding threads back")
 
     cdef int write_optimized(self, str path) except -1:
         """Have the session write its optimised graph, when it is made, to a file."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hugot.errors import ModelFormatError
-from hugot.models.dense import Dense, read_dense
 from hugot.models.files import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from hugot.models.dense import Dense
 
 # Pooling modes by the names that sentence-transformers writes, and ours. Older versions write one
 # flag per mode.
@@ -79,6 +80,8 @@ def read_sentence_files(folder: Path) -> SentenceFiles:
         if kind == "Pooling":
             pooling_config = read_json(path / "config.json")
         elif kind == "Dense":
+            from hugot.models.dense import read_dense  # few models have one
+
             steps.append(read_dense(path))
         elif kind == "Normalize":
             steps.append("normalize")

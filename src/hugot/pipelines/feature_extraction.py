@@ -10,7 +10,6 @@ import numpy as np
 
 from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
-from hugot.models.dense import Dense
 from hugot.options import check_positive
 from hugot.pipelines.base import Pipeline
 from hugot.pipelines.logits import describe_outputs
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from hugot._ort.tensor import Tensor
     from hugot.models.bundle import ModelBundle
+    from hugot.models.dense import Dense
     from hugot.pipelines.window import Window
     from hugot.runtime.engine import Engine
     from hugot.text.batch import RowBatch, TokenBatch
@@ -230,7 +230,7 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
         pools = len(self._model.session.outputs[output].shape) == 3
         after: list[Callable[[NDArray[np.float32]], NDArray[np.float32]]] = []
         for module in modules if pools else ():
-            if isinstance(module, Dense):
+            if not isinstance(module, str):
                 after.append(_dense(module))
             elif options.normalize is not False:
                 after.append(_normalize)

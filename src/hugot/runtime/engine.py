@@ -7,11 +7,11 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from hugot._ort import providers as provider_names
-from hugot._ort.loader import find_library
 from hugot.models.optimized import read_candidate
 from hugot.options import RuntimeOptions, SessionOptions
 from hugot.runtime.background import Background
 from hugot.runtime.executor import Executor
+from hugot.runtime.library import begin_loading
 from hugot.runtime.native import choose_source, create_session
 from hugot.runtime.resources import available_cpus
 from hugot.runtime.tune import choose_layout, fit_layout
@@ -37,6 +37,10 @@ class Engine:
     the time, while the caller imports the pipeline's module and numpy and reads the tokenizer. So this
     module and those that it imports leave numpy and tokenizers alone.
 
+    Args:
+        options: the options of the session.
+        library: the loading of ONNX Runtime's library, where that has begun.
+
     Attributes:
         options: the options of the session.
         library: the ONNX Runtime in use.
@@ -45,18 +49,19 @@ class Engine:
     Each but `options` waits for the library at its first use, and raises what `wait` raises.
     """
 
-    def __init__(self, options: RuntimeOptions) -> None:
+    def __init__(self, options: RuntimeOptions, library: Background[Library] | None = None) -> None:
         self.options = options
-        # Whatever touches files is done before the threads begin: each access to a file lets go of the
-        # GIL, and while this thread imports modules, getting it back takes up to 5 ms.
-        self._open_library = find_library(options.onnxruntime_library, telemetry=options.telemetry)
         self._cpus = options.threads or available_cpus()
-        self._runtime = Background(self._load_runtime, "hugot-library")
+        self._library = library or begin_loading(
+            options.onnxruntime_library, telemetry=options.telemetry
+        )
+        self._settled: tuple[Library, Providers] | None = None
         self._loading: dict[str, Background[Loaded]] = {}
         self._executors: dict[int, Executor] = {}
         self._models: dict[str, LoadedModel] = {}
         self._tokenizers: dict[tuple[str, int | None, bool, int], TextTokenizer] = {}
         self._lock = threading.Lock()
+        self._settling = threading.Lock()
 
     def wait(self) -> None:
         """Wait until ONNX Runtime's library is loaded.
@@ -64,15 +69,15 @@ class Engine:
         Raises RuntimeLibraryError where it cannot be, ProviderError or InputError for providers that
         are not there.
         """
-        self._runtime.result()
+        self._settle()
 
     @cached_property
     def library(self) -> Library:  # noqa: D102  (an attribute of the class)
-        return self._runtime.result()[0]
+        return self._settle()[0]
 
     @cached_property
     def providers(self) -> Providers:  # noqa: D102
-        return self._runtime.result()[1]
+        return self._settle()[1]
 
     def executor(self, workers: int) -> Executor:
         """The worker threads of all models that run so many groups at once."""
@@ -103,7 +108,7 @@ class Engine:
                 session,
                 fit_layout(layout, bundle, self.options.token_budget),
                 self.executor(layout.workers),
-                partial(self._open_session, source, layout.intra_op_threads),
+                partial(self._open_second_session, source, layout.intra_op_threads),
             )
             with self._lock:
                 return self._models.setdefault(key, model)
@@ -178,13 +183,16 @@ class Engine:
             self._models.clear()
             self._tokenizers.clear()
 
-    def _load_runtime(self) -> tuple[Library, Providers]:
-        options = self.options
-        library = self._open_library()
-        providers = provider_names.resolve(
-            options.providers, library, fallback=options.provider_fallback
-        )
-        return library, providers
+    def _settle(self) -> tuple[Library, Providers]:
+        """Wait for the library, and find the providers in it, once."""
+        library, options = self._library.result(), self.options
+        with self._settling:
+            if self._settled is None:
+                providers = provider_names.resolve(
+                    options.providers, library, fallback=options.provider_fallback
+                )
+                self._settled = library, providers
+            return self._settled
 
     def _begin(self, bundle: ModelBundle) -> Background[Loaded]:
         """The thread that loads a bundle's model, begun now if there is none. Call it locked."""
@@ -212,6 +220,11 @@ class Engine:
 
     def _open_session(self, source: ModelSource, threads: int) -> InferenceSession:
         return create_session(self.library, source, self.session_options(threads), self.providers)
+
+    def _open_second_session(self, source: ModelSource, threads: int) -> InferenceSession:
+        session = self._open_session(source, threads)
+        session.start_threads()
+        return session
 
 
 def _key(bundle: ModelBundle) -> str:

@@ -61,6 +61,7 @@ class LoadedModel:
         self.bundle = bundle
         self.session = session
         self.optimized = session.from_buffer
+        session.start_threads()  # all that loads beside it is there
         self.layout = layout
         self.executor = executor
         self._lanes = Lanes(session, open_session if layout.row_threads else None)

@@ -56,7 +56,7 @@ def create_session(
 ) -> InferenceSession:
     """A native session; `InferenceSession.from_buffer` tells whether the optimised graph was taken.
 
-    Most of it runs without the GIL.
+    Most of it runs without the GIL. Its threads sleep until `InferenceSession.start_threads`.
 
     Raises ModelNotFoundError, ModelFormatError or ProviderError for what is wrong with the ``.onnx``
     file or the providers; an optimised graph that ONNX Runtime refuses is left aside.
@@ -69,7 +69,8 @@ def create_session(
                 source.optimized.buffer,
                 replace(options, session_config=config),
                 providers,
+                hold_threads=True,
             )
         except HugotError as error:
             log_ignored(source.onnx_path, error)
-    return InferenceSession(library, source.onnx_path, options, providers)
+    return InferenceSession(library, source.onnx_path, options, providers, hold_threads=True)
