@@ -85,7 +85,9 @@ def classify(
     if k == 0:
         for i in range(logits.shape[0]):
             j = _argmax(&logits[i, 0], count)
-            results[i if rows is None else rows[i]] = {"label": labels[j], "score": <double> logits[i, j]}
+            results[i if rows is None else rows[i]] = {
+                "label": labels[j], "score": <double> logits[i, j],
+            }
         return
     k = min(k, count)
     ranks = <uint64_t*> malloc(count * sizeof(uint64_t) + k * sizeof(int32_t))
