@@ -25,7 +25,6 @@ from hugot._ort.c_api cimport (
 from hugot._ort.library cimport Library
 from hugot._ort.metadata cimport read_metadata
 from hugot._ort.session_options cimport (
-    HugotGate,
     SessionOptionsHandle,
     hugot_gate_free,
     hugot_gate_new,
