@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import click
 
+from hugot.cli.options import model_options
+
 
 @click.command()
 @click.argument("model")
 @click.option("--check", is_flag=True, help="Write nothing; say whether the file there is used.")
-@click.option("--onnx-file", help="The .onnx file to take, where the model has several.")
-@click.option(
-    "-f",
-    "--modelFolder",
-    "--model-folder",
-    "model_folder",
-    type=click.Path(file_okay=False),
-    help="Where models are kept.  [default: ~/hugot/models]",
-)
-@click.option(
-    "-s",
-    "--onnxruntimeSharedLibrary",
-    "--onnxruntime-shared-library",
-    "library",
-    type=click.Path(),
-    help="ONNX Runtime library to use.  [default: the one found]",
-)
+@model_options
 def optimize(
     model: str, check: bool, onnx_file: str | None, model_folder: str | None, library: str | None
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hugot.cli.options import model_options
 from hugot.pipelines import task_name, task_names
 
 if TYPE_CHECKING:
@@ -55,23 +56,7 @@ _EXIT_SIGPIPE = 141  # what a shell reports for a program that a closed pipe end
     type=click.IntRange(min=1),
     help="Most lines that run together.  [default: by their tokens]",
 )
-@click.option(
-    "-f",
-    "--modelFolder",
-    "--model-folder",
-    "model_folder",
-    type=click.Path(file_okay=False),
-    help="Where models are kept.  [default: ~/hugot/models]",
-)
-@click.option(
-    "-s",
-    "--onnxruntimeSharedLibrary",
-    "--onnxruntime-shared-library",
-    "library",
-    type=click.Path(),
-    help="ONNX Runtime library to use.  [default: the one found]",
-)
-@click.option("--onnx-file", help="The .onnx file to take, where the model has several.")
+@model_options
 @click.option(
     "--format",
     "result_format",

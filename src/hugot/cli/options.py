@@ -1,0 +1,39 @@
+"""Options that several commands take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Command = TypeVar("Command", bound="Callable[..., Any]")
+
+_MODEL_OPTIONS = (
+    click.option(
+        "-f",
+        "--modelFolder",
+        "--model-folder",
+        "model_folder",
+        type=click.Path(file_okay=False),
+        help="Where models are kept.  [default: ~/hugot/models]",
+    ),
+    click.option(
+        "-s",
+        "--onnxruntimeSharedLibrary",
+        "--onnxruntime-shared-library",
+        "library",
+        type=click.Path(),
+        help="ONNX Runtime library to use.  [default: the one found]",
+    ),
+    click.option("--onnx-file", help="The .onnx file to take, where the model has several."),
+)
+
+
+def model_options(command: Command) -> Command:
+    """Give a command the options that say where its model and ONNX Runtime are."""
+    for option in reversed(_MODEL_OPTIONS):
+        command = option(command)
+    return command
