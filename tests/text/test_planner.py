@@ -132,3 +132,13 @@ def test_workers_take_the_next_group_as_soon_as_they_are_free():
     assert finished([5, 4, 3, 3, 3], 2) == 10
     assert finished([5], 4) == 5
     assert finished([], 2) == 0
+
+
+def test_a_group_is_cut_in_two_where_the_workers_would_end_unevenly():
+    groups = plan(batch_of([32] * 200), 256, workers=2, cost=GroupCost(12.0, 1e-3))
+    assert sorted(len(group.rows) for group in groups) == [4] * 2 + [8] * 24
+
+
+def test_one_worker_has_no_group_cut_in_two():
+    groups = plan(batch_of([32] * 200), 256, workers=1, cost=GroupCost(12.0, 1e-3))
+    assert [len(group.rows) for group in groups] == [8] * 25

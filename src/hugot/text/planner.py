@@ -12,7 +12,7 @@ from hugot._fast import grouping
 from hugot.text.cost import GroupCost
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -73,11 +73,11 @@ def plan(
             cost.overhead,
             cost.quadratic,
         )
-        costs_in_turn = sorted(costs, reverse=True)
-        done = finished(costs_in_turn, workers)
-        if best is None or done < best[0]:
-            best = done, begins, costs
-        if done <= sum(costs) / workers * _EVEN_ENOUGH:
+        for part in _evened(begins, costs, workers, cost.overhead):
+            done = finished(sorted(part[1], reverse=True), workers)
+            if best is None or done < best[0]:
+                best = done, *part
+        if best is not None and best[0] <= sum(costs) / workers * _EVEN_ENOUGH:
             break
     assert best is not None
     _, begins, costs = best
@@ -85,6 +85,31 @@ def plan(
     return [
         Group(order[begins[i] : begins[i + 1]], int(lengths[order[begins[i]]])) for i in in_turn
     ]
+
+
+def _evened(
+    begins: list[int], costs: list[float], workers: int, overhead: float
+) -> Iterator[tuple[list[int], list[float]]]:
+    """The groups as they are, then with the last one cut in two, then with the last two, and so on.
+
+    So the workers come to an even end without smaller groups, and more runs, everywhere.
+    """
+    yield begins, costs
+    begins, costs = begins[:], costs[:]
+    place = len(costs) - 1
+    for _ in range(workers if workers > 1 else 0):
+        while place >= 0 and begins[place + 1] - begins[place] < 2:
+            place -= 1
+        if place < 0:
+            return
+        rows = begins[place + 1] - begins[place]
+        first = rows - rows // 2
+        # The second half may be narrower than this takes it to be.
+        each = (costs[place] - overhead) / rows
+        begins.insert(place + 1, begins[place] + first)
+        costs[place : place + 1] = [overhead + each * first, overhead + each * (rows - first)]
+        place -= 1
+        yield begins[:], costs[:]
 
 
 def finished(costs: Sequence[float], workers: int) -> float:
