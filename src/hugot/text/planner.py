@@ -92,12 +92,15 @@ def _evened(
 ) -> Iterator[tuple[list[int], list[float]]]:
     """The groups as they are, then with the last one cut in two, then with the last two, and so on.
 
-    So the workers come to an even end without smaller groups, and more runs, everywhere.
+    So the workers come to an even end without smaller groups, and more runs, everywhere. Work for few
+    runs is left as it is: handing it to another thread costs about as much.
     """
     yield begins, costs
+    if not 1 < workers < len(costs):
+        return
     begins, costs = begins[:], costs[:]
     place = len(costs) - 1
-    for _ in range(workers if workers > 1 else 0):
+    for _ in range(workers):
         while place >= 0 and begins[place + 1] - begins[place] < 2:
             place -= 1
         if place < 0:
