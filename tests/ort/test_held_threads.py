@@ -63,11 +63,11 @@ def test_a_session_that_cannot_be_made_leaves_no_thread_behind():
 
 
 def test_starting_twice_or_without_held_threads_does_nothing():
-    session = held_session()
-    session.start_threads()
-    session.start_threads()
-    InferenceSession(library(), looping(), OPTIONS).start_threads()
-    run(session)
+    session, other = held_session(), InferenceSession(library(), looping(), OPTIONS)
+    expected = run(other)
+    for each in (session, session, other):
+        each.start_threads()
+        np.testing.assert_array_equal(run(each), expected)
 
 
 @needs_tasks

@@ -70,7 +70,8 @@ def test_a_buffer_is_given_back_with_the_session(written):
     session = open_session(buffer, session_config=LOAD)
     del session
     gc.collect()
-    buffer.close()
+    buffer.close()  # raises BufferError while somebody holds it
+    assert buffer.closed
 
 
 def test_a_buffer_is_given_back_when_the_session_cannot_be_made(tmp_path):
