@@ -25,8 +25,8 @@ import hugot
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_SCREENING_ROUNDS = 2
-_KEPT = 3
+# How many settings of the bare runtime go on after so many rounds of screening.
+_SCREENING = ((2, 3), (5, 1))
 
 
 def token_rows(model: Path, inputs: Sequence[str], longest: int | None) -> list[list[int]]:
@@ -48,12 +48,18 @@ def bare_settings(
 
 
 def fastest(bare: dict[Setting, Bare]) -> dict[Setting, Bare]:
-    """The settings that are worth more rounds."""
-    times = {
-        setting: min(runs.seconds() for _ in range(_SCREENING_ROUNDS))
-        for setting, runs in bare.items()
-    }
-    return {setting: bare[setting] for setting in sorted(times, key=times.__getitem__)[:_KEPT]}
+    """The best setting, found in rounds of their own.
+
+    The best of several in the very rounds that are compared would be the luckiest of them.
+    """
+    for rounds, kept in _SCREENING:
+        times: dict[Setting, list[float]] = {setting: [] for setting in bare}
+        for _ in range(rounds):
+            for setting, runs in bare.items():
+                times[setting].append(runs.seconds())
+        order = sorted(times, key=lambda setting: statistics.median(times[setting]))
+        bare = {setting: bare[setting] for setting in order[:kept]}
+    return bare
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
