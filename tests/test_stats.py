@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -143,8 +144,8 @@ def test_calls_after_close_are_errors(models) -> None:
 def test_requests_that_are_cancelled_or_late_or_too_many_are_told_apart(endless) -> None:
     running = endless.submit(LONG_TEXT)
     while not endless._batcher._running:
-        pass
-    waiting = endless.submit("a", timeout=0.05)
+        time.sleep(0.001)
+    waiting = endless.submit("a", timeout=0.5)
     with pytest.raises(QueueFullError):
         endless.submit("b")
     with pytest.raises(DeadlineExceededError):
