@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hugot.pipelines.text_classification import TextClassificationPipeline
     from hugot.pipelines.token_classification import TokenClassificationPipeline
     from hugot.runtime.background import Background
-    from hugot.stats import PipelineStats
+    from hugot.stats import SessionStats
 
 
 class Session:
@@ -164,9 +164,16 @@ class Session:
                 f"the session has no pipeline {name!r}; it has {', '.join(self._pipelines) or 'none'}"
             ) from None
 
-    def stats(self) -> dict[str, PipelineStats]:
-        """Counters and timings of each pipeline, by its name."""
-        return {name: pipeline.stats() for name, pipeline in self._pipelines.items()}
+    def stats(self) -> SessionStats:
+        """Counters and timings of each pipeline, by its name; printed, they are a table."""
+        from hugot.stats import SessionStats
+
+        return SessionStats({name: made.stats() for name, made in self._pipelines.items()})
+
+    def reset_stats(self) -> None:
+        """Have all pipelines begin to count at zero again."""
+        for made in self._pipelines.values():
+            made.reset_stats()
 
     def close(self) -> None:
         """Wait for running calls, then let go of all pipelines, models and threads."""

@@ -7,6 +7,7 @@ import sys
 import click
 
 from hugot import __version__
+from hugot.cli.bench import bench
 from hugot.cli.optimize import optimize
 from hugot.cli.run import run
 from hugot.errors import HugotError
@@ -20,6 +21,7 @@ def hugot() -> None:
     """Run Hugging Face transformer pipelines from ONNX exports."""
 
 
+hugot.add_command(bench)
 hugot.add_command(optimize)
 hugot.add_command(run)
 

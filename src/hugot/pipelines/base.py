@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hugot.errors import InputError
-from hugot.pipelines.bulk import run_windows
+from hugot.pipelines.bulk import counted, run_windows
 from hugot.pipelines.planned import Plan, tune
 from hugot.pipelines.task import Options, Task
 from hugot.pipelines.window import growing, slices
@@ -42,20 +43,29 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         Raises InputError for an input or an option that cannot be used, SessionClosedError after
         `close`.
         """
-        merged = self._merge(options) if options else self.options
-        inputs = self.inputs_of(inputs, merged)
-        if isinstance(inputs, (str, dict)):
-            return self.unwrap(self._run_single(inputs, merged), inputs, options)
-        if isinstance(inputs, (list, tuple)):
-            self._refuse_pair(inputs)
-            return self._run(inputs, merged)
-        if isinstance(inputs, Iterator):
-            return self._stream(growing(inputs), merged)
-        if hasattr(inputs, "__iter__") and not isinstance(inputs, (bytes, bytearray)):
-            return self._run(list(inputs), merged)
-        raise InputError(
-            f"{self.task} takes a str, a list or an iterator of them; not {type(inputs).__name__}"
-        )
+        began = perf_counter()
+        try:
+            merged = self._merge(options) if options else self.options
+            inputs = self.inputs_of(inputs, merged)
+            if isinstance(inputs, (str, dict)):
+                answer = self.unwrap(self._run_single(inputs, merged), inputs, options)
+            elif isinstance(inputs, (list, tuple)):
+                self._refuse_pair(inputs)
+                answer = self._run(inputs, merged)
+            elif isinstance(inputs, Iterator):
+                return self._stream(growing(inputs), merged)
+            elif hasattr(inputs, "__iter__") and not isinstance(inputs, (bytes, bytearray)):
+                answer = self._run(list(inputs), merged)
+            else:
+                raise InputError(
+                    f"{self.task} takes a str, a list or an iterator of them; not "
+                    f"{type(inputs).__name__}"
+                )
+        except BaseException as error:
+            self._recorder.failed(error)
+            raise
+        self._recorder.answered(perf_counter() - began)
+        return answer
 
     def submit(self, inputs: Any, *, timeout: float | None = None, **options: Any) -> Future[Any]:
         """Queue one request, to be run together with those of other threads, and go on.
@@ -110,7 +120,7 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         empty batch gives an empty result, after all results before it were given: a source that has
         nothing more for the moment sends one.
         """
-        return run_windows(self, batches, self._merge(options))
+        return counted(run_windows(self, batches, self._merge(options)), self._recorder)
 
     def plan(self, inputs: Sequence[Any], **options: Any) -> Plan:
         """How a list of inputs would be run: groups, threads and padding; nothing is run.
@@ -153,8 +163,17 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         self._on_close = close
 
     def stats(self) -> PipelineStats:
-        """Counters and timings since the pipeline was made."""
-        return self._recorder.snapshot()
+        """Counters and timings since the pipeline was made, or since `reset_stats`.
+
+        `warmup` counts its texts, and no calls.
+        """
+        from hugot.stats import stats_of
+
+        return stats_of(self._recorder)
+
+    def reset_stats(self) -> None:
+        """Begin to count at zero again."""
+        self._recorder.reset()
 
     def close(self) -> None:
         """Wait for running calls and let go of the model; later calls raise SessionClosedError."""
@@ -211,5 +230,5 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         return self.join(parts)
 
     def _stream(self, windows: Iterable[list[Any]], options: Options) -> Iterator[Result]:
-        for results in run_windows(self, windows, options):
+        for results in counted(run_windows(self, windows, options), self._recorder):
             yield from results

@@ -10,6 +10,7 @@ from hugot.errors import HugotError, InputError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from hugot._fast.recorder import Recorder
     from hugot.pipelines.base import Pipeline
     from hugot.pipelines.window import Window
     from hugot.runtime.executor import Job
@@ -53,6 +54,19 @@ def run_windows(
     finally:
         if ahead is not None:
             ahead.job.cancel()
+
+
+def counted(windows: Iterator[Sequence[Any]], recorder: Recorder) -> Iterator[Sequence[Any]]:
+    """The results of a stream, which counts as one call once it has ended."""
+    try:
+        yield from windows
+    except GeneratorExit:  # its reader has what it wanted
+        recorder.read()
+        raise
+    except BaseException as error:
+        recorder.failed(error)
+        raise
+    recorder.read()
 
 
 def _start_what_fits(

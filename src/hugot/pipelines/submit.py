@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hugot.errors import InputError, ModelFormatError
+from hugot.errors import HugotError, InputError, ModelFormatError
 from hugot.models.graph import op_types
 from hugot.pipelines.window import Window
 from hugot.runtime.microbatch import MicroBatcher
@@ -42,9 +41,9 @@ def submit(
     """Queue a request; see `Pipeline.submit`."""
     seconds = _seconds(timeout)
     batcher = batcher_of(pipeline)
-    request = Request(pipeline, None, inputs, options, seconds)
+    request = Request(pipeline, None, inputs, options, seconds, recorder=pipeline._recorder)
     future: Future[Any] = request.future
-    batcher.admit(request)
+    _admit(batcher, request)
     _enqueue(batcher, request)
     try:
         return future
@@ -62,9 +61,9 @@ async def acall(
     seconds = _seconds(timeout)
     batcher = batcher_of(pipeline)
     loop = asyncio.get_running_loop()
-    request = Request(pipeline, None, inputs, options, seconds, loop)
+    request = Request(pipeline, None, inputs, options, seconds, loop, recorder=pipeline._recorder)
     future = request.future
-    batcher.admit(request)
+    _admit(batcher, request)
     timer = None if seconds is None else loop.call_later(seconds, batcher.expire, request)
     try:
         if isinstance(inputs, str) and len(inputs) <= _LONGEST_INLINE:
@@ -73,7 +72,7 @@ async def acall(
             loop.run_in_executor(None, _enqueue, batcher, request)
         return await future
     except asyncio.CancelledError:
-        batcher.withdraw(request)
+        batcher.cancel(request)
         raise
     finally:
         if timer is not None:
@@ -137,6 +136,14 @@ def _seconds(timeout: object) -> float | None:
     return None if timeout == math.inf else float(timeout)
 
 
+def _admit(batcher: MicroBatcher, request: Request) -> None:
+    try:
+        batcher.admit(request)
+    except HugotError as error:
+        request.owner._recorder.failed(error)
+        raise
+
+
 def _enqueue(batcher: MicroBatcher, request: Request) -> None:
     """Tokenize an admitted request and queue it; an error goes to the one who waits for it."""
     if request.settled:
@@ -157,11 +164,7 @@ def _tokenized(request: Request) -> list[Item]:
     if not inputs:
         return []
     texts = [pipeline.check_input(value, index, options) for index, value in enumerate(inputs)]
-    began = time.perf_counter()
-    batch = pipeline.tokenize(texts, options, 0)
-    pipeline._recorder.tokenized(time.perf_counter() - began, len(texts))
-    if not pipeline.answers_empty and not pipeline._tokenizer.adds_special_tokens:
-        pipeline._refuse_empty(batch, 0)
+    batch = pipeline._tokenized(texts, options, 0)
     if len(texts) == 1:
         return [Item(request, 0, texts[0], batch)]
     numbers = range(len(texts) + 1)
@@ -221,7 +224,7 @@ class _Work:
         whole = _whole_group(items) if self._together or len(items) == 1 else None
         for group in pipeline._plan(window) if whole is None else [whole]:
             pipeline._run_group(group, window, stop)
-        results = pipeline.collect(window)
+        results = pipeline._collected(window)
         if len(items) == 1:
             return [results]
         return [_apart(results[i : i + 1]) for i in range(len(items))]

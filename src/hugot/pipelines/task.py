@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from itertools import chain
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
+from hugot._fast.recorder import Recorder
 from hugot.errors import InputError
 from hugot.options import check_names, option_names
 from hugot.pipelines.bulk import Running
 from hugot.pipelines.window import Window
 from hugot.runtime.executor import Job
 from hugot.runtime.gate import Gate
-from hugot.stats import StatsRecorder
 from hugot.text.planner import Group, plan
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Task(Generic[Options]):
         self._on_close: Callable[[], None] | None = None
         self._batcher: MicroBatcher | None = None
         self._gate = Gate(f"pipeline {name!r}")
-        self._recorder = StatsRecorder()
+        self._recorder = Recorder()
         try:
             self._tokenizer = self.load_tokenizer(engine, bundle)
         finally:
@@ -196,7 +196,7 @@ class Task(Generic[Options]):
             while running.job.run_one():
                 pass
         running.job.wait()
-        return self.collect(running.window)
+        return self._collected(running.window)
 
     def _open_window(
         self, inputs: Sequence[Any], options: Options, first_index: int
@@ -211,9 +211,9 @@ class Task(Generic[Options]):
         )
 
     def _tokenized(self, texts: list[Text], options: Options, first_index: int) -> TokenBatch:
-        began = time.perf_counter()
+        began = perf_counter()
         batch = self.tokenize(texts, options, first_index)
-        self._recorder.tokenized(time.perf_counter() - began, len(texts))
+        self._recorder.tokenized(perf_counter() - began, len(texts), batch.truncated)
         if not self.answers_empty and not self._tokenizer.adds_special_tokens:
             self._refuse_empty(batch, first_index)
         return batch
@@ -240,25 +240,35 @@ class Task(Generic[Options]):
 
     def _run_row(self, text: Text, batch: RowBatch, options: Options) -> Any:
         """The result of a text that is one row."""
-        began = time.perf_counter()
+        began = perf_counter()
         outputs = self._model.forward_row(batch, self._tokenizer, self.wanted_outputs(options))
-        width = len(batch.row_ids)
-        self._recorder.ran(time.perf_counter() - began, 1, width, width)
-        return self.answer_row(outputs, text, batch, options)
+        ran = perf_counter()
+        answer = self.answer_row(outputs, text, batch, options)
+        self._recorder.ran_row(ran - began, perf_counter() - ran, len(batch.row_ids))
+        return answer
 
     def _run_group(
         self, group: Group, window: Window[Options], run_options: RunOptions | None
     ) -> None:
-        began = time.perf_counter()
+        began = perf_counter()
         outputs = self._model.forward(
             window.batch, group, self._tokenizer, window.outputs, run_options
         )
+        ran = perf_counter()
         offsets = window.batch.offsets
         tokens = int((offsets[group.rows + 1] - offsets[group.rows]).sum())
-        self._recorder.ran(
-            time.perf_counter() - began, len(group.rows), tokens, len(group.rows) * group.width
-        )
+        rows = len(group.rows)
+        self._recorder.ran(ran - began, rows, tokens, rows * group.width)
+        ran = perf_counter()
         self.postprocess(outputs, group, window)
+        self._recorder.postprocessed(perf_counter() - ran, 1)
+
+    def _collected(self, window: Window[Options]) -> Sequence[Any]:
+        """The results of a window whose groups have run; the time counts to their making."""
+        began = perf_counter()
+        results = self.collect(window)
+        self._recorder.postprocessed(perf_counter() - began, 0)
+        return results
 
 
 def _nothing_runs() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -21,7 +20,6 @@ _GROWTH = 4
 Options = TypeVar("Options")
 
 
-@dataclass(slots=True)
 class Window(Generic[Options]):
     """Texts that are tokenized, planned and run together.
 
@@ -33,11 +31,21 @@ class Window(Generic[Options]):
         results: what the task's `allocate` made; `postprocess` fills it.
     """
 
-    texts: list[Text]
-    batch: TokenBatch
-    options: Options
-    outputs: Sequence[int]
-    results: Any
+    __slots__ = ("batch", "options", "outputs", "results", "texts")
+
+    def __init__(
+        self,
+        texts: list[Text],
+        batch: TokenBatch,
+        options: Options,
+        outputs: Sequence[int],
+        results: Any,
+    ) -> None:
+        self.texts = texts
+        self.batch = batch
+        self.options = options
+        self.outputs = outputs
+        self.results = results
 
 
 def slices(inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -82,7 +82,7 @@ class MicroBatcher:
                 "allows: wait for answers before sending more, or make it with a larger max_queue"
             )
         if request.loop is None:
-            request.future.withdraw = partial(self.withdraw, request)
+            request.future.withdraw = partial(self.cancel, request)
             if request.timeout is not None and request.timeout <= 0:
                 self.expire(request)
             elif request.timeout is not None:
@@ -123,6 +123,11 @@ class MicroBatcher:
         if idle:
             self._let_go([request])
         return True
+
+    def cancel(self, request: Request) -> None:
+        """Withdraw a request whose sender wants no answer any more, and count it."""
+        if self.withdraw(request) and request.recorder is not None:
+            request.recorder.cancelled()
 
     def expire(self, request: Request) -> None:
         """End a request whose time is up."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, InvalidStateError
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping, Sequence
 
+    from hugot._fast.recorder import Recorder
     from hugot.runtime.deadlines import Deadline
     from hugot.runtime.group import RunningGroup
     from hugot.text.batch import TokenBatch
@@ -63,11 +65,14 @@ class Request:
         begun: whether a worker took one of its texts.
         settled: whether its answer, an error or a cancellation is decided.
         deadline: what ends it when the time is up.
+        recorder: counts how it ended; None where nobody wants to know.
+        asked: when it was made, by `perf_counter`.
     """
 
     __slots__ = (
-        "begun", "call_options", "deadline", "future", "groups", "items", "loop", "next_item", "options",
-        "owner", "results", "settled", "timeout", "token_budget", "unanswered", "value", "waiting",
+        "asked", "begun", "call_options", "deadline", "future", "groups", "items", "loop", "next_item",
+        "options", "owner", "recorder", "results", "settled", "timeout", "token_budget", "unanswered",
+        "value", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -78,7 +83,11 @@ class Request:
         call_options: Mapping[str, Any],
         timeout: float | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        recorder: Recorder | None = None,
     ) -> None:
+        self.asked = perf_counter()
+        self.recorder = recorder
         self.owner = owner
         self.options = options
         self.value = value
@@ -143,19 +152,31 @@ class AnswerFuture(Future[Any]):
 class Outcome:
     """The answer to a request, or its error."""
 
-    __slots__ = ("error", "future", "loop", "result")
+    __slots__ = ("asked", "error", "future", "loop", "recorder", "result")
 
     def __init__(self, request: Request, result: Any, error: BaseException | None = None) -> None:
         self.future = request.future
         self.loop = request.loop
+        self.recorder = request.recorder
+        self.asked = request.asked
         self.result = result
         self.error = error
+
+    def count(self) -> None:
+        """Count the request as answered, or with its error."""
+        if self.recorder is None:
+            return
+        if self.error is None:
+            self.recorder.answered(perf_counter() - self.asked)
+        else:
+            self.recorder.failed(self.error)
 
 
 def deliver(outcomes: Sequence[Outcome]) -> None:
     """Tell those who wait; an event loop is woken once for all that it waits for."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
     for outcome in outcomes:
+        outcome.count()  # before anyone can see the answer and ask for the figures
         if outcome.loop is not None:
             by_loop.setdefault(outcome.loop, []).append(outcome)
         else:

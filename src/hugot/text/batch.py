@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
 
 
-@dataclass(slots=True)
 class TokenBatch:
     """Rows of tokens, one after another (CSR): row r is ``ids[offsets[r]:offsets[r + 1]]``.
 
@@ -28,13 +26,25 @@ class TokenBatch:
         encodings: what the tokenizer gave for each row, for tasks that need more of it.
         sources: the number of each row's text, where one text may own many rows; else None, and
             row i is text i.
+        truncated: number of texts that were cut.
     """
 
-    ids: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    type_ids: NDArray[np.int32] | None
-    encodings: Sequence[Encoding]
-    sources: Sequence[int] | None = None
+    __slots__ = ("encodings", "ids", "offsets", "sources", "truncated", "type_ids")
+
+    def __init__(
+        self,
+        ids: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        type_ids: NDArray[np.int32] | None,
+        encodings: Sequence[Encoding],
+        sources: Sequence[int] | None = None,
+    ) -> None:
+        self.ids = ids
+        self.offsets = offsets
+        self.type_ids = type_ids
+        self.encodings = encodings
+        self.sources = sources
+        self.truncated = 0
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -65,6 +75,7 @@ class RowBatch(TokenBatch):
         self.sources = None
         self.row_ids: list[int] = encoding.ids
         self.row_type_ids: list[int] | None = encoding.type_ids if with_type_ids else None
+        self.truncated = 0
 
     def __len__(self) -> int:
         return 1

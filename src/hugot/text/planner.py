@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +24,6 @@ _EIGHTHS = (8, 7, 6, 5, 4, 3, 2, 1)
 _EVEN_ENOUGH = 1.002
 
 
-@dataclass(slots=True)
 class Group:
     """Rows that are padded to one width and run together.
 
@@ -34,8 +32,11 @@ class Group:
         width: tokens of the longest row.
     """
 
-    rows: NDArray[np.int64]
-    width: int
+    __slots__ = ("rows", "width")
+
+    def __init__(self, rows: NDArray[np.int64], width: int) -> None:
+        self.rows = rows
+        self.width = width
 
 
 def plan(

@@ -115,7 +115,9 @@ class TextTokenizer:
         if not truncate:
             self._refuse_cut(encodings, first_index)
         differ = type_ids and (self._types_in_single or any(type(text) is tuple for text in texts))
-        return batch_from_encodings(encodings, with_type_ids=differ)
+        batch = batch_from_encodings(encodings, with_type_ids=differ)
+        batch.truncated = sum(1 for encoding in encodings if self._is_cut(encoding))
+        return batch
 
     def _encode_row(self, text: str, type_ids: bool, truncate: bool, first_index: int) -> RowBatch:
         """One text, without the detour over the tokenizer's thread pool."""
@@ -125,7 +127,10 @@ class TextTokenizer:
             raise self._blame([text], False, error, first_index) from error
         if not truncate:
             self._refuse_cut([encoding], first_index)
-        return RowBatch(encoding, with_type_ids=type_ids and self._types_in_single)
+        batch = RowBatch(encoding, with_type_ids=type_ids and self._types_in_single)
+        if len(batch.row_ids) == self.max_length and self._is_cut(encoding):
+            batch.truncated = 1
+        return batch
 
     def encode_windows(
         self,
@@ -191,7 +196,7 @@ class TextTokenizer:
 
     def _refuse_cut(self, encodings: Sequence[Any], first_index: int) -> None:
         for index, encoding in enumerate(encodings, first_index):
-            if len(encoding) == self.max_length and encoding.overflowing:
+            if self._is_cut(encoding):
                 special = sum(encoding.special_tokens_mask)
                 rest = sum(len(more) - special for more in encoding.overflowing)
                 raise InputError(
@@ -199,6 +204,9 @@ class TextTokenizer:
                     f"{self.max_length}. Shorten it, or let truncation=True cut it.",
                     index,
                 )
+
+    def _is_cut(self, encoding: Any) -> bool:
+        return len(encoding) == self.max_length and bool(encoding.overflowing)
 
     def _blame(
         self, texts: Sequence[Any], words: bool, error: Exception, first_index: int

@@ -1,0 +1,125 @@
+"""The figures of pipelines in Prometheus' text format, without its client.
+
+The format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from hugot.stats import PipelineStats
+
+    # A sample: what is appended to the metric's name, its labels beside the pipeline's name, its value.
+    Sample = tuple[str, dict[str, str], float]
+
+_STAGES = ("tokenization", "inference", "postprocessing")
+
+
+def exposition(stats: Mapping[str, PipelineStats]) -> str:
+    """Every metric with its help and type, and below it the samples of all pipelines."""
+    return "".join(
+        f"{line}\n"
+        for name, kind, meaning, samples in _METRICS
+        for line in _lines(name, kind, meaning, samples, stats)
+    )
+
+
+def _lines(
+    name: str,
+    kind: str,
+    meaning: str,
+    samples: Callable[[PipelineStats], Iterator[Sample]],
+    stats: Mapping[str, PipelineStats],
+) -> Iterator[str]:
+    yield f"# HELP {name} {meaning}"
+    yield f"# TYPE {name} {kind}"
+    for pipeline, each in stats.items():
+        for suffix, labels, value in samples(each):
+            pairs = {"pipeline": pipeline, **labels}.items()
+            text = ",".join(f'{key}="{_escaped(label)}"' for key, label in pairs)
+            # repr gives a float with all its digits, as Go's parser takes them.
+            yield f"{name}{suffix}{{{text}}} {value!r}"
+
+
+def _escaped(label: str) -> str:
+    return label.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _number(attribute: str) -> Callable[[PipelineStats], Iterator[Sample]]:
+    def samples(stats: PipelineStats) -> Iterator[Sample]:
+        yield "", {}, getattr(stats, attribute)
+
+    return samples
+
+
+def _stage_seconds(stats: PipelineStats) -> Iterator[Sample]:
+    for stage in _STAGES:
+        yield "", {"stage": stage}, getattr(stats, stage).seconds
+
+
+def _stage_runs(stats: PipelineStats) -> Iterator[Sample]:
+    for stage in _STAGES:
+        yield "", {"stage": stage}, getattr(stats, stage).calls
+
+
+def _errors(stats: PipelineStats) -> Iterator[Sample]:
+    for name, number in stats.errors.items():
+        yield "", {"type": name}, number
+
+
+def _call_seconds(stats: PipelineStats) -> Iterator[Sample]:
+    latency = stats.latency
+    for bound, number in latency.buckets:
+        yield "_bucket", {"le": repr(bound)}, number
+    yield "_bucket", {"le": "+Inf"}, latency.count
+    yield "_sum", {}, latency.seconds
+    yield "_count", {}, latency.count
+
+
+_METRICS = (
+    (
+        "hugot_calls_total",
+        "counter",
+        "Calls, requests and streams that have ended.",
+        _number("calls"),
+    ),
+    ("hugot_texts_total", "counter", "Texts tokenized.", _number("texts")),
+    (
+        "hugot_truncated_texts_total",
+        "counter",
+        "Texts that were cut to what the model takes.",
+        _number("truncated"),
+    ),
+    ("hugot_rows_total", "counter", "Rows of tokens run.", _number("rows")),
+    ("hugot_tokens_total", "counter", "Tokens run, without padding.", _number("tokens")),
+    ("hugot_padded_tokens_total", "counter", "Tokens run, with padding.", _number("padded_tokens")),
+    (
+        "hugot_stage_seconds_total",
+        "counter",
+        "Seconds in each stage, over all threads.",
+        _stage_seconds,
+    ),
+    ("hugot_stage_runs_total", "counter", "Times that each stage was run.", _stage_runs),
+    ("hugot_errors_total", "counter", "Calls that ended with an error, by its type.", _errors),
+    (
+        "hugot_cancelled_calls_total",
+        "counter",
+        "Calls that were given up before their answer was there.",
+        _number("cancelled"),
+    ),
+    (
+        "hugot_rejected_calls_total",
+        "counter",
+        "Requests that were refused since too many waited.",
+        _number("rejected"),
+    ),
+    (
+        "hugot_call_seconds",
+        "histogram",
+        "Seconds from a call or a request to its answer.",
+        _call_seconds,
+    ),
+)
