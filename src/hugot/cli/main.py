@@ -7,8 +7,11 @@ import sys
 import click
 
 from hugot import __version__
+from hugot.cli.download import download
+from hugot.cli.info import info
 from hugot.cli.optimize import optimize
 from hugot.cli.run import run
+from hugot.cli.verify import verify
 from hugot.errors import HugotError
 
 _EXIT_SIGINT = 130  # what a shell reports for a program that an interrupt ended
@@ -20,8 +23,11 @@ def hugot() -> None:
     """Run Hugging Face transformer pipelines from ONNX exports."""
 
 
+hugot.add_command(download)
+hugot.add_command(info)
 hugot.add_command(optimize)
 hugot.add_command(run)
+hugot.add_command(verify)
 
 
 def main() -> None:

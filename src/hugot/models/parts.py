@@ -6,7 +6,7 @@ import json
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from hugot.errors import DownloadError, ModelNotFoundError
+from hugot.errors import DownloadError, HugotError, ModelNotFoundError
 from hugot.models.variants import EXPORT_HINT
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ _PATTERNS = (
     "*_Dense/model.safetensors",
     "*_Pooling/config.json",
 )
-_MODULE_FILES = ("config.json", "model.safetensors")
-_MODULES_WITH_FILES = frozenset(("Dense", "Pooling"))
+_MODULE_FILES = {"Dense": ("config.json", "model.safetensors"), "Pooling": ("config.json",)}
 
 
 def check_tokenizer(files: Iterable[str], where: str) -> None:
@@ -49,11 +48,14 @@ def needed_files(files: Iterable[str], graph: str) -> list[str]:
     The weights of a graph usually lie beside it, as ``model.onnx_data``, ``model.onnx.data``,
     ``model.onnx_data_1``; `weights_of` tells for certain.
     """
-    return [
-        name
-        for name in files
-        if name.startswith(graph) or any(fnmatchcase(name, pattern) for pattern in _PATTERNS)
-    ]
+    return [name for name in files if is_needed(name, [graph])]
+
+
+def is_needed(name: str, graphs: Iterable[str]) -> bool:
+    """Whether a pipeline on one of the graphs reads a file, as far as its name tells."""
+    return name.startswith(tuple(graphs)) or any(
+        fnmatchcase(name, pattern) for pattern in _PATTERNS
+    )
 
 
 def module_files(modules_json: Path) -> list[str]:
@@ -65,9 +67,8 @@ def module_files(modules_json: Path) -> list[str]:
     found = []
     for module in modules if isinstance(modules, list) else []:
         kind = str(module.get("type", "")).rpartition(".")[2] if isinstance(module, dict) else ""
-        if kind in _MODULES_WITH_FILES:
-            path = str(module.get("path", "")).strip("/")
-            found += [f"{path}/{name}" if path else name for name in _MODULE_FILES]
+        path = str(module.get("path", "")).strip("/") if kind in _MODULE_FILES else ""
+        found += [f"{path}/{name}" if path else name for name in _MODULE_FILES.get(kind, ())]
     return found
 
 
@@ -79,15 +80,14 @@ def weights_of(folder: Path, graph: str) -> list[str]:
     return [parent + location for location in sorted(external_files(folder / graph))]
 
 
-def refuse_escaping(names: Iterable[str], where: str) -> None:
-    """Raise DownloadError for a name that would lead out of the folder it is put into.
+def refuse_escaping(
+    names: Iterable[str], where: str, kind: type[HugotError] = DownloadError
+) -> None:
+    """Raise an error for a name that would lead out of the folder it is put into.
 
     Names are looked at as each system would read them: a folder may be carried to another one.
     """
     for name in names:
         parts = name.replace("\\", "/").split("/")
         if not all(parts) or {".", ".."} & set(parts) or ":" in name or not name.isprintable():
-            raise DownloadError(
-                f"{where} has a file {name!r}, whose name leads out of the model's folder; "
-                "nothing was downloaded"
-            )
+            raise kind(f"{where} has a file {name!r}, whose name leads out of the model's folder")

@@ -150,4 +150,6 @@ def _read_dim(file: BinaryIO, start: int, stop: int) -> int | str | None:
 
 def _inside(file: BinaryIO, start: int, stop: int, wanted: int) -> list[tuple[int, int]]:
     """Where the content of a field of a message begins and ends, each time that it is there."""
-    return [(begin, end) for number, begin, end in byte_fields(file, start, stop) if number == wanted]
+    return [
+        (begin, end) for number, begin, end in byte_fields(file, start, stop) if number == wanted
+    ]

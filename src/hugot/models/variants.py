@@ -1,8 +1,9 @@
 """Which ``.onnx`` file of several: the variants of a model, by the names that exporters give them.
 
-optimum writes ``model.onnx``, ``model_optimized.onnx`` and ``model_quantized.onnx``; sentence-transformers
-``onnx/model_O3.onnx`` and ``onnx/model_qint8_avx512_vnni.onnx``; the repositories for transformers.js hold
-``onnx/model_fp16.onnx``, ``onnx/model_int8.onnx`` and others. What a name says is all that is looked at.
+optimum writes ``model.onnx``, ``model_optimized.onnx`` and ``model_quantized.onnx``;
+sentence-transformers ``onnx/model_O3.onnx`` and ``onnx/model_qint8_avx512_vnni.onnx``; repositories for
+transformers.js hold ``onnx/model_fp16.onnx``, ``onnx/model_int8.onnx`` and others. What a name says is
+all that is looked at.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ def wanted_file(onnx_file: str | None, variant: str | None) -> str | None:
 
 
 def precision(name: str) -> str | None:
-    """``"fp32"``, ``"fp16"``, ``"int8"``, or ``"other"``, as a file's name says; None where it says none."""
+    """What a file's name says: ``"fp32"``, ``"fp16"``, ``"int8"`` or ``"other"``; None for nothing."""
     stem = _stem(name)
     words = set(stem.replace("-", "_").replace(".", "_").split("_"))
     if stem in _RANKS["fp32"]:
@@ -106,7 +107,19 @@ def precision(name: str) -> str | None:
         return "fp16"
     if words & _INT8_WORDS:
         return "int8"
-    if words & {"q4", "q4f16", "bnb4", "int4", "uint4", "q8", "fp8", "bf16", "bfloat16", "q2", "q1"}:
+    if words & {
+        "q4",
+        "q4f16",
+        "bnb4",
+        "int4",
+        "uint4",
+        "q8",
+        "fp8",
+        "bf16",
+        "bfloat16",
+        "q2",
+        "q1",
+    }:
         return "other"
     return None
 
@@ -143,8 +156,8 @@ def refuse_unfit(
         rest = {other: size for other, size in others.items() if other != name}
         choices = f"; there is also: {listed(rest)}" if rest else ""
         raise ModelFormatError(
-            f"{name} is made for {lacking}, which this CPU lacks (it has {_capable(features)}){choices}. "
-            "Choose another with variant= or onnx_file=."
+            f"{name} is made for {lacking}, which this CPU lacks (it has {_capable(features)})"
+            f"{choices}. Choose another with variant= or onnx_file=."
         )
 
 
