@@ -131,6 +131,11 @@ class _Handler(BaseHTTPRequestHandler):
         headers = (
             {"Content-Range": f"bytes {first}-{len(content) - 1}/{len(content)}"} if told else {}
         )
+        if self._body and path.name in self.server.held:
+            self.server.holding.set()
+            self.server.release.wait(60)
+            self.close_connection = True
+            return
         if self._body and self.server.takes_break(path.name):
             self._send(206 if told else 200, part, headers, cut=len(part) // 2)
             return
@@ -165,6 +170,7 @@ class HubServer(ThreadingHTTPServer):
         gated: whether each request is answered as for a repository whose terms were not accepted.
         faults: end of a path → HTTP statuses to answer with, one after another, before the real answer.
         breaks: name of a file → how many times its connection breaks in the middle.
+        held: names of files whose content is not sent before `release` is set; `holding` tells of one.
         spoil: names of files that come with other bytes, of the same number.
         extra_names: names that the list of files has in addition.
         revisions: (repository, branch or tag) → commit, and the folder below `root` that holds it.
@@ -181,6 +187,8 @@ class HubServer(ThreadingHTTPServer):
         self.gated = False
         self.faults: dict[str, list[int]] = {}
         self.breaks: dict[str, int] = {}
+        self.held: set[str] = set()
+        self.holding, self.release = threading.Event(), threading.Event()
         self.spoil: set[str] = set()
         self.extra_names: list[str] = []
         self.revisions: dict[tuple[str, str], tuple[str, str]] = {}
@@ -201,11 +209,11 @@ class HubServer(ThreadingHTTPServer):
             self.tokens.append((request, token))
 
     def downloads(self, file: str) -> int:
-        """How many times the content of a file was sent or begun to be sent."""
+        """How many times the content of a file was asked for."""
+        kind = "cdn/" if file.endswith(".onnx") else ""
         return sum(
-            request.startswith(("GET cdn/", "GET ")) and request.endswith(f"/{file}")
+            request.startswith(f"GET {kind}") and request.endswith(f"/{file}")
             for request in self.requests
-            if "/resolve/" not in request or not file.endswith(".onnx")
         )
 
     def publish(self, name: str, revision: str, commit: str, folder: str) -> None:
