@@ -417,7 +417,7 @@ def test_a_folder_of_another_model_with_the_same_name_is_left_alone(server, dest
 
 def test_a_token_that_is_given_opens_a_private_repository(server, dest) -> None:
     server.token = "secret"
-    with pytest.raises(DownloadError, match="no such model, or it is private.*HF_TOKEN"):
+    with pytest.raises(DownloadError, match=r"no such model, or it is private.*HF_TOKEN"):
         hugot.download_model("org/mood", dest)
     hugot.download_model("org/mood", dest, token="secret")
 
@@ -437,7 +437,7 @@ def test_the_token_is_not_sent_to_the_host_of_large_files(server, dest) -> None:
 
 def test_a_gated_repository_says_that_its_terms_are_to_be_accepted(server, dest) -> None:
     server.gated = True
-    with pytest.raises(DownloadError, match="restricts access to it.*accept its terms"):
+    with pytest.raises(DownloadError, match=r"restricts access to it.*accept its terms"):
         hugot.download_model("org/mood", dest)
 
 

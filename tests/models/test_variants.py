@@ -39,7 +39,7 @@ ARM = ["aarch64", "asimd"]
 
 
 def choose(names, onnx_file=None, variant=None, features=VNNI):
-    files = {name: 1_000_000 for name in names}
+    files = dict.fromkeys(names, 1_000_000)
     return choose_graph(files, onnx_file, variant, where="m", features=features)
 
 
