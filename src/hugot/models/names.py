@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_VARIABLE = "HUGOT_MODELS"
 
+# Compiled when they are used: a start with a path needs none.
 # A repository on the hub: "name" or "organisation/name".
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?", re.ASCII)
+_HUB_NAME = r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?"
 # A branch, tag or commit, such as "v1.0" or "refs/pr/2".
-_REVISION = re.compile(r"[A-Za-z0-9][\w.+-]*(/[\w.+-]+)*", re.ASCII)
+_REVISION = r"[A-Za-z0-9][\w.+-]*(/[\w.+-]+)*"
 
 
 def model_folders(chosen: str | PathLike[str] | None = None) -> list[Path]:
@@ -39,7 +40,7 @@ def folder_name(name: str) -> str:
 
 def is_name(name: str) -> bool:
     """Whether a string can be a name on the hub."""
-    return _HUB_NAME.fullmatch(name) is not None and ".." not in name
+    return re.fullmatch(_HUB_NAME, name, re.ASCII) is not None and ".." not in name
 
 
 def check_name(name: str) -> None:
@@ -50,7 +51,9 @@ def check_name(name: str) -> None:
 
 def check_revision(revision: str | None) -> None:
     """Raise InputError unless a string can be a branch, a tag or a commit; None is the main branch."""
-    if revision is not None and (not _REVISION.fullmatch(revision) or ".." in revision):
+    if revision is None:
+        return
+    if not re.fullmatch(_REVISION, revision, re.ASCII) or ".." in revision:
         raise InputError(
             f"revision={revision!r}; it can be a branch, a tag or the hash of a commit"
         )
