@@ -46,7 +46,7 @@ def _fetch(name: str, snapshot: Snapshot) -> set[str]:
     """Download what is needed and missing into the cache; gives the names of all files of the commit."""
     from huggingface_hub import snapshot_download
 
-    from hugot.models.download import terminal_bar
+    from hugot.models.staging import terminal_bar
 
     files = set(fetch_promises(name, snapshot.commit, None).files)
     wanted = {*needed_files(files, snapshot.graph)}

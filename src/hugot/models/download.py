@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hugot.errors import DownloadError, HugotError, ModelNotFoundError
 from hugot.models.log import debug
@@ -29,10 +28,11 @@ from hugot.models.parts import (
 )
 from hugot.models.places import graph_in, place_for
 from hugot.models.promises import Promises, explain, fetch_promises, refuse_offline
+from hugot.models.staging import beside, flush, keep_only, locked, own_folder, terminal_bar
 from hugot.models.variants import choose_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from os import PathLike
 
 
@@ -79,7 +79,7 @@ def download_model(
     refuse_offline(name)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with _locked(target):
+        with locked(target):
             # Another process may have downloaded it while this one waited.
             if force or not _is_there(target, name, onnx_file, variant):
                 _Download(name, target, revision, token, force).run(onnx_file, variant)
@@ -104,7 +104,7 @@ class _Download:
         self.target = target
         self.token = token
         self.force = force
-        self.partial = _beside(target, "partial")
+        self.partial = beside(target, "partial")
         self.there = read_manifest(target) if target.is_dir() and not force else None
         self.revision = self.there.revision if self.there else revision
         # More files of a folder are of the commit that it holds.
@@ -116,7 +116,7 @@ class _Download:
         graph = choose_graph(promises.sizes, onnx_file, variant, where=self.name)
         check_tokenizer(promises.sizes, self.name)
         debug("%s: downloading %s of commit %s", self.name, graph, promises.commit)
-        self._make_partial()
+        own_folder(self.partial, empty=self.force)
         names = self._missing(needed_files(promises.sizes, graph))
         self._fetch(promises, names)
         # These two say which other files they need.
@@ -140,17 +140,6 @@ class _Download:
                 f"{self.name} has no {', '.join(missing)}, in which {graph} has its weights"
             )
         return names
-
-    def _make_partial(self) -> None:
-        """The folder of an interrupted download, or a new one; nothing in it leads elsewhere."""
-        if self.partial.is_symlink() or self.partial.is_file():
-            self.partial.unlink()
-        elif self.force:
-            shutil.rmtree(self.partial, ignore_errors=True)
-        self.partial.mkdir(exist_ok=True)
-        for path in self.partial.rglob("*"):
-            if path.is_symlink():
-                path.unlink()
 
     def _fetch(self, promises: Promises, names: list[str]) -> None:
         """Download files and check them; what is damaged is asked for a second time."""
@@ -189,7 +178,7 @@ class _Download:
     def _install(self, promises: Promises, names: list[str]) -> None:
         """Rename what came into its place, with the manifest."""
         shutil.rmtree(self.partial / ".cache", ignore_errors=True)
-        _keep_only(self.partial, names)
+        keep_only(self.partial, names)
         files: dict[str, FileRecord] = record_files(self.partial, names)
         manifest = Manifest(
             name=self.name,
@@ -199,7 +188,7 @@ class _Download:
             files={**(self.there.files if self.there else {}), **files},
         )
         write_manifest(self.partial, manifest)
-        _flush(self.partial)
+        flush(self.partial)
         if self.there:
             self._add(names)
         else:
@@ -217,59 +206,10 @@ class _Download:
         if self.target.is_symlink():
             self.target.unlink()
         elif self.target.exists():
-            old = _beside(self.target, "old")
+            old = beside(self.target, "old")
             shutil.rmtree(old, ignore_errors=True)
             self.target.rename(old)
             self.partial.rename(self.target)
             shutil.rmtree(old, ignore_errors=True)
             return
         self.partial.rename(self.target)
-
-
-def _beside(target: Path, what: str) -> Path:
-    """A path beside a model's folder that no model's name leads to."""
-    return target.with_name(f".{target.name}.{what}")
-
-
-@contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    """Alone with a model's folder, among all processes; a lock ends with its process."""
-    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
-
-    with WeakFileLock(_beside(target, "lock")):
-        yield
-
-
-def _keep_only(folder: Path, names: list[str]) -> None:
-    """Remove what an interrupted download of something else has left."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir():
-            if not any(path.iterdir()):
-                path.rmdir()
-        elif path.relative_to(folder).as_posix() not in names:
-            path.unlink()
-
-
-def _flush(folder: Path) -> None:
-    """Have the files on the disk before their folder gets its name, lest a power cut empties them."""
-    if os.name == "nt":
-        return  # only a file that is open for writing can be flushed there
-    for path in folder.rglob("*"):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def terminal_bar() -> type[Any]:
-    """A progress bar that shows on a terminal alone."""
-    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
-
-    class TerminalBar(tqdm):
-        def __init__(self, *args: Any, **options: Any) -> None:
-            if options.get("disable") is not True:
-                options["disable"] = None
-            super().__init__(*args, **options)  # type: ignore[no-untyped-call]
-
-    return TerminalBar
