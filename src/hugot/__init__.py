@@ -34,7 +34,7 @@ _HOMES = {
     "TextClassificationPipeline": "hugot.pipelines.text_classification",
     "TokenClassificationPipeline": "hugot.pipelines.token_classification",
     "TokenizerError": "hugot.errors",
-    "download_model": "hugot.models.hub",
+    "download_model": "hugot.models.download",
     "pipeline": "hugot.api",
 }
 
@@ -79,7 +79,7 @@ if TYPE_CHECKING:
         SessionClosedError,
         TokenizerError,
     )
-    from hugot.models.hub import download_model
+    from hugot.models.download import download_model
     from hugot.pipelines.feature_extraction import FeatureExtractionPipeline
     from hugot.pipelines.text_classification import TextClassificationPipeline
     from hugot.pipelines.token_classification import TokenClassificationPipeline

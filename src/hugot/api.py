@@ -47,10 +47,11 @@ def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[
 
     Args:
         task: a task name of transformers or of hugot for Go.
-        model: a model folder, an ``.onnx`` file with its tokenizer beside it, or a hub name.
+        model: a model folder, an ``.onnx`` file with its tokenizer beside it, a hub name, or
+            ``package:NAME``.
         **options: those of `Session` (``mode``, ``threads``, ``providers``, …), of
-            `Session.pipeline` (``name``, ``onnx_file``) and of the task. ``device`` is understood
-            as in transformers: -1 or ``"cpu"``, a number or ``"cuda:1"``.
+            `Session.pipeline` (``name``, ``onnx_file``, ``variant``, …) and of the task. ``device`` is
+            understood as in transformers: -1 or ``"cpu"``, a number or ``"cuda:1"``.
 
     The session is closed by `close`, by ``with``, or when the pipeline is no longer referenced.
     """

@@ -6,8 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hugot.errors import InputError
-from hugot.models.bundle import open_bundle
-from hugot.models.hub import resolve_model
+from hugot.models.hub import open_model
 from hugot.options import RuntimeOptions, make_options
 from hugot.pipelines import pipeline_class, task_name
 from hugot.runtime.engine import Engine
@@ -16,6 +15,7 @@ from hugot.runtime.gate import Gate
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
+    from pathlib import Path
 
     from hugot._ort.library import Library
     from hugot.models.bundle import ModelBundle
@@ -83,6 +83,9 @@ class Session:
         *,
         name: str | None = None,
         onnx_file: str | None = None,
+        variant: str | None = None,
+        revision: str | None = None,
+        verify: bool = False,
         **options: Any,
     ) -> FeatureExtractionPipeline: ...
     @overload
@@ -93,6 +96,9 @@ class Session:
         *,
         name: str | None = None,
         onnx_file: str | None = None,
+        variant: str | None = None,
+        revision: str | None = None,
+        verify: bool = False,
         **options: Any,
     ) -> TextClassificationPipeline: ...
     @overload
@@ -103,6 +109,9 @@ class Session:
         *,
         name: str | None = None,
         onnx_file: str | None = None,
+        variant: str | None = None,
+        revision: str | None = None,
+        verify: bool = False,
         **options: Any,
     ) -> TokenClassificationPipeline: ...
     @overload
@@ -113,6 +122,9 @@ class Session:
         *,
         name: str | None = None,
         onnx_file: str | None = None,
+        variant: str | None = None,
+        revision: str | None = None,
+        verify: bool = False,
         **options: Any,
     ) -> Pipeline[Any, Any]: ...
     def pipeline(
@@ -122,6 +134,9 @@ class Session:
         *,
         name: str | None = None,
         onnx_file: str | None = None,
+        variant: str | None = None,
+        revision: str | None = None,
+        verify: bool = False,
         **options: Any,
     ) -> Pipeline[Any, Any]:
         """Make a pipeline and keep it under its name.
@@ -129,9 +144,14 @@ class Session:
         Args:
             task: a task name of transformers (``"feature-extraction"``) or of hugot for Go
                 (``"featureExtraction"``).
-            model: a model folder, an ``.onnx`` file with its tokenizer beside it, or a hub name.
+            model: a model folder, an ``.onnx`` file with its tokenizer beside it, a hub name, or
+                ``package:NAME`` for an installed Python package that holds a model.
             name: the pipeline's name; by default the task's, with a number where that is taken.
             onnx_file: the graph to take where the folder has several.
+            variant: which of several graphs: ``"fp32"``, ``"fp16"``, ``"int8"``, a file name, or
+                ``"auto"`` (the default), which never lowers the precision.
+            revision: the branch, tag or commit of the hub that the model must be.
+            verify: check every file against the hashes in ``hugot.json`` first.
             **options: options of the task.
 
         Raises InputError for an unknown task or option or a name that is taken,
@@ -145,11 +165,26 @@ class Session:
                     f"the session has a pipeline {name!r} already; choose another name"
                 )
             name = name if name is not None else self._free_name(task_name(task))
-            bundle = open_bundle(resolve_model(model, self._model_folder, onnx_file), onnx_file)
+            bundle = open_model(
+                model,
+                self._model_folder,
+                onnx_file=onnx_file,
+                variant=variant,
+                revision=revision,
+                verify=verify,
+            )
             self._pipelines[name] = self._make(task, bundle, name, options)
             return self._pipelines[name]
         finally:
             self._gate.leave()
+
+    def download_model(
+        self, name: str, dest: str | PathLike[str] | None = None, **options: Any
+    ) -> Path:
+        """Download a model to `dest`, by default the session's model folder; see `download_model`."""
+        from hugot.models.download import download_model
+
+        return download_model(name, self._model_folder if dest is None else dest, **options)
 
     @property
     def pipelines(self) -> Mapping[str, Pipeline[Any, Any]]:

@@ -215,3 +215,10 @@ def test_special_tokens_map_tells_what_the_tokenizer_config_does_not(models, tmp
     write(folder / "tokenizer_config.json", config)
     write(folder / "special_tokens_map.json", {"unk_token": "[UNK]"})
     assert open_bundle(folder).tokenizer_config["unk_token"] == "[UNK]"
+
+
+@pytest.mark.parametrize("path", ["../1_Pooling", "/etc", "a/../../b", "..\\b", "C:/b"])
+def test_a_module_whose_path_leads_out_of_the_folder_is_refused(sentence_folder, path) -> None:
+    write(sentence_folder / "modules.json", [{"type": "models.Pooling", "path": path}])
+    with pytest.raises(ModelFormatError, match="leads out of the model's folder"):
+        _ = open_bundle(sentence_folder).sentence

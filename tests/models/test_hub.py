@@ -6,41 +6,11 @@ import shutil
 import socket
 
 import pytest
-from hub_server import hub
+from hub_server import point_at
 
 import hugot
 from hugot import DownloadError, InputError, ModelNotFoundError
-from hugot.models.hub import choose_graph, model_folders, resolve_model
-
-
-@pytest.fixture
-def server(tmp_path, models, monkeypatch):
-    """A hub with the repository org/mood; huggingface_hub is pointed at it."""
-    repository = tmp_path / "hub" / "org" / "mood"
-    shutil.copytree(models / "bert-uncased-text", repository)
-    (repository / "model.safetensors").write_bytes(b"weights for torch")
-    with hub(tmp_path / "hub") as running:
-        point_at(monkeypatch, running.url, tmp_path)
-        yield running
-
-
-def point_at(monkeypatch, url, tmp_path) -> None:
-    import huggingface_hub.constants as constants
-
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
-    template = url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
-    monkeypatch.delenv("HUGOT_MODELS", raising=False)
-    return tmp_path / "home"
+from hugot.models.hub import model_folders, resolve_model
 
 
 def test_a_path_comes_before_a_name(models) -> None:
@@ -139,22 +109,3 @@ def test_a_repository_without_what_is_needed_raises_and_leaves_nothing(
 def test_a_download_refuses_what_is_no_name(tmp_path) -> None:
     with pytest.raises(InputError, match="not a name on the hub"):
         hugot.download_model("../../etc", tmp_path)
-
-
-TOKENIZER = "tokenizer.json"
-
-
-def test_the_graph_that_is_named_is_chosen_with_its_weights() -> None:
-    files = [TOKENIZER, "model.onnx", "onnx/model_fp16.onnx", "onnx/model_fp16.onnx_data"]
-    chosen = choose_graph("m", files, "model_fp16.onnx")
-    assert chosen == ["onnx/model_fp16.onnx", "onnx/model_fp16.onnx_data"]
-
-
-def test_model_onnx_is_chosen_among_several() -> None:
-    files = [TOKENIZER, "onnx/model_int8.onnx", "onnx/model.onnx"]
-    assert choose_graph("m", files) == ["onnx/model.onnx"]
-
-
-def test_several_graphs_without_a_model_onnx_are_listed() -> None:
-    with pytest.raises(ModelNotFoundError, match=r"a\.onnx, b\.onnx"):
-        choose_graph("m", [TOKENIZER, "a.onnx", "b.onnx"])

@@ -18,7 +18,8 @@ from ort_graphs import OPTIONS, graph, library, save_with_weights_apart, value
 import hugot
 from hugot._fast.checksum import checksum
 from hugot.errors import InputError, ModelFormatError
-from hugot.models import optimized, sidecar
+from hugot.models import optimized
+from hugot.models.files import file_sha256
 from hugot.models.optimized import load_optimized, optimize
 from hugot.models.sidecar import UnfitError, sidecar_path
 from hugot.runtime.native import ModelSource, create_session
@@ -82,7 +83,7 @@ def test_the_sidecar_names_source_file_runtime_options_and_cpu(onnx_path, writte
         "name": "model.onnx",
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
-        "sha256": sidecar.file_sha256(onnx_path),
+        "sha256": file_sha256(onnx_path),
     }
     assert content["optimized"]["size"] == written.path.stat().st_size
     assert int(content["optimized"]["checksum"], 16) == checksum(written.path.read_bytes())

@@ -8,8 +8,11 @@ import click
 
 from hugot import __version__
 from hugot.cli.bench import bench
+from hugot.cli.download import download
+from hugot.cli.info import info
 from hugot.cli.optimize import optimize
 from hugot.cli.run import run
+from hugot.cli.verify import verify
 from hugot.errors import HugotError
 
 _EXIT_SIGINT = 130  # what a shell reports for a program that an interrupt ended
@@ -22,8 +25,11 @@ def hugot() -> None:
 
 
 hugot.add_command(bench)
+hugot.add_command(download)
+hugot.add_command(info)
 hugot.add_command(optimize)
 hugot.add_command(run)
+hugot.add_command(verify)
 
 
 def main() -> None:

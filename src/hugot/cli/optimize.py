@@ -20,13 +20,12 @@ def optimize(
     of CPU; everywhere else, and once the .onnx file is another, it is left aside. With --check the exit
     code is 0 where the file is used and 1 where it is not.
     """
-    from hugot.models.bundle import open_bundle
-    from hugot.models.hub import resolve_model
+    from hugot.models.hub import open_model
     from hugot.models.sidecar import UnfitError
     from hugot.session import Session
 
     with Session(onnxruntime_library=library) as session:
-        bundle = open_bundle(resolve_model(model, model_folder, onnx_file), onnx_file)
+        bundle = open_model(model, model_folder, onnx_file=onnx_file)
         source = f"{bundle.onnx_path} ({_megabytes(bundle.onnx_path.stat().st_size)})"
         if not check:
             made = session.engine.optimize(bundle)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hugot.errors import ModelFormatError, ModelNotFoundError
 from hugot.models.files import read_json
 from hugot.models.sentence import SentenceFiles, read_sentence_files
+from hugot.models.variants import EXPORT_HINT, FOLDERS, choose_graph, refuse_unfit, wanted_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,11 +37,6 @@ _POSITIONS_AFTER_PADDING = frozenset(
 )
 # transformers writes int(1e30) for a tokenizer that knows no limit.
 _NO_LIMIT = 10**12
-
-_EXPORT_HINT = (
-    "An export has both: 'optimum-cli export onnx --model NAME FOLDER' (package optimum-onnx) "
-    "writes them."
-)
 
 
 @dataclass(frozen=True)
@@ -127,14 +123,18 @@ def _first_number(config: Mapping[str, Any], names: Sequence[str], default: int)
     return next((each for each in found if isinstance(each, int) and each > 0), default)
 
 
-def open_bundle(path: str | Path, onnx_file: str | None = None) -> ModelBundle:
+def open_bundle(
+    path: str | Path, onnx_file: str | None = None, variant: str | None = None
+) -> ModelBundle:
     """Read a model folder, or the folder of an ``.onnx`` file.
 
     Args:
         path: a folder, or an ``.onnx`` file with its tokenizer beside it (or one folder up).
         onnx_file: the graph to take, where the folder has several.
+        variant: which of several graphs, by its kind; see `hugot.models.variants.choose_graph`.
 
-    Raises ModelNotFoundError for files that are not there, ModelFormatError for damaged ones.
+    Raises ModelNotFoundError for files that are not there, ModelFormatError for damaged ones and for
+    graphs that are made for another CPU.
     """
     path = Path(path).expanduser()
     if path.is_file():
@@ -142,15 +142,16 @@ def open_bundle(path: str | Path, onnx_file: str | None = None) -> ModelBundle:
         if not (folder / "tokenizer.json").exists() and folder.name == "onnx":
             folder = folder.parent
         onnx_path = path
+        refuse_unfit(path.name, {})
     elif path.is_dir():
         folder = path
-        onnx_path = find_onnx(path, onnx_file)
+        onnx_path = find_onnx(path, onnx_file, variant)
     else:
         raise ModelNotFoundError(f"there is no model at {str(path)!r}")
     tokenizer_path = folder / "tokenizer.json"
     if not tokenizer_path.is_file():
         raise ModelNotFoundError(
-            f"{folder} has no tokenizer.json, without which text cannot be tokenized. {_EXPORT_HINT}"
+            f"{folder} has no tokenizer.json, without which text cannot be tokenized. {EXPORT_HINT}"
         )
     return ModelBundle(
         folder=folder,
@@ -164,31 +165,22 @@ def open_bundle(path: str | Path, onnx_file: str | None = None) -> ModelBundle:
     )
 
 
-def find_onnx(folder: Path, onnx_file: str | None = None) -> Path:
-    """The ``.onnx`` file of a folder: the one named, the only one, or ``model.onnx`` among several."""
-    places = (folder, folder / "onnx")
-    found = [path for place in places for path in sorted(place.glob("*.onnx"))]
-    if onnx_file is not None:
-        for place in places:
-            if (place / onnx_file).is_file():
-                return place / onnx_file
-        raise ModelNotFoundError(
-            f"{folder} has no file {onnx_file!r}; there is: {_listed(folder, found) or 'none'}"
-        )
-    if not found:
-        raise ModelNotFoundError(f"{folder} has no .onnx file. {_EXPORT_HINT}")
-    if len(found) == 1:
-        return found[0]
-    for path in found:
-        if path.name == "model.onnx":
-            return path
-    raise ModelNotFoundError(
-        f"{folder} has several .onnx files: {_listed(folder, found)}. Choose one with onnx_file=."
-    )
+def find_onnx(folder: Path, onnx_file: str | None = None, variant: str | None = None) -> Path:
+    """The ``.onnx`` file of a folder; see `hugot.models.variants.choose_graph`."""
+    wanted = wanted_file(onnx_file, variant)
+    if wanted is not None:
+        for place in FOLDERS:
+            if (folder / place / wanted).is_file():
+                refuse_unfit(wanted, {})
+                return folder / place / wanted
+    files = {
+        place + path.name: path for place in FOLDERS for path in (folder / place).glob("*.onnx")
+    }
+    sizes = dict.fromkeys(files) if len(files) == 1 else _sizes(files)
+    name = choose_graph(sizes, onnx_file, variant, where=str(folder))
+    refuse_unfit(name, sizes)
+    return files[name]
 
 
-def _listed(folder: Path, paths: list[Path]) -> str:
-    return ", ".join(
-        f"{path.relative_to(folder).as_posix()} ({path.stat().st_size / 1e6:.1f} MB)"
-        for path in paths
-    )
+def _sizes(files: Mapping[str, Path]) -> dict[str, int | None]:
+    return {name: path.stat().st_size for name, path in files.items()}

@@ -1,4 +1,4 @@
-"""Reading a model's JSON files."""
+"""Reading a model's files: JSON, and hashes."""
 
 from __future__ import annotations
 
@@ -25,3 +25,22 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelFormatError(f"{path} must hold a JSON object, not {type(value).__name__}")
     return value
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    import hashlib
+
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def git_blob_id(path: Path) -> str:
+    """The name that git gives to a file's content, in hexadecimal; the hub's hash of small files."""
+    import hashlib
+
+    digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

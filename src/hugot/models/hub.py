@@ -1,180 +1,191 @@
-"""From a model's name to a folder: a path, the model folder, or a download from the hub."""
+"""From a model's name to a folder: a path, a package, the model folder, the hub's cache, a download."""
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from hugot.errors import DownloadError, InputError, ModelNotFoundError
+from hugot.errors import DownloadError, ModelFormatError, ModelNotFoundError
+from hugot.models.bundle import open_bundle
+from hugot.models.log import debug
+from hugot.models.names import check_revision, folder_name, is_name, model_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from os import PathLike
 
-ENVIRONMENT_VARIABLE = "HUGOT_MODELS"
+    from hugot.models.bundle import ModelBundle
+    from hugot.models.cache import Snapshot
 
-# A repository on the hub: "name" or "organisation/name".
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-_PARTIAL_SUFFIX = ".partial"
-
-# Files that the pipelines read, beside the graph and its external weights.
-_CONFIGURATION_FILES = (
-    "config.json",
-    "config_sentence_transformers.json",
-    "modules.json",
-    "sentence_*_config.json",
-    "special_tokens_map.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "*_Dense/config.json",
-    "*_Dense/model.safetensors",
-    "*_Pooling/config.json",
-)
+_PACKAGE = "package:"
 
 
-def model_folders(chosen: str | PathLike[str] | None = None) -> list[Path]:
-    """Where models are kept: the folder given, else ``HUGOT_MODELS``, else ``~/hugot/models``.
+class FoundModel(NamedTuple):
+    """Where a model is.
 
-    The last comes with ``~/hugot``. A download goes to the first.
+    Attributes:
+        path: its folder, or an ``.onnx`` file.
+        onnx_file: the graph to take, by its name in the folder, or None.
+        variant: the kind of graph to take, where that is still to be chosen, or None.
+        why: how it was found, for people.
     """
-    if chosen is not None:
-        return [Path(chosen).expanduser()]
-    if named := os.environ.get(ENVIRONMENT_VARIABLE):
-        return [Path(named).expanduser()]
-    return [Path.home() / "hugot" / "models", Path.home() / "hugot"]
+
+    path: Path
+    onnx_file: str | None
+    variant: str | None
+    why: str
+
+
+def open_model(
+    model: str | PathLike[str],
+    model_folder: str | PathLike[str] | None = None,
+    *,
+    onnx_file: str | None = None,
+    variant: str | None = None,
+    revision: str | None = None,
+    verify: bool = False,
+) -> ModelBundle:
+    """Find a model and read its files; see `find_model`.
+
+    With `verify`, every file is checked first against ``hugot.json`` (or the hashes of the hub's cache).
+
+    Raises as `find_model` and `open_bundle`; ModelFormatError for a file that is not the one recorded.
+    """
+    found = find_model(model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision)
+    if verify:
+        from hugot.models.verify import verify_model
+
+        verify_model(found.path, revision=revision)
+    return open_bundle(found.path, found.onnx_file, found.variant)
 
 
 def resolve_model(
     model: str | PathLike[str],
     model_folder: str | PathLike[str] | None = None,
     onnx_file: str | None = None,
+    *,
+    variant: str | None = None,
+    revision: str | None = None,
 ) -> Path:
-    """The folder (or ``.onnx`` file) of a model.
+    """The folder (or ``.onnx`` file) of a model; see `find_model`."""
+    return find_model(
+        model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision
+    ).path
 
-    The first of: a path; a folder ``organisation_name`` in the model folder; a download from the hub
-    into the model folder.
 
-    Raises ModelNotFoundError where it is none of these, DownloadError where the hub does not give it.
+def find_model(
+    model: str | PathLike[str],
+    model_folder: str | PathLike[str] | None = None,
+    *,
+    onnx_file: str | None = None,
+    variant: str | None = None,
+    revision: str | None = None,
+) -> FoundModel:
+    """Where a model is: the first of these that has it.
+
+    * a path;
+    * with ``package:NAME``, an installed Python package;
+    * a folder ``organisation_name`` in the model folder;
+    * the hub's own cache on this machine;
+    * a download from the hub into the model folder.
+
+    What was chosen, and why, goes to the log ``hugot.models`` at level DEBUG.
+
+    Args:
+        model: a path or a name.
+        model_folder: where models are kept; see `model_folders`.
+        onnx_file: the graph to take, where there are several.
+        variant: which of several graphs, by its kind.
+        revision: the branch, tag or commit that it must be.
+
+    Raises ModelNotFoundError where it is none of these, DownloadError where the hub does not give it,
+    ModelFormatError for a path that holds another revision.
     """
     path = Path(model).expanduser()
-    if path.exists():
-        return path
     name = str(model)
-    folders = model_folders(model_folder)
-    if not _HUB_NAME.fullmatch(name):
+    if path.exists():
+        found = FoundModel(path, onnx_file, variant, "it is a path")
+    elif name.startswith(_PACKAGE):
+        from hugot.models.packages import package_folder
+
+        folder = package_folder(name)
+        found = FoundModel(folder, onnx_file, variant, f"it is in the {name.replace(':', ' ')}")
+    elif is_name(name):
+        check_revision(revision)
+        found = _find_named(name, model_folder, onnx_file, variant, revision)
+        revision = None  # what was found is of it
+    else:
         raise ModelNotFoundError(
             f"there is no file or folder {name!r}, and it is not a name on the hub "
             "(organisation/name) either"
         )
-    for folder in folders:
-        if (folder / folder_name(name)).is_dir():
-            return folder / folder_name(name)
+    if revision is not None:
+        _check_pinned(found.path, revision)
+    debug("%s: %s, since %s", name, found.path, found.why)
+    return found
+
+
+def _find_named(
+    name: str,
+    model_folder: str | PathLike[str] | None,
+    onnx_file: str | None,
+    variant: str | None,
+    revision: str | None,
+) -> FoundModel:
+    from hugot.models.places import graph_in, place_for
+
+    folders = model_folders(model_folder)
+    for root in folders:
+        place = place_for(root, name, revision)
+        if not place.is_dir():
+            debug("%s: there is no folder %s", name, place)
+            continue
+        graph = graph_in(place, name, onnx_file, variant)
+        if graph is not None:
+            return FoundModel(place, graph, None, f"it is in the model folder {root}")
+        debug("%s: %s is without the graph asked for", name, place)
+    snapshot, reason = _find_cached(name, onnx_file, variant, revision)
+    if snapshot is not None:
+        why = f"commit {snapshot.commit} is in the hub's cache on this machine"
+        return FoundModel(snapshot.folder, snapshot.graph, None, why)
+    from hugot.models.download import download_model
+
     try:
-        return download_model(name, folders[0], onnx_file=onnx_file)
+        folder = download_model(
+            name, folders[0], revision=revision, onnx_file=onnx_file, variant=variant
+        )
     except DownloadError as error:
         looked = ", ".join(str(folder / folder_name(name)) for folder in folders)
         raise DownloadError(
-            f"there is no model at {name!r} nor at {looked}, and the hub gave none: {error}"
+            f"there is no model at {name!r} nor at {looked}, the hub's cache on this machine does not "
+            f"have it ({reason}), and the hub gave none: {error}"
         ) from error
+    graph = graph_in(folder, name, onnx_file, variant)
+    return FoundModel(folder, graph, None, f"it was downloaded to {folders[0]}")
 
 
-def folder_name(name: str) -> str:
-    """Name of a model's folder in the model folder: ``organisation_name``."""
-    return name.replace("/", "_")
+def _find_cached(
+    name: str, onnx_file: str | None, variant: str | None, revision: str | None
+) -> tuple[Snapshot | None, str]:
+    """What the hub's cache has of a model, or the reason why that is not taken."""
+    from hugot.models.cache import Unfit, find_snapshot
 
-
-def download_model(
-    name: str,
-    dest: str | PathLike[str] | None = None,
-    *,
-    revision: str | None = None,
-    token: str | None = None,
-    onnx_file: str | None = None,
-    force: bool = False,
-) -> Path:
-    """Download what the pipelines need of a model on the hub, and give its folder.
-
-    Args:
-        name: the repository, ``organisation/name``.
-        dest: the folder under which to make ``organisation_name``; by default the model folder.
-        revision: branch, tag or commit; by default the main branch.
-        token: access token; by default ``HF_TOKEN`` or the stored one.
-        onnx_file: the graph to take, where the repository has several.
-        force: download again what is there already.
-
-    The files appear under their final folder when all of them are there.
-
-    Raises InputError for a name that is none, ModelNotFoundError where the repository lacks what is
-    needed, DownloadError for everything that goes wrong on the way.
-    """
-    if not _HUB_NAME.fullmatch(name):
-        raise InputError(f"{name!r} is not a name on the hub, such as 'organisation/name'")
-    root = Path(dest).expanduser() if dest is not None else model_folders()[0]
-    target = root / folder_name(name)
-    if target.is_dir() and not force:
-        return target
-    partial = target.with_name(target.name + _PARTIAL_SUFFIX)
-    import shutil
-
-    from huggingface_hub import HfApi
-
-    api = HfApi(token=token)
     try:
-        info = api.model_info(name, revision=revision)
-        files = [sibling.rfilename for sibling in info.siblings or ()]
-        patterns = [*_CONFIGURATION_FILES, *choose_graph(name, files, onnx_file)]
-        root.mkdir(parents=True, exist_ok=True)
-        api.snapshot_download(
-            name,
-            revision=info.sha,
-            local_dir=partial,
-            allow_patterns=patterns,
-            force_download=force,
-        )
-    except ModelNotFoundError:
-        raise
-    except Exception as error:  # huggingface_hub and its HTTP client raise many kinds
-        raise DownloadError(f"{name}: {_first_line(error)}") from error
-    shutil.rmtree(partial / ".cache", ignore_errors=True)
-    if target.is_dir():
-        shutil.rmtree(target)
-    partial.rename(target)
-    return target
+        snapshot = find_snapshot(name, revision, onnx_file, variant)
+    except Unfit as reason:
+        debug("%s: not from the hub's cache: %s", name, reason)
+        return None, str(reason)
+    if snapshot.unknown:
+        from hugot.models.completion import complete
+
+        complete(name, snapshot)
+    return snapshot, ""
 
 
-def choose_graph(name: str, files: Sequence[str], onnx_file: str | None = None) -> list[str]:
-    """The ``.onnx`` file to take from a repository, and its external weights.
+def _check_pinned(path: Path, revision: str) -> None:
+    """Raise ModelFormatError unless a folder says of itself that it is of a revision."""
+    from hugot.models.verify import revision_of
 
-    Raises ModelNotFoundError where there is none, several without a ``model.onnx``, or no tokenizer.
-    """
-    graphs = [file for file in files if file.endswith(".onnx")]
-    if not graphs:
-        raise ModelNotFoundError(
-            f"{name} has no .onnx file. Export it with 'optimum-cli export onnx --model {name} FOLDER' "
-            "(package optimum-onnx), and give the folder as the model."
-        )
-    if "tokenizer.json" not in files:
-        raise ModelNotFoundError(
-            f"{name} has no tokenizer.json, without which text cannot be tokenized"
-        )
-    if onnx_file is not None:
-        wanted = [file for file in graphs if file in (onnx_file, f"onnx/{onnx_file}")]
-    elif len(graphs) == 1:
-        wanted = graphs
-    else:
-        wanted = [file for file in ("model.onnx", "onnx/model.onnx") if file in graphs]
-    if not wanted:
-        chosen = f"no file {onnx_file!r}" if onnx_file else "several .onnx files and no model.onnx"
-        raise ModelNotFoundError(
-            f"{name} has {chosen}; choose one with onnx_file=: {', '.join(graphs)}"
-        )
-    graph = wanted[0]
-    # External weights lie beside the graph as model.onnx_data, model.onnx.data, model.onnx_data_1, …
-    weights = [file for file in files if file.startswith(graph) and file != graph]
-    return [graph, *weights]
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
+    held = revision_of(path)
+    if revision not in held:
+        told = " or ".join(held) or "none that is recorded"
+        raise ModelFormatError(f"{path} is of revision {told}, not {revision}")

@@ -31,13 +31,13 @@ from hugot._fast.checksum import checksum
 from hugot._ort.providers import CPU
 from hugot.errors import HugotError, InputError, ModelFormatError
 from hugot.models.cpu import cpu_features
+from hugot.models.files import file_sha256
 from hugot.models.sidecar import (
     FORMAT,
     UnfitError,
     circumstances,
     compare,
     compare_source,
-    file_sha256,
     read_sidecar,
     sidecar_path,
     source_record,

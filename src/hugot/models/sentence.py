@@ -76,7 +76,7 @@ def read_sentence_files(folder: Path) -> SentenceFiles:
     steps: list[Dense | str] = []
     for module in _read_modules(folder / "modules.json"):
         kind = str(module.get("type", "")).rpartition(".")[2]
-        path = folder / str(module.get("path", ""))
+        path = folder / _inner(str(module.get("path", "")), folder)
         if kind == "Pooling":
             pooling_config = read_json(path / "config.json")
         elif kind == "Dense":
@@ -103,6 +103,16 @@ def read_sentence_files(folder: Path) -> SentenceFiles:
         default_prompt_name=prompts.get("default_prompt_name"),
         truncate_dim=prompts.get("truncate_dim"),
     )
+
+
+def _inner(path: str, folder: Path) -> str:
+    """A module's path, which must not lead out of the model's folder: who made the model chose it."""
+    parts = path.replace("\\", "/").split("/")
+    if ".." in parts or parts[0].endswith(":") or (len(parts) > 1 and not parts[0]):
+        raise ModelFormatError(
+            f"{folder / 'modules.json'}: the path {path!r} leads out of the model's folder"
+        )
+    return path
 
 
 def _read_modules(path: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,158 @@
+"""What there is to know about a model before it is used; `hugot info` shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hugot.errors import HugotError, TokenizerError
+from hugot.models.bundle import open_bundle
+from hugot.models.cache import is_snapshot
+from hugot.models.hub import find_model
+from hugot.models.manifest import read_manifest
+from hugot.models.signature import read_signature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+    from pathlib import Path
+
+    from hugot.models.bundle import ModelBundle
+    from hugot.models.signature import Value
+    from hugot.session import Session
+
+# Ends of the names of architectures in config.json, and the task that each is for.
+_TASKS = {
+    "ForSequenceClassification": "text-classification",
+    "ForTokenClassification": "token-classification",
+    "ForQuestionAnswering": "question-answering",
+    "ForMaskedLM": "fill-mask",
+    "ForCausalLM": "text-generation",
+    "ForConditionalGeneration": "text2text-generation",
+    "Model": "feature-extraction",
+}
+
+
+def model_info(
+    session: Session,
+    model: str | PathLike[str],
+    model_folder: str | PathLike[str] | None = None,
+    *,
+    onnx_file: str | None = None,
+    variant: str | None = None,
+    revision: str | None = None,
+) -> dict[str, Any]:
+    """All that a model's files tell, as an object of JSON.
+
+    Args:
+        session: makes a pipeline of each task on the model, to see which fit.
+        model: a path or a name.
+        model_folder: where models are kept.
+        onnx_file: the graph to take, where there are several.
+        variant: which of several graphs, by its kind.
+        revision: the branch, tag or commit that it must be.
+
+    Raises as `hugot.models.hub.find_model` and `open_bundle`.
+    """
+    found = find_model(model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision)
+    bundle = open_bundle(found.path, found.onnx_file, found.variant)
+    return {
+        "model": str(model),
+        "folder": str(bundle.folder),
+        "found": found.why,
+        **_origin(bundle.folder),
+        "graph": _graph(bundle),
+        "tasks": guess_tasks(bundle),
+        "model_type": bundle.config.get("model_type"),
+        "labels": bundle.labels if bundle.config.get("id2label") else [],
+        "longest_row": bundle.longest_row,
+        **_sentences(bundle),
+        "tokenizer": _tokenizer(bundle),
+        "files": {
+            path.relative_to(bundle.folder).as_posix(): path.stat().st_size
+            for path in sorted(bundle.folder.rglob("*"))
+            if path.is_file() and ".cache" not in path.parts
+        },
+        "pipelines": fitting_pipelines(session, bundle),
+    }
+
+
+def guess_tasks(bundle: ModelBundle) -> list[str]:
+    """The tasks that a model was made for, by ``config.json`` and ``modules.json``."""
+    found = []
+    for architecture in bundle.config.get("architectures") or []:
+        ends = (end for end in _TASKS if str(architecture).endswith(end))
+        found += [_TASKS[end] for end in ends]
+    if (bundle.folder / "modules.json").exists():
+        found.append("feature-extraction")
+    return list(dict.fromkeys(found))
+
+
+def fitting_pipelines(session: Session, bundle: ModelBundle) -> dict[str, str | None]:
+    """Each task → None where a pipeline can be made on the model, else why it cannot."""
+    from hugot.pipelines import task_name, task_names
+
+    graph = bundle.onnx_path.relative_to(bundle.folder).as_posix()
+    fits: dict[str, str | None] = {}
+    for task in dict.fromkeys(map(task_name, task_names())):
+        try:
+            session.pipeline(task, bundle.folder, onnx_file=graph)
+            fits[task] = None
+        except HugotError as error:
+            fits[task] = str(error)
+    return fits
+
+
+def _origin(folder: Path) -> dict[str, Any]:
+    """Where a model is from, as far as its folder records it."""
+    manifest = read_manifest(folder)
+    if manifest is not None:
+        return {
+            "name": manifest.name,
+            "revision": manifest.revision,
+            "commit": manifest.commit,
+        }
+    commit = folder.name if is_snapshot(folder) else None
+    return {"name": None, "revision": None, "commit": commit}
+
+
+def _graph(bundle: ModelBundle) -> dict[str, Any]:
+    signature = read_signature(bundle.onnx_path)
+    return {
+        "file": bundle.onnx_path.relative_to(bundle.folder).as_posix(),
+        "opset": signature.opset,
+        "parameters": signature.parameters,
+        "precision": signature.precision,
+        "inputs": [_value(value) for value in signature.inputs],
+        "outputs": [_value(value) for value in signature.outputs],
+    }
+
+
+def _value(value: Value) -> dict[str, Any]:
+    return {"name": value.name, "dtype": value.dtype, "shape": list(value.shape)}
+
+
+def _sentences(bundle: ModelBundle) -> dict[str, Any]:
+    sentence = bundle.sentence
+    return {
+        "longest_sentence": bundle.longest_sentence,
+        "pooling": list(sentence.pooling) if sentence.pooling else None,
+        "behind_pooling": [
+            step if isinstance(step, str) else type(step).__name__.lower()
+            for step in sentence.steps
+        ],
+        "prompts": {name: text for name, text in sentence.prompts.items() if text},
+    }
+
+
+def _tokenizer(bundle: ModelBundle) -> Mapping[str, Any]:
+    import tokenizers
+
+    try:
+        tokenizer = tokenizers.Tokenizer.from_file(str(bundle.tokenizer_path))
+    except Exception as error:  # tokenizers raises bare Exception for a bad file
+        raise TokenizerError(f"{bundle.tokenizer_path} cannot be used: {error}") from error
+    return {
+        "type": type(tokenizer.model).__name__,
+        "class": bundle.tokenizer_config.get("tokenizer_class"),
+        "vocabulary": tokenizer.get_vocab_size(),
+    }
