@@ -1,182 +1,277 @@
-"""``hugot run``: a model over JSON Lines."""
+"""``hugot run``: a model over files, or over stdin."""
 
 from __future__ import annotations
 
+import glob
 import os
 import sys
-from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hugot.cli.options import model_options
-from hugot.pipelines import task_name, task_names
+from hugot.cli.flags import flag_name, given_options
+from hugot.cli.mistakes import explained
+from hugot.cli.run_command import TaskCommand
+from hugot.cli.run_options import run_options, runtime_flags
+from hugot.cli.run_report import Log, choose_progress, tell_end
+from hugot.errors import HugotError
+from hugot.options import RuntimeOptions
+from hugot.pipelines import task_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from hugot.cli.records import Reader, Record
+    from hugot.bulk.formats import Format
+    from hugot.bulk.inputs import InputFile
+    from hugot.bulk.job import Records
+    from hugot.bulk.output import Output
+    from hugot.bulk.state import State
     from hugot.pipelines.base import Pipeline
+    from hugot.session import Session
 
-_OUTPUT_FILE = "result_0.jsonl"
+# Parameters that `Session.pipeline` takes beside the options of the task.
+_MODEL_PARAMETERS = ("onnx_file",)
+# What may be another when a run is taken up again: it changes no result.
+_FREE = frozenset(
+    {
+        *("sources", "folder", "resume", "overwrite", "checkpoint_seconds", "on_error", "errors"),
+        *("quiet", "log_level", "log_seconds", "stats", "stats_json", "config"),
+        *("model", "model_folder", "mode", "threads", "workers", "token_budget", "telemetry"),
+        *("log_severity_level", "optimized_model"),
+    }
+)
+_EXIT_SKIPPED = 3  # all was run but for lines that could not be
 _EXIT_SIGPIPE = 141  # what a shell reports for a program that a closed pipe ended
 
 
-@click.command()
-@click.option(
-    "-p",
-    "--model",
-    required=True,
-    metavar="MODEL",
-    help="Model folder, .onnx file, or hub name (organisation/name).",
-)
-@click.option(
-    "-t", "--type", "task", required=True, type=click.Choice(task_names()), help="What to do."
-)
-@click.option(
-    "-i",
-    "--input",
-    "source",
-    type=click.Path(exists=True, path_type=Path),
-    help="A .jsonl file, or a folder whose .jsonl files are read.  [default: stdin]",
-)
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    help=f"Folder for {_OUTPUT_FILE}, made if missing.  [default: stdout]",
-)
-@click.option(
-    "-b",
-    "--batchSize",
-    "--batch-size",
-    "batch_size",
-    type=click.IntRange(min=1),
-    help="Most lines that run together.  [default: by their tokens]",
-)
-@model_options
-@click.option(
-    "--format",
-    "result_format",
-    type=click.Choice(["hugot", "transformers"]),
-    default="hugot",
-    show_default=True,
-    help="Keys of the results.",
-)
-@click.option(
-    "--aggregation-strategy",
-    type=click.Choice(["none", "simple", "first", "average", "max"]),
-    help="How tokens become entities (token classification).  [default: simple]",
-)
-@click.option("--top-k", type=click.IntRange(min=1), help="Labels per text (text classification).")
-@click.option("--pooling", help="Pooling mode (feature extraction).  [default: the model's]")
-@click.option("--threads", type=click.IntRange(min=1), help="CPUs to use.  [default: all]")
-@click.option(
-    "--provider",
-    "providers",
-    multiple=True,
-    metavar="NAME",
-    help="Execution provider, such as cuda; repeat in order of preference.",
-)
-def run(
-    model: str,
-    task: str,
-    source: Path | None,
-    folder: Path | None,
-    batch_size: int | None,
-    model_folder: str | None,
-    library: str | None,
-    onnx_file: str | None,
-    result_format: str,
-    aggregation_strategy: str | None,
-    top_k: int | None,
-    pooling: str | None,
-    threads: int | None,
-    providers: tuple[str, ...],
-) -> None:
-    r"""Run a model over JSON Lines and add its answer to each line.
+@click.command(cls=TaskCommand)
+@run_options
+def run(**values: Any) -> None:
+    r"""Run a model over JSON Lines, CSV, plain text, Parquet or Arrow and add its answer to each line.
 
-    Each line is an object with the key "input"; it keeps its other keys and gains "output".
+    A line of JSON is an object with the key "input"; it keeps its other keys and gains "output".
 
     \b
         echo '{"input": "The film was excellent"}' |
             hugot run --model path/to/model --type textClassification
+
+    With --type, this help shows the flags of that type alone. Each flag can also be set in the file of
+    --config and by an environment variable: HUGOT_TOP_K is --top-k. Exit codes: 0 all is done, 1 an
+    error, 2 a wrong flag, 3 done but for lines that could not be run, 130 and 143 ended by a signal.
     """
-    from hugot.cli.records import Reader, input_files
-    from hugot.cli.results import formatter
+    from hugot.bulk.inputs import find_inputs
     from hugot.session import Session
 
-    task = task_name(task)
-    options = _task_options(task, aggregation_strategy, top_k, pooling)
+    task = task_name(values["task"])
+    log = Log(values["log_level"], quiet=values["quiet"])
+    _check_use(task, values)
+    given = _format(values["input_format"])
+    files = find_inputs(values["sources"], given)
     with Session(
-        mode="throughput",
-        threads=threads,
-        providers=providers or None,
-        onnxruntime_library=library,
-        model_folder=model_folder,
+        model_folder=values["model_folder"],
+        onnxruntime_library=values["library"],
+        **{"mode": "throughput", **given_options(RuntimeOptions, values)},
     ) as session:
-        pipeline = session.pipeline(
-            task, model, onnx_file=onnx_file, batch_size=batch_size, **options
+        try:
+            pipeline = session.pipeline(
+                task,
+                values["model"],
+                **{name: values[name] for name in _MODEL_PARAMETERS},
+                **_task_options(task, values),
+            )
+        except HugotError as error:
+            more = explained(error, values["model"], task)
+            raise (type(error)(f"{error} ({more})") if more else error) from None
+        code = _Run(session, pipeline, files, values, log).run()
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+run.params += runtime_flags()
+
+
+class _Run:
+    """One run, from its flags."""
+
+    def __init__(
+        self,
+        session: Session,
+        pipeline: Pipeline[Any, Any],
+        files: list[InputFile] | None,
+        values: dict[str, Any],
+        log: Log,
+    ) -> None:
+        self._session = session
+        self._pipeline = pipeline
+        self._files = files
+        self._values = values
+        self._log = log
+        self._folder = Path(values["folder"]) if values["folder"] is not None else None
+        self._errors = Path(values["errors"] or (self._folder or Path()) / "errors.jsonl")
+        self._lock: int | None = None
+
+    def run(self) -> int:
+        """Run it; gives the exit code."""
+        from hugot.bulk.answers import BadRecordError
+        from hugot.bulk.job import run_job
+        from hugot.bulk.summary import summarize
+
+        output = self._output()
+        before, state = output.state.records, output.state
+        if state.done:
+            self._log(
+                "info", f"the run in {self._folder} is done already: {state.records:,} records"
+            )
+            return _EXIT_SKIPPED if state.bad else 0
+        records = self._records(output)
+        progress = choose_progress(
+            self._pipeline,
+            self._log,
+            sum(file.size for file in self._files) if self._files is not None else None,
+            self._bytes_done(output),
+            to_stdout=self._folder is None,
+            every=self._values["log_seconds"],
         )
-        target = folder / _OUTPUT_FILE if folder is not None else None
-        reader = Reader(input_files(source, target), pipeline)
-        _write(_answers(pipeline, reader, formatter(task, result_format)), target)
+        try:
+            skip = self._values["on_error"] == "skip"
+            outcome = run_job(self._pipeline, records, output, progress, skip_bad=skip)
+        except BrokenPipeError:
+            # Python flushes stdout once more on its way out, and must find it open.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _EXIT_SIGPIPE
+        except OSError as error:
+            if isinstance(error, HugotError):
+                raise
+            raise click.ClickException(
+                f"the output cannot be written: {error}{self._hint()}"
+            ) from None
+        except BadRecordError as error:
+            raise BadRecordError(f"{error}{self._hint()}") from None
+        finally:
+            progress.close()
+        summary = summarize(output, outcome, self._pipeline.stats(), before)
+        tell_end(self._session, summary, self._log, self._values, self._errors)
+        if outcome.signal is not None:
+            self._log("warning", f"stopped by a signal{self._hint()}")
+            return 128 + outcome.signal
+        return _EXIT_SKIPPED if state.bad else 0
+
+    def _hint(self) -> str:
+        return "" if self._folder is None else "; what came before is kept, --resume goes on"
+
+    def _records(self, output: Output) -> Records:
+        from hugot.bulk.check import InputCheck
+        from hugot.bulk.columns import ColumnRecords
+        from hugot.bulk.records import LineRecords
+
+        values, start = self._values, output.state.position
+        name, pair = values["input_column"], values["pair_column"]
+        check = InputCheck(self._pipeline, name)
+        if self._files is not None and any(file.format.columnar for file in self._files):
+            return ColumnRecords(self._files, start, name, pair, check)
+        given = _format(values["input_format"])
+        kind = given.kind if given is not None else "jsonl"
+        return LineRecords(self._files, start, kind, name, pair, check, values["max_line_bytes"])
+
+    def _output(self) -> Output:
+        from hugot.bulk.encode import make_encoder
+        from hugot.bulk.output import FolderOutput, StreamOutput
+
+        values, format = self._values, self._output_format()
+        encoder = make_encoder(
+            format,
+            self._pipeline.task,
+            values["result_format"],
+            half=values["embedding_type"] == "float16",
+        )
+        if self._folder is None:
+            return StreamOutput(format, encoder, self._errors)
+        return FolderOutput(
+            self._folder,
+            format,
+            encoder,
+            self._state(encoder.suffix),
+            self._errors,
+            shard_size=values["shard_size"],
+            every=values["checkpoint_seconds"],
+        )
+
+    def _output_format(self) -> Format:
+        from hugot.bulk.formats import Format
+
+        given = _format(self._values["output_format"])
+        if given is None:
+            kind = self._files[0].format.kind if self._files else "jsonl"
+            given = Format("jsonl" if kind == "txt" or self._folder is None else kind)
+        if given.columnar and self._folder is None:
+            raise click.UsageError(f"the format {given} is not for stdout; give --output")
+        return given
+
+    def _state(self, suffix: str) -> State:
+        """Where the run stands: at its beginning, or where an earlier one ended."""
+        from hugot.bulk.disk import lock_folder
+        from hugot.bulk.fingerprint import fingerprint
+        from hugot.bulk.inputs import refuse_overwriting
+        from hugot.bulk.state import STATE_FILE, State, check_fingerprint, load_state
+
+        folder, values = self._folder, self._values
+        assert folder is not None
+        folder.mkdir(parents=True, exist_ok=True)
+        refuse_overwriting(self._files or (), [*folder.glob(f"result_*.{suffix}"), self._errors])
+        self._lock = lock_folder(folder)
+        if self._lock is None:
+            raise click.ClickException(f"another run writes to {folder}")
+        options = {
+            name: value for name, value in values.items() if name not in _FREE and value is not None
+        }
+        marks = fingerprint(self._pipeline.model.bundle, self._files or (), options)
+        found = load_state(folder)
+        if found is not None and values["resume"]:
+            check_fingerprint(folder, found.fingerprint, marks)
+            return found
+        if found is not None and not found.done and not values["overwrite"]:
+            raise click.ClickException(
+                f"{folder} has an unfinished run ({STATE_FILE}): --resume goes on with it, --overwrite "
+                "starts over"
+            )
+        for path in folder.glob("result_*.partial"):
+            path.unlink()
+        return State(marks, old_files=[*found.files, *found.old_files] if found else [])
+
+    def _bytes_done(self, output: Output) -> int:
+        position = output.state.position
+        done = sum(file.size for file in (self._files or ())[: position.file])
+        return done + (position.offset or 0)
 
 
-def _task_options(
-    task: str, aggregation_strategy: str | None, top_k: int | None, pooling: str | None
-) -> dict[str, Any]:
-    """The options of the chosen task that were given; one of another task is an error."""
-    given = {
-        "aggregation_strategy": ("token-classification", aggregation_strategy),
-        "top_k": ("text-classification", top_k),
-        "pooling": ("feature-extraction", pooling),
-    }
-    for name, (owner, value) in given.items():
-        if value is not None and task != owner:
-            flag = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{flag} belongs to {owner}, not to {task}; leave it out")
-    options = {name: value for name, (_, value) in given.items() if value is not None}
+def _task_options(task: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The options of the task that were given."""
+    from hugot.cli.run_command import task_options_given
+
+    options = task_options_given(task, values)
+    if values["batch_size"] is not None:
+        options["batch_size"] = values["batch_size"]
     if task == "token-classification":
         options.setdefault("aggregation_strategy", "simple")
     return options
 
 
-def _answers(
-    pipeline: Pipeline[Any, Any], reader: Reader, write: Callable[[dict[str, Any], Any], bytes]
-) -> Iterator[list[bytes]]:
-    """Lines of output, a batch at a time, in the order of the input."""
-    pending: deque[list[Record]] = deque()
-
-    def batches() -> Iterator[list[Any]]:
-        for records in reader.batches():
-            if records:
-                pending.append(records)
-            yield [record.input for record in records]
-
-    for results in pipeline.stream_batches(batches()):
-        if len(results):
-            # Fewer results than records: the next one is refused, and raises then.
-            records = zip(pending.popleft(), results, strict=False)
-            yield [write(record.fields, result) for record, result in records]
+def _check_use(task: str, values: dict[str, Any]) -> None:
+    """Raise UsageError for flags that do not go together."""
+    for source in values["sources"]:
+        if source != "-" and not Path(source).exists() and not glob.has_magic(source):
+            raise click.UsageError(f"--input: there is no file or folder {source!r}")
+    if values["pair_column"] is not None and task != "text-classification":
+        raise click.UsageError(f"--pair-column belongs to text-classification, not to {task}")
+    for name in ("resume", "overwrite", "shard_size"):
+        if values[name] and values["folder"] is None:
+            raise click.UsageError(f"{flag_name(name)} needs --output, a folder")
+    if values["resume"] and (not values["sources"] or "-" in values["sources"]):
+        raise click.UsageError("--resume needs --input: stdin cannot be read again")
+    if values["resume"] and values["overwrite"]:
+        raise click.UsageError("--resume and --overwrite contradict each other")
 
 
-def _write(batches: Iterator[list[bytes]], target: Path | None) -> None:
-    """Write lines to a file or to stdout, as soon as they are there; a closed pipe ends it quietly."""
-    if target is not None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as file:
-            for lines in batches:
-                file.writelines(lines)
-        return
-    stdout = sys.stdout.buffer
-    try:
-        for lines in batches:
-            stdout.writelines(lines)
-            stdout.flush()
-    except BrokenPipeError:
-        # Python flushes stdout once more on its way out, and must find it open.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-        raise click.exceptions.Exit(_EXIT_SIGPIPE) from None
+def _format(name: str | None) -> Format | None:
+    from hugot.bulk.formats import parse_format
+
+    return parse_format(name) if name is not None else None
