@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hugot.bulk.batch import BadRecord
+from hugot.bulk.batch import BadRecord, Batch
 from hugot.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from hugot.bulk.batch import Batch
     from hugot.pipelines.base import Pipeline
 
 _SHOWN = 2000
@@ -56,11 +54,8 @@ def answers(
             if not skip:
                 yield None
                 raise BadRecordError(bad.message) from error
-            yield replace(refused, inputs=[], places=[], bad=[*refused.bad, bad], **_NOTHING), ()
+            yield _without_records(refused, bad), ()
             first = rest
-
-
-_NOTHING: dict[str, Any] = {"fields": [], "lines": None, "table": None}
 
 
 def _inputs(
@@ -93,6 +88,13 @@ def _emptied(pending: deque[Batch]) -> Iterator[tuple[Batch, Sequence[Any]]]:
     """The next batches that have nothing to run, only what is bad."""
     while pending and not pending[0].inputs:
         yield pending.popleft(), ()
+
+
+def _without_records(batch: Batch, bad: BadRecord) -> Batch:
+    """What is left of a batch whose only record is refused."""
+    return Batch(
+        [], [], batch.start, batch.end, [], bad=[*batch.bad, bad], bytes_done=batch.bytes_done
+    )
 
 
 def _refused(batch: Batch, error: InputError) -> BadRecord:

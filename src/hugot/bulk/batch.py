@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """A place between two records of the input.
 
     Attributes:
@@ -26,8 +24,7 @@ class Position:
     skip: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class BadRecord:
+class BadRecord(NamedTuple):
     """A line or row that cannot be run.
 
     Attributes:
@@ -50,7 +47,6 @@ class BadRecord:
         return f"{self.source}, line {self.line}: {self.reason}"
 
 
-@dataclass(slots=True)
 class Batch:
     """Records that are run together.
 
@@ -66,22 +62,46 @@ class Batch:
         bytes_done: bytes of all input files up to the end of this batch, about.
     """
 
-    inputs: list[Any]
-    places: list[tuple[str, int]]
-    start: Position
-    end: Position
-    fields: list[dict[str, Any]] | None = None
-    lines: list[bytes] | None = None
-    table: pa.RecordBatch | None = None
-    bad: list[BadRecord] = field(default_factory=list)
-    bytes_done: int = 0
+    __slots__ = (
+        "bad",
+        "bytes_done",
+        "end",
+        "fields",
+        "inputs",
+        "lines",
+        "places",
+        "start",
+        "table",
+    )
+
+    def __init__(
+        self,
+        inputs: list[Any],
+        places: list[tuple[str, int]],
+        start: Position,
+        end: Position,
+        fields: list[dict[str, Any]] | None = None,
+        lines: list[bytes] | None = None,
+        table: pa.RecordBatch | None = None,
+        bad: list[BadRecord] | None = None,
+        bytes_done: int = 0,
+    ) -> None:
+        self.inputs = inputs
+        self.places = places
+        self.start = start
+        self.end = end
+        self.fields = fields
+        self.lines = lines
+        self.table = table
+        self.bad = bad if bad is not None else []
+        self.bytes_done = bytes_done
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def split(self, count: int) -> tuple[Batch, Batch]:
         """The first `count` records, and the rest."""
-        middle = replace(self.start, skip=self.start.skip + count)
+        middle = self.start._replace(skip=self.start.skip + count)
         head = self._part(0, count, self.start, middle)
         tail = self._part(count, len(self), middle, self.end)
         return head, tail
@@ -98,7 +118,7 @@ class Batch:
             self.lines[start:stop] if self.lines is not None else None,
             self.table.slice(start, stop - start) if self.table is not None else None,
             [
-                replace(each, before=each.before - start)
+                each._replace(before=each.before - start)
                 for each in self.bad
                 if start <= each.before and (each.before < stop or last)
             ],

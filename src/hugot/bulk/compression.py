@@ -6,7 +6,6 @@ file of either kind. So a file that is cut behind any block is whole, and can be
 
 from __future__ import annotations
 
-import gzip
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hugot.bulk.extra import require_arrow
@@ -25,6 +24,8 @@ def decompressed(file: Any, compression: str | None) -> BinaryIO:
     if compression is None:
         return file  # type: ignore[no-any-return]
     if compression == "gz":
+        import gzip
+
         return gzip.GzipFile(fileobj=file, mode="rb")  # type: ignore[return-value]
     try:
         from compression import zstd  # type: ignore[import-not-found]  # Python 3.14 and later
@@ -39,6 +40,8 @@ def compressor(compression: str | None) -> Callable[[bytes], bytes]:
     if compression is None:
         return bytes
     if compression == "gz":
+        import gzip
+
         # No time of day in it: the same work gives the same bytes.
         return lambda data: gzip.compress(data, _GZIP_LEVEL, mtime=0)
     try:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import csv
-import io
 import re
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -122,6 +119,9 @@ class CsvEncoder(LineEncoder):
         if self._columns is None:
             names = dict.fromkeys(name for fields in rows for name in fields if name != OUTPUT)
             self._columns = [*names, OUTPUT]
+        import csv
+        import io
+
         text = io.StringIO()
         write = csv.writer(text, delimiter=self._delimiter, lineterminator="\n").writerow
         if not self._headed:
@@ -172,5 +172,7 @@ def _cell(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     """What JSON has for a value of a column that it does not know."""
     if isinstance(value, bytes):
+        import base64
+
         return base64.b64encode(value).decode()
     return str(value)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hugot.errors import InputError
 
@@ -36,8 +35,7 @@ _KIND_MAGIC = ((b"PAR1", "parquet"), (b"ARROW1", "arrow"), (b"\xff\xff\xff\xff",
 LONGEST_MAGIC = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """A kind of file, one of `KINDS`, and how it is compressed: None, ``"gz"`` or ``"zst"``."""
 
     kind: str

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import glob
-import hashlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hugot.bulk.formats import Format, file_format, suffix_format
 from hugot.errors import InputError, ModelNotFoundError
@@ -17,8 +14,7 @@ if TYPE_CHECKING:
 _HEAD_BYTES = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class InputFile:
+class InputFile(NamedTuple):
     """A file to read, its format and its size in bytes."""
 
     path: Path
@@ -53,6 +49,8 @@ def _paths(source: str, given: Format | None) -> list[Path]:
         return _folder_files(path, given)
     if path.exists():
         return [path]
+    import glob
+
     if glob.has_magic(source):
         matches = [Path(name) for name in sorted(glob.glob(source, recursive=True))]
         files = [each for each in matches if each.is_file()]
@@ -99,6 +97,8 @@ def refuse_overwriting(files: Iterable[InputFile], targets: Iterable[Path]) -> N
 
 def file_mark(path: Path) -> list[Any]:
     """What tells a file from another or from a later state of itself: path, size, time, beginning."""
+    import hashlib
+
     stat = path.stat()
     with path.open("rb") as file:
         head = hashlib.blake2b(file.read(_HEAD_BYTES), digest_size=16).hexdigest()

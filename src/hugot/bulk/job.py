@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from hugot.bulk.answers import answers
 from hugot.bulk.interrupts import Interrupts
@@ -35,8 +34,7 @@ class Watcher(Protocol):
         """A batch was written; called on the writer's thread."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a run ended.
 
     Attributes:

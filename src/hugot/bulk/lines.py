@@ -6,8 +6,7 @@ import queue
 import sys
 import threading
 import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hugot.bulk.compression import decompressed
 from hugot.bulk.formats import LONGEST_MAGIC, compression_of
@@ -24,8 +23,7 @@ _CHUNKS_AHEAD = 16
 LONGEST_LINE = 1 << 24
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Lines of one file, without their ends.
 
     Attributes:

@@ -26,9 +26,15 @@ _BLOCK_BYTES = 1 << 20
 
 
 class Output(Protocol):
-    """Takes batches with their results, in order."""
+    """Takes batches with their results, in order.
+
+    Attributes:
+        state: where the run stands.
+        errors_path: the file for what cannot be run.
+    """
 
     state: State
+    errors_path: Path
 
     def write(self, batch: Batch, results: Sequence[Any]) -> None:
         """Take a batch."""
@@ -114,6 +120,7 @@ class FolderOutput:
         self._shard_size = shard_size
         self._every = every
         self.state = state
+        self.errors_path = errors
         self._errors = ErrorsFile(errors, state.errors_length)
         self._buffer: list[bytes] = []
         self._buffered = 0
@@ -245,7 +252,7 @@ class StreamOutput:
         self._encoder = encoder
         self._compress = compressor(format.compression)
         self._errors: ErrorsFile | None = None
-        self._errors_path = errors
+        self.errors_path = errors
         self._stream = sys.stdout.buffer
         encoder.begin(None, new=True)
         self.state = State({})
@@ -256,7 +263,7 @@ class StreamOutput:
             self._stream.write(self._compress(data))
             self._stream.flush()
         if batch.bad:
-            self._errors = self._errors or ErrorsFile(self._errors_path)
+            self._errors = self._errors or ErrorsFile(self.errors_path)
             self._errors.write(batch.bad)
         self.state.records += len(batch)
         self.state.bad += len(batch.bad)

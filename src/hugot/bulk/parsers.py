@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import orjson
@@ -85,6 +84,9 @@ class Csv:
     def __init__(
         self, delimiter: str, name: str, pair: str | None, check: Callable[[Any], None]
     ) -> None:
+        import csv  # here: other kinds of files do without
+
+        self._csv = csv
         self._delimiter = delimiter
         self._name = name
         self._pair = pair
@@ -132,8 +134,8 @@ class Csv:
             self._refuse_endless()
             return None
         try:
-            row = next(csv.reader(self._open, delimiter=self._delimiter, strict=True))
-        except csv.Error as error:
+            row = next(self._csv.reader(self._open, delimiter=self._delimiter, strict=True))
+        except self._csv.Error as error:
             if "unexpected end of data" in str(error):
                 self._refuse_endless()
                 return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -57,7 +57,7 @@ class State:
 
     def save(self, folder: Path) -> None:
         """Write it, so that it is on the disk as a whole."""
-        data = {"version": _VERSION, **asdict(self)}
+        data = {"version": _VERSION, **vars(self), "position": self.position._asdict()}
         write_whole(folder / STATE_FILE, orjson.dumps(data, option=orjson.OPT_INDENT_2))
 
 

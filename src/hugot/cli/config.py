@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,8 @@ def read_config(path: str, task: str | None, tasks: list[str]) -> dict[str, Any]
     A table that is named as a task holds settings for that task alone. Raises click's UsageError for a
     file that cannot be read.
     """
+    import tomllib
+
     try:
         settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +60,8 @@ def nearest_task(text: str) -> str | None:
     """The task that was most likely meant."""
     if text.lower() in _MEANT:
         return _MEANT[text.lower()]
+    import difflib
+
     names = {name.lower(): name for name in [*task_names(), *_MEANT]}
     found = difflib.get_close_matches(text.lower(), names, n=1, cutoff=0.6)
     return _MEANT.get(names[found[0]], names[found[0]]) if found else None

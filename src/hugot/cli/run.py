@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ import click
 from hugot.cli.flags import flag_name, given_options
 from hugot.cli.mistakes import explained
 from hugot.cli.run_command import TaskCommand
-from hugot.cli.run_options import run_options, runtime_flags
+from hugot.cli.run_options import run_options
 from hugot.cli.run_report import Log, choose_progress, tell_end
 from hugot.errors import HugotError
 from hugot.options import RuntimeOptions
@@ -66,11 +65,11 @@ def run(**values: Any) -> None:
     _check_use(task, values)
     given = _format(values["input_format"])
     files = find_inputs(values["sources"], given)
-    with Session(
-        model_folder=values["model_folder"],
-        onnxruntime_library=values["library"],
-        **{"mode": "throughput", **given_options(RuntimeOptions, values)},
-    ) as session:
+    options = {"mode": "throughput", **given_options(RuntimeOptions, values)}
+    options["onnxruntime_library"] = values["library"]
+    with Session.begun(values["model_folder"], options) as session:
+        _import_bulk()  # while a thread loads ONNX Runtime
+        session.engine.wait()
         try:
             pipeline = session.pipeline(
                 task,
@@ -84,9 +83,6 @@ def run(**values: Any) -> None:
         code = _Run(session, pipeline, files, values, log).run()
     if code:
         raise click.exceptions.Exit(code)
-
-
-run.params += runtime_flags()
 
 
 class _Run:
@@ -113,7 +109,6 @@ class _Run:
         """Run it; gives the exit code."""
         from hugot.bulk.answers import BadRecordError
         from hugot.bulk.job import run_job
-        from hugot.bulk.summary import summarize
 
         output = self._output()
         before, state = output.state.records, output.state
@@ -148,8 +143,7 @@ class _Run:
             raise BadRecordError(f"{error}{self._hint()}") from None
         finally:
             progress.close()
-        summary = summarize(output, outcome, self._pipeline.stats(), before)
-        tell_end(self._session, summary, self._log, self._values, self._errors)
+        tell_end(self._session, self._pipeline, output, outcome, before, self._log, self._values)
         if outcome.signal is not None:
             self._log("warning", f"stopped by a signal{self._hint()}")
             return 128 + outcome.signal
@@ -160,13 +154,14 @@ class _Run:
 
     def _records(self, output: Output) -> Records:
         from hugot.bulk.check import InputCheck
-        from hugot.bulk.columns import ColumnRecords
         from hugot.bulk.records import LineRecords
 
         values, start = self._values, output.state.position
         name, pair = values["input_column"], values["pair_column"]
         check = InputCheck(self._pipeline, name)
         if self._files is not None and any(file.format.columnar for file in self._files):
+            from hugot.bulk.columns import ColumnRecords
+
             return ColumnRecords(self._files, start, name, pair, check)
         given = _format(values["input_format"])
         kind = given.kind if given is not None else "jsonl"
@@ -255,8 +250,18 @@ def _task_options(task: str, values: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+def _import_bulk() -> None:
+    """Import what every run needs and what has no need of numpy."""
+    import hugot.bulk.job
+    import hugot.bulk.output
+    import hugot.bulk.records
+    import hugot.bulk.state  # noqa: F401
+
+
 def _check_use(task: str, values: dict[str, Any]) -> None:
     """Raise UsageError for flags that do not go together."""
+    import glob
+
     for source in values["sources"]:
         if source != "-" and not Path(source).exists() and not glob.has_magic(source):
             raise click.UsageError(f"--input: there is no file or folder {source!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from typing import Any
 
@@ -10,20 +9,25 @@ import click
 
 from hugot.cli.config import read_config
 from hugot.cli.flags import given_options, option_flags, variable_name
+from hugot.options import RuntimeOptions
 from hugot.pipelines import pipeline_class, task_name, task_names
 
 _TASKS = ("feature-extraction", "text-classification", "token-classification")
 _FLAGS = "hugot.task_flags"
+_RUNTIME_FLAGS = "hugot.runtime_flags"
 # What the command has of its own, and defaults that are not the library's.
 _OWN = frozenset({"batch_size"})
-_DEFAULTS = {"aggregation_strategy": "simple"}
+_DEFAULTS = {"aggregation_strategy": "simple", "mode": "throughput"}
+# Options of the runtime that have a flag of their own, or no use here.
+_NO_FLAG = frozenset({"onnxruntime_library", "microbatch", "max_queue"})
 
 
 class TaskCommand(click.Command):
     """A command with a parameter ``task`` and one ``config``.
 
-    The options of the tasks become flags when something is given that is no flag of the command itself:
-    their classes are in modules that import numpy, which would delay the loading of the model.
+    Options of the runtime and of the tasks become flags when something is given that is no flag of the
+    command itself: making them takes time, and the classes of the tasks' options are in modules that
+    import numpy, which would delay the loading of the model.
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -39,9 +43,10 @@ class TaskCommand(click.Command):
         if config and not ctx.resilient_parsing:
             ctx.default_map = read_config(config, _own_name(task), list(_TASKS))
             task = task or ctx.default_map.get("type")
-        known = {flag for param in self.params for flag in (*param.opts, *param.secondary_opts)}
-        if ctx.resilient_parsing or self._needs_more(ctx, args, known):
-            ctx.meta[_FLAGS] = task_flags(_own_name(task))
+        if ctx.resilient_parsing or self._needs_more(ctx, args):
+            ctx.meta[_RUNTIME_FLAGS] = runtime_flags()
+            if ctx.resilient_parsing or self._needs_more(ctx, args):
+                ctx.meta[_FLAGS] = task_flags(_own_name(task))
         self._check_config(ctx)
         try:
             return super().parse_args(ctx, args)
@@ -52,9 +57,29 @@ class TaskCommand(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The command's own parameters, and the flags of the type."""
         own = super().get_params(ctx)
-        return [*own[:-1], *ctx.meta.get(_FLAGS, ()), own[-1]]  # --help is the last
+        more = [*ctx.meta.get(_FLAGS, ()), *ctx.meta.get(_RUNTIME_FLAGS, ())]
+        return [*own[:-1], *more, own[-1]]  # --help is the last
 
-    def _needs_more(self, ctx: click.Context, args: list[str], known: set[str]) -> bool:
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The flags of the command, of the type and of the runtime, each under a heading."""
+        task = ctx.meta.get(_FLAGS, [])
+        runtime = ctx.meta.get(_RUNTIME_FLAGS, [])
+        own = [param for param in self.get_params(ctx) if param not in (*task, *runtime)]
+        for heading, params in (
+            ("Options", own),
+            ("Options of the type", task),
+            ("Options of the runtime", runtime),
+        ):
+            records = [record for param in params if (record := param.get_help_record(ctx))]
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+    def _needs_more(self, ctx: click.Context, args: list[str]) -> bool:
+        known: set[str] = set()
+        for param in self.get_params(ctx):
+            known.update((*param.opts, *param.secondary_opts))
+        known -= {"--help", "-h"}
         given = [arg.partition("=")[0] for arg in args if arg.startswith("-") and arg != "-"]
         names = {_spelled(flag) for flag in known}
         return (
@@ -78,11 +103,23 @@ class TaskCommand(click.Command):
         }
         for name in ctx.default_map:
             if name not in names:
+                import difflib
+
                 near = difflib.get_close_matches(name, names, n=1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
                 _blame_type("--" + name.replace("_", "-"), _own_name(ctx.default_map.get("type")))
                 raise click.UsageError(f"--config: there is no setting {name!r}{hint}")
         ctx.default_map = {names[name]: value for name, value in ctx.default_map.items()}
+
+
+def runtime_flags() -> list[click.Option]:
+    """A flag for each option of the runtime."""
+    return option_flags(
+        RuntimeOptions,
+        leave_out=_NO_FLAG,
+        defaults=_DEFAULTS,
+        names={"providers": ("--provider",)},
+    )
 
 
 def task_flags(task: str | None) -> list[click.Option]:

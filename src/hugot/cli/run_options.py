@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hugot.cli.flags import option_flags
 from hugot.cli.mistakes import TaskType
 from hugot.cli.options import model_options
-from hugot.options import RuntimeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 _FORMATS = "jsonl, csv, tsv, txt, parquet or arrow, each also with .gz or .zst"
-# Options of the runtime that have a flag of their own, or no use here.
-_LEFT_OUT = frozenset({"onnxruntime_library", "microbatch", "max_queue"})
 
 _MODEL = (
     click.option(
@@ -155,19 +151,7 @@ _SHOWN = (
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the flags of ``hugot run``; flags of the runtime are made of its options."""
+    """Give a command the flags of ``hugot run``."""
     for option in reversed((*_MODEL, *_FILES, *_SAFETY, *_SHOWN)):
         command = option(command)
     return command
-
-
-def runtime_flags() -> list[click.Parameter]:
-    """A flag for each option of the runtime."""
-    return [
-        *option_flags(
-            RuntimeOptions,
-            leave_out=_LEFT_OUT,
-            defaults={"mode": "throughput"},
-            names={"providers": ("--provider",)},
-        )
-    ]

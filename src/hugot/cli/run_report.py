@@ -10,8 +10,8 @@ import click
 from hugot.cli.run_options import LOG_LEVELS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from hugot.bulk.job import Outcome
+    from hugot.bulk.output import Output
     from hugot.bulk.progress import Progress
     from hugot.pipelines.base import Pipeline
     from hugot.session import Session
@@ -53,22 +53,32 @@ def choose_progress(
 
 
 def tell_end(
-    session: Session, summary: dict[str, Any], log: Log, values: dict[str, Any], errors: Path
+    session: Session,
+    pipeline: Pipeline[Any, Any],
+    output: Output,
+    outcome: Outcome,
+    before: int,
+    log: Log,
+    values: dict[str, Any],
 ) -> None:
-    """The summary, and what was asked for beside it."""
-    from hugot.bulk.summary import describe
-
+    """The summary, and what was asked for beside it; `before` records were there at the beginning."""
     # Results on stdout are as a rule for another program; nobody asked for figures then.
-    if values["folder"] is not None or sys.stderr.isatty():
-        for line in describe(summary):
+    shown = (values["folder"] is not None or sys.stderr.isatty()) and log.shows("info")
+    if shown or values["stats_json"]:
+        from hugot.bulk.summary import describe, summarize
+
+        summary = summarize(output, outcome, pipeline.stats(), before)
+        for line in describe(summary) if shown else ():
             log("info", line)
-    if summary["bad_records"]:
-        count = f"{summary['bad_records']:,} lines"
-        log("warning", f"{count} could not be run; {errors} tells which and why")
+        if values["stats_json"]:
+            _write_stats(session, summary, values["stats_json"])
     if values["stats"]:
         click.echo(_stats_text(session), err=True)
-    if values["stats_json"]:
-        _write_stats(session, summary, values["stats_json"])
+    if output.state.bad:
+        log(
+            "warning",
+            f"{output.state.bad:,} lines could not be run; {output.errors_path} tells which and why",
+        )
 
 
 def _stats_text(session: Session) -> str:
