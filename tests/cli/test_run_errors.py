@@ -15,7 +15,7 @@ GOOD = b'{"input": "fine"}\n'
     ("line", "reason"),
     [
         (b"not json", "not JSON"),
-        (b'{"text": "a"}', 'the key "input"'),
+        (b'{"text": "a"}', 'each line must be an object with the key "input"'),
         (b'{"input": 7}', '"input" must be a string'),
         (b'{"input": "\xff"}', "not JSON"),
         (b'{"input": NaN}', "not JSON"),
@@ -99,7 +99,7 @@ def test_texts_that_the_model_refuses_are_put_aside_one_by_one(
     flags = ("-i", source, "--truncation", "error")
     stopped = classify(*flags, "-o", tmp_path / "stopped")
     assert stopped.code == 1
-    assert f"{source}, line 1: the input has 3002 tokens" in stopped.stderr
+    assert f"{source}, line 1: the input has 6002 tokens" in stopped.stderr
     assert classify(*flags, "-o", tmp_path / "out", "--on-error", "skip").code == 3
     rows = records_of(tmp_path / "out" / "result_0.jsonl")
     assert [row["input"] for row in rows] == [text for text in texts if text != long]

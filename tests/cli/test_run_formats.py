@@ -284,8 +284,11 @@ def test_a_folder_of_several_kinds_needs_a_choice(classify, tmp_path) -> None:
 
 
 def test_stdin_may_be_compressed_and_of_another_format(models) -> None:
+    model = str(models / "bert-uncased-text")
+    main = "from hugot.cli.main import main; main()"
+    flags = ["-p", model, "-t", "text-classification", "--input-format", "csv"]
     done = subprocess.run(
-        [sys.executable, "-c", "from hugot.cli.main import main; main()", "run", "-p", str(models / "bert-uncased-text"), "-t", "text-classification", "--input-format", "csv"],
+        [sys.executable, "-c", main, "run", *flags],
         input=gzip.compress(b"id,input\n7,a film\n"),
         capture_output=True,
         check=True,

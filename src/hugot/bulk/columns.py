@@ -6,6 +6,7 @@ import queue
 import shutil
 import tempfile
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -86,17 +87,18 @@ class ColumnRecords:
 
     def _read_file(self, number: int, file: InputFile, row: int) -> None:
         before = sum(each.size for each in self._files[:number])
-        rows, tables = open_table(file)
-        for first, table in tables(row):
-            at = first
-            for record_batch in cut(table, BATCH_RECORDS):
-                batch = self._batch(number, file, at, record_batch)
-                at += record_batch.num_rows
-                batch.bytes_done = before + file.size * at // max(rows, 1)
-                self._room.acquire()
-                if self._stopped:
-                    return
-                self._made.put(batch)
+        with ExitStack() as opened:
+            rows, tables = open_table(file, opened)
+            for first, table in tables(row):
+                at = first
+                for record_batch in cut(table, BATCH_RECORDS):
+                    batch = self._batch(number, file, at, record_batch)
+                    at += record_batch.num_rows
+                    batch.bytes_done = before + file.size * at // max(rows, at)
+                    self._room.acquire()
+                    if self._stopped:
+                        return
+                    self._made.put(batch)
 
     def _batch(self, number: int, file: InputFile, row: int, table: pa.RecordBatch) -> Batch:
         for name in (self._name, self._pair):
@@ -151,7 +153,7 @@ def cut(table: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
 
 
 def open_table(
-    file: InputFile,
+    file: InputFile, opened: ExitStack
 ) -> tuple[int, Callable[[int], Iterator[tuple[int, pa.RecordBatch]]]]:
     """A file's number of rows (0 where it does not tell), and what reads it from a row on.
 
@@ -160,25 +162,25 @@ def open_table(
     pa = require_arrow(f"{file.path}")
     source: Any = str(file.path)
     if file.format.compression is not None:
-        source = tempfile.TemporaryFile()  # noqa: SIM115  (lives as long as its readers)
+        source = opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  (entered)
         with file.path.open("rb") as raw:
             shutil.copyfileobj(decompressed(raw, file.format.compression), source)
         source.seek(0)
     try:
         if file.format.kind == "parquet":
-            return _open_parquet(source)
-        return _open_arrow(pa, source)
+            return _open_parquet(source, opened)
+        return _open_arrow(pa, source, opened)
     except pa.ArrowInvalid as error:
         raise ModelFormatError(
             f"{file.path} cannot be read as {file.format.kind}: {error}"
         ) from error
 
 
-def _open_parquet(source: Any) -> tuple[int, Any]:
+def _open_parquet(source: Any, opened: ExitStack) -> tuple[int, Any]:
     from pyarrow import parquet
 
-    opened = parquet.ParquetFile(source)
-    meta = opened.metadata
+    file = opened.enter_context(parquet.ParquetFile(source))
+    meta = file.metadata
 
     def read(row: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         at = 0
@@ -187,20 +189,23 @@ def _open_parquet(source: Any) -> tuple[int, Any]:
             if at + rows <= row:
                 at += rows
                 continue
-            for batch in opened.iter_batches(BATCH_RECORDS, row_groups=[group]):
+            for batch in file.iter_batches(BATCH_RECORDS, row_groups=[group]):
                 yield from _behind(row, at, batch)
                 at += batch.num_rows
 
     return meta.num_rows, read
 
 
-def _open_arrow(pa: Any, source: Any) -> tuple[int, Any]:
-    memory = pa.memory_map(source) if isinstance(source, str) else pa.PythonFile(source, mode="r")
+def _open_arrow(pa: Any, source: Any, opened: ExitStack) -> tuple[int, Any]:
+    mapped = isinstance(source, str)
+    memory = pa.memory_map(source) if mapped else pa.PythonFile(source, mode="r")
+    opened.enter_context(memory)
     try:
-        opened = pa.ipc.open_file(memory)
-        count = opened.num_record_batches
-        batches: Any = (opened.get_batch(i) for i in range(count))
-        rows = sum(opened.get_batch(i).num_rows for i in range(count))
+        file = pa.ipc.open_file(memory)
+        count = file.num_record_batches
+        batches: Any = (file.get_batch(i) for i in range(count))
+        # A mapped file tells its rows at next to no cost; another would be read for them.
+        rows = sum(file.get_batch(i).num_rows for i in range(count)) if mapped else 0
     except pa.ArrowInvalid:
         memory.seek(0)
         batches, rows = pa.ipc.open_stream(memory), 0

@@ -54,3 +54,9 @@ def lock_folder(folder: Path) -> int | None:
     except OSError:  # a file system without locks
         return number
     return number
+
+
+def unlock(number: int) -> None:
+    """Give a folder back that `lock_folder` took."""
+    if number >= 0:
+        os.close(number)

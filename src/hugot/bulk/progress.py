@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from hugot.pipelines.base import Pipeline
 
 _BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix} [{elapsed}<{remaining}]"
+_USUAL_WIDTH = 100
 _BAR_OF_STDIN = "{postfix} [{elapsed}]"
 
 
@@ -62,7 +64,7 @@ class Bar(Progress):
             unit="B",
             unit_scale=True,
             file=sys.stderr,
-            dynamic_ncols=True,
+            **_width(),
             bar_format=_BAR if total is not None else _BAR_OF_STDIN,
         )
 
@@ -78,6 +80,15 @@ class Bar(Progress):
     def close(self) -> None:
         """Leave the bar as it is."""
         self._bar.close()
+
+
+def _width() -> dict[str, Any]:
+    """The terminal's own width as it is at each step; a terminal that knows none gets a usual one."""
+    try:
+        known = os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError):
+        known = False
+    return {"dynamic_ncols": True} if known else {"ncols": _USUAL_WIDTH}
 
 
 class LogLines(Progress):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -54,9 +55,10 @@ def run(**values: Any) -> None:
             hugot run --model path/to/model --type textClassification
 
     With --type, this help shows the flags of that type alone. Each flag can also be set in the file of
-    --config and by an environment variable: HUGOT_TOP_K is --top-k. Exit codes: 0 all is done, 1 an
+    --config and by an environment variable: HUGOT_THREADS is --threads. Exit codes: 0 all is done, 1 an
     error, 2 a wrong flag, 3 done but for lines that could not be run, 130 and 143 ended by a signal.
     """
+    from hugot.bulk.extra import require_arrow
     from hugot.bulk.inputs import find_inputs
     from hugot.session import Session
 
@@ -65,6 +67,8 @@ def run(**values: Any) -> None:
     _check_use(task, values)
     given = _format(values["input_format"])
     files = find_inputs(values["sources"], given)
+    if any(file.format.columnar for file in files or ()):
+        require_arrow("a file of columns")
     options = {"mode": "throughput", **given_options(RuntimeOptions, values)}
     options["onnxruntime_library"] = values["library"]
     with Session.begun(values["model_folder"], options) as session:
@@ -80,7 +84,8 @@ def run(**values: Any) -> None:
         except HugotError as error:
             more = explained(error, values["model"], task)
             raise (type(error)(f"{error} ({more})") if more else error) from None
-        code = _Run(session, pipeline, files, values, log).run()
+        with contextlib.ExitStack() as held:
+            code = _Run(session, pipeline, files, values, log, held).run()
     if code:
         raise click.exceptions.Exit(code)
 
@@ -95,6 +100,7 @@ class _Run:
         files: list[InputFile] | None,
         values: dict[str, Any],
         log: Log,
+        held: contextlib.ExitStack,
     ) -> None:
         self._session = session
         self._pipeline = pipeline
@@ -103,7 +109,7 @@ class _Run:
         self._log = log
         self._folder = Path(values["folder"]) if values["folder"] is not None else None
         self._errors = Path(values["errors"] or (self._folder or Path()) / "errors.jsonl")
-        self._lock: int | None = None
+        self._held = held
 
     def run(self) -> int:
         """Run it; gives the exit code."""
@@ -203,7 +209,7 @@ class _Run:
 
     def _state(self, suffix: str) -> State:
         """Where the run stands: at its beginning, or where an earlier one ended."""
-        from hugot.bulk.disk import lock_folder
+        from hugot.bulk.disk import lock_folder, unlock
         from hugot.bulk.fingerprint import fingerprint
         from hugot.bulk.inputs import refuse_overwriting
         from hugot.bulk.state import STATE_FILE, State, check_fingerprint, load_state
@@ -212,11 +218,14 @@ class _Run:
         assert folder is not None
         folder.mkdir(parents=True, exist_ok=True)
         refuse_overwriting(self._files or (), [*folder.glob(f"result_*.{suffix}"), self._errors])
-        self._lock = lock_folder(folder)
-        if self._lock is None:
+        lock = lock_folder(folder)
+        if lock is None:
             raise click.ClickException(f"another run writes to {folder}")
+        self._held.callback(unlock, lock)
         options = {
-            name: value for name, value in values.items() if name not in _FREE and value is not None
+            name: value
+            for name, value in values.items()
+            if name not in _FREE and value not in (None, ())
         }
         marks = fingerprint(self._pipeline.model.bundle, self._files or (), options)
         found = load_state(folder)
