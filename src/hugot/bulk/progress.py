@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from hugot.bulk.batch import Batch
     from hugot.pipelines.base import Pipeline
 
-_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} {postfix} [{elapsed}<{remaining}]"
+_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}B/{total_fmt}B{postfix} [{elapsed}<{remaining}]"
 _USUAL_WIDTH = 100
-_BAR_OF_STDIN = "{postfix} [{elapsed}]"
+_BAR_OF_STDIN = "{n_fmt}B{postfix} [{elapsed}]"
 
 
 class Progress:
@@ -88,7 +88,7 @@ def _width() -> dict[str, Any]:
         known = os.get_terminal_size(sys.stderr.fileno()).columns > 0
     except (OSError, ValueError):
         known = False
-    return {"dynamic_ncols": True} if known else {"ncols": _USUAL_WIDTH}
+    return {"dynamic_ncols": True} if known else {"ncols": _USUAL_WIDTH, "nrows": 2}
 
 
 class LogLines(Progress):
