@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _BAR = "{percentage:3.0f}%|{bar}| {n_fmt}B/{total_fmt}B{postfix} [{elapsed}<{remaining}]"
 _USUAL_WIDTH = 100
-_BAR_OF_STDIN = "{n_fmt}B{postfix} [{elapsed}]"
+_BAR_OF_STDIN = "{elapsed}{postfix}"
 
 
 class Progress:
