@@ -70,6 +70,12 @@ def test_the_level_of_warnings_tells_of_bad_lines_without_figures(
     assert "errors.jsonl tells which and why" in done.stderr
 
 
+def test_the_level_of_debugging_tells_model_and_files(classify, many_lines, tmp_path) -> None:
+    done = classify("-i", many_lines, "-o", tmp_path / "out", "--log-level", "debug")
+    assert "model.onnx" in done.stderr.splitlines()[0]
+    assert str(many_lines) in done.stderr.splitlines()[0]
+
+
 @posix
 def test_a_terminal_gets_a_bar(models, many_lines, tmp_path) -> None:
     import pty

@@ -211,6 +211,27 @@ def test_resuming_refuses_another_model(hugot_command, copy_of, many_lines, tmp_
     assert "the model was" in hugot_command(*flags, "--resume").stderr
 
 
+def test_resuming_does_not_mind_an_optimised_file(
+    hugot_command, copy_of, many_lines, tmp_path
+) -> None:
+    model = copy_of("bert-uncased-text")
+    flags = (
+        "run",
+        "-p",
+        model,
+        "-t",
+        "text-classification",
+        "-i",
+        many_lines,
+        "-o",
+        tmp_path / "o",
+    )
+    many_lines.write_text('{"input": "a"}\nnot json\n', encoding="utf-8")
+    assert hugot_command(*flags).code == 1
+    assert hugot_command("optimize", model).code == 0
+    assert hugot_command(*flags, "--resume", "--on-error", "skip").code == 3
+
+
 def test_threads_may_change_between_the_parts_of_a_run(classify, many_lines, tmp_path) -> None:
     broken_off(classify, many_lines, tmp_path / "out", "--threads", 1)
     done = classify(

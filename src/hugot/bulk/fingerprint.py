@@ -19,7 +19,12 @@ def fingerprint(
     bundle: ModelBundle, files: Sequence[InputFile], options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Marks of the model's files and of the input's, and the options, as JSON has them."""
-    parts = [bundle.onnx_path, bundle.tokenizer_path, *sorted(bundle.folder.glob("*.json"))]
+    # External weights lie beside the graph, as model.onnx_data or model.onnx.data.
+    weights = sorted(bundle.onnx_path.parent.glob(f"{bundle.onnx_path.name}*"))
+    settings = sorted(bundle.folder.glob("*.json"))
+    # What `hugot optimize` writes comes and goes without another result.
+    kept = [path for path in settings if not path.name.endswith(".ort.json")]
+    parts = [bundle.onnx_path, *weights, bundle.tokenizer_path, *kept]
     marks = {
         "the model": [file_mark(path) for path in dict.fromkeys(parts)],
         "the input": [[*file_mark(each.path), str(each.format)] for each in files],

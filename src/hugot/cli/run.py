@@ -124,6 +124,8 @@ class _Run:
             )
             return _EXIT_SKIPPED if state.bad else 0
         records = self._records(output)
+        listed = ", ".join(str(file.path) for file in self._files or ()) or "stdin"
+        self._log("debug", f"{self._pipeline!r} over {listed}, from {state.position}")
         progress = choose_progress(
             self._pipeline,
             self._log,
