@@ -6,10 +6,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-import orjson
-
 from hugot.bulk.compression import compressor
 from hugot.bulk.disk import sync_file, sync_folder
+from hugot.bulk.errors_file import ErrorsFile
 from hugot.bulk.state import State
 from hugot.errors import ModelNotFoundError
 
@@ -17,11 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hugot.bulk.batch import BadRecord, Batch
+    from hugot.bulk.batch import Batch
     from hugot.bulk.encode import Encoder
     from hugot.bulk.formats import Format
 
-ERRORS_FILE = "errors.jsonl"
 _BLOCK_BYTES = 1 << 20
 
 
@@ -47,47 +45,6 @@ class Output(Protocol):
 
     def finish(self) -> None:
         """All is there."""
-
-
-class ErrorsFile:
-    """``errors.jsonl``: a line for each record that could not be run; made with the first."""
-
-    def __init__(self, path: Path, length: int = 0) -> None:
-        self._path = path
-        self._file: Any = None
-        if length and (not path.exists() or path.stat().st_size < length):
-            raise ModelNotFoundError(f"{path}, which the run has begun, is gone or shorter")
-        if length:
-            self._file = path.open("r+b")
-            self._file.truncate(length)
-            self._file.seek(length)
-        else:
-            path.unlink(missing_ok=True)
-
-    def write(self, bad: Sequence[BadRecord]) -> None:
-        """Add lines."""
-        if bad and self._file is None:
-            self._file = self._path.open("wb")
-        for each in bad:
-            line = {
-                "file": each.source,
-                "line": each.line,
-                "reason": each.reason,
-                "text": each.text,
-            }
-            self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-
-    def sync(self) -> int:
-        """Have it on the disk; gives its length."""
-        if self._file is None:
-            return 0
-        sync_file(self._file)
-        return int(self._file.tell())
-
-    def close(self) -> None:
-        """Close it."""
-        if self._file is not None:
-            self._file.close()
 
 
 class FolderOutput:

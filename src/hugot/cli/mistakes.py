@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hugot.cli.flags import ParamType
+from hugot.cli.flag_types import ParamType
 from hugot.pipelines import task_name, task_names
 
 if TYPE_CHECKING:
