@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 # Generic for type checkers alone: older versions of click have it plain.
-ParamType: TypeAlias = "click.ParamType[Any]" if TYPE_CHECKING else click.ParamType
+if TYPE_CHECKING:
+    ParamType: TypeAlias = click.ParamType[Any]
+else:
+    ParamType = click.ParamType
 
 
 class Value(ParamType):
