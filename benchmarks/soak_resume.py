@@ -30,7 +30,8 @@ def write_input(path: Path, kind: str, count: int, draw: random.Random) -> None:
     rows = []
     for i in range(count):
         text = " ".join(draw.choice(("good", "bad", "film", "long", "a")) for _ in range(i % 23))
-        rows.append({"id": i, "input": text if i % 100 else None})
+        # Large enough that a file grows between two points from which the run can go on.
+        rows.append({"id": i, "input": text if i % 100 else None, "note": "note " * 150})
     if kind == "parquet":
         import pyarrow as pa
         from pyarrow import parquet
@@ -41,8 +42,9 @@ def write_input(path: Path, kind: str, count: int, draw: random.Random) -> None:
 
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["id", "input"])
-            writer.writerows([row["id"], f'{row["input"]}\n"quoted", {row["id"]}'] for row in rows)
+            writer.writerow(list(rows[0]))
+            for row in rows:
+                writer.writerow([row["id"], f'{row["input"]}\n"quoted", {row["id"]}', row["note"]])
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
@@ -51,7 +53,8 @@ def command(source: Path, folder: Path, output: str, shards: int | None) -> list
     """A run that can be resumed, with many points from which it can go on."""
     arguments = ["run", "-p", str(FIXTURES / "bert-uncased-text"), "-t", "text-classification"]
     arguments += ["-i", str(source), "-o", str(folder), "--output-format", output, "--quiet"]
-    arguments += ["--resume", "--on-error", "skip", "--checkpoint-seconds", "0", "--threads", "1"]
+    arguments += ["--resume", "--on-error", "skip", "--threads", "1"]
+    arguments += ["--checkpoint-seconds", str(random.choice((0, 0, 0.1, 0.3)))]
     arguments += ["--shard-size", str(shards)] if shards else []
     return [sys.executable, "-c", MAIN, *arguments]
 

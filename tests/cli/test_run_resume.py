@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from pyarrow import parquet
+from pyarrow import feather, parquet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +82,8 @@ def test_a_run_killed_at_random_times_is_resumed_to_the_same_result(
 def content(path: Path) -> object:
     if path.suffix == ".parquet":
         return parquet.read_table(path).to_pylist()
+    if path.suffix == ".arrow":
+        return feather.read_table(path).to_pylist()
     if path.suffix == ".gz":
         import gzip
 
@@ -161,6 +163,22 @@ def test_a_bad_line_leaves_what_came_before_and_can_be_skipped_on_resuming(
     assert done.code == 3
     assert [row["id"] for row in records_of(out / "result_0.jsonl")] == list(range(2000))
     assert [row["line"] for row in records_of(out / "errors.jsonl")] == [1501]
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "csv", "parquet", "arrow"])
+def test_what_was_written_behind_the_last_point_is_cut_off_and_done_again(
+    classify, many_lines, tmp_path, kind
+) -> None:
+    out, flags = tmp_path / "out", ("--output-format", kind)
+    broken_off(classify, many_lines, out, *flags)
+    [partial] = out.glob("result_0.*.partial")
+    with partial.open("ab") as file:
+        file.write(b"half of a block")
+    more = ("--on-error", "skip", *flags)
+    assert classify("-i", many_lines, "-o", out, "--resume", *more).code == 3
+    assert classify("-i", many_lines, "-o", tmp_path / "whole", *more).code == 3
+    name = partial.name.removesuffix(".partial")
+    assert content(out / name) == content(tmp_path / "whole" / name)
 
 
 def test_an_unfinished_run_is_not_overwritten_unasked(classify, many_lines, tmp_path) -> None:
