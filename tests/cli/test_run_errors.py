@@ -126,6 +126,33 @@ def test_the_file_for_bad_lines_can_be_chosen(classify, tmp_path, records_of) ->
     assert len(records_of(tmp_path / "bad.jsonl")) == 1
 
 
+def nested(depth: int) -> str:
+    return "[" * depth + "]" * depth
+
+
+@pytest.mark.parametrize("depth", [600, 100_000])
+def test_an_input_that_is_nested_deeply_is_a_bad_line(classify, tmp_path, depth) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text(f'{{"input": {nested(depth)}}}\n', encoding="utf-8")
+    done = classify("-i", source, "-o", tmp_path / "out")
+    assert done.code == 1
+    assert done.stderr.startswith(f"hugot: {source}, line 1: ")
+
+
+def test_deeply_nested_values_are_carried_over_by_lines_and_refused_by_others(
+    classify, tmp_path
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text(f'{{"input": "a", "k": {nested(600)}}}\n', encoding="utf-8")
+    assert classify("-i", source, "-o", tmp_path / "out").code == 0
+    assert nested(600) in (tmp_path / "out" / "result_0.jsonl").read_text(encoding="utf-8")
+    for kind in ("csv", "parquet"):
+        done = classify("-i", source, "-o", tmp_path / kind, "--output-format", kind)
+        assert done.code == 1
+        assert f"{source}, " in done.stderr
+        assert "line 1" in done.stderr
+
+
 def test_a_damaged_file_is_an_error_of_one_line(classify, tmp_path) -> None:
     source = tmp_path / "in.parquet"
     source.write_bytes(b"PAR1 and nothing else")

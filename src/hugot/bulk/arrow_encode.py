@@ -87,7 +87,7 @@ class ArrowEncoder:
         pa = self._pa
         try:
             table = batch.table if batch.table is not None else _table(pa, batch.rows())
-        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        except (pa.ArrowInvalid, TypeError, OverflowError) as error:
             source, line = batch.places[0]
             raise InputError(
                 f"{source}, from line {line} on: a key's values do not fit one column ({error}); "

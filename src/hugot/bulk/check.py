@@ -35,8 +35,9 @@ class InputCheck:
         try:
             self._pipeline.check_input(value, 0, self._pipeline.options)
         except InputError:
-            shown = orjson.dumps(value, default=repr).decode()[:_SHOWN]
-            raise ValueError(f'"{self._name}" must be {self._wanted()}, not {shown}') from None
+            raise ValueError(
+                f'"{self._name}" must be {self._wanted()}, not {shown_value(value)}'
+            ) from None
 
     def _wanted(self) -> str:
         if not self._takes_text:
@@ -44,3 +45,11 @@ class InputCheck:
         if self._pipeline.task == "text-classification":
             return 'a string, or {"text": ..., "text_pair": ...}'
         return "a string"
+
+
+def shown_value(value: Any) -> str:
+    """The beginning of a value as JSON, for messages; its type where it is nested too deeply."""
+    try:
+        return orjson.dumps(value, default=repr).decode()[:_SHOWN]
+    except TypeError:
+        return f"a {type(value).__name__} that is nested too deeply"

@@ -78,7 +78,12 @@ class JsonLinesEncoder(LineEncoder):
             if lines is not None and OUTPUT not in fields and _LONG_NUMBER.search(lines[i]):
                 made.append(_with_output(lines[i], value))
                 continue
-            made.append(_dumps({**fields, OUTPUT: value}))
+            try:
+                made.append(_dumps({**fields, OUTPUT: value}))
+            except TypeError:  # orjson reads what is nested deeper than what it writes
+                if lines is None or OUTPUT in fields:
+                    raise too_deep(batch, i) from None
+                made.append(_with_output(lines[i], value))
         return b"".join(made)
 
 
@@ -137,7 +142,10 @@ class CsvEncoder(LineEncoder):
                     "--output-format jsonl"
                 )
             whole = {**fields, OUTPUT: value}
-            write([_cell(whole.get(name)) for name in self._columns])
+            try:
+                write([_cell(whole.get(name)) for name in self._columns])
+            except TypeError:
+                raise too_deep(batch, i) from None
         return text.getvalue().encode()
 
 
@@ -151,6 +159,12 @@ def make_encoder(format: Format, task: str, result_format: str, *, half: bool = 
     if format.kind in ("csv", "tsv"):
         return CsvEncoder(format, values, "," if format.kind == "csv" else "\t")
     return (TextEncoder if format.kind == "txt" else JsonLinesEncoder)(format, values)
+
+
+def too_deep(batch: Batch, number: int) -> InputError:
+    """The error for a record whose values are nested too deeply to be written."""
+    source, line = batch.places[number]
+    return InputError(f"{source}, line {line}: what it carries along is nested too deeply")
 
 
 def _dumps(value: Any) -> bytes:

@@ -46,6 +46,9 @@ class Output(Protocol):
     def finish(self) -> None:
         """All is there."""
 
+    def abandon(self) -> None:
+        """Let go of the files after an error; the last point from which the run can go on stays."""
+
 
 class FolderOutput:
     """Result files in a folder, each under a temporary name until it is whole.
@@ -105,6 +108,13 @@ class FolderOutput:
         self._checkpoint()
         self._file.close()
         self._errors.close()
+
+    def abandon(self) -> None:
+        """Close the files."""
+        try:
+            self._file.close()
+        finally:
+            self._errors.close()
 
     def finish(self) -> None:
         """Give the last file its name."""
@@ -234,3 +244,4 @@ class StreamOutput:
             self._errors.close()
 
     finish = pause
+    abandon = pause

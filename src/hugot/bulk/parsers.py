@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import orjson
 
+from hugot.bulk.check import shown_value
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -170,7 +172,7 @@ class HeaderError(ValueError):
 def paired(text: Any, pair: Any, name: str) -> dict[str, Any]:
     """A pair of texts as the pipelines take it; raises ValueError where the second is none."""
     if not isinstance(pair, str):
-        raise ValueError(f'"{name}" must be a string, not {orjson.dumps(pair).decode()[:80]}')
+        raise ValueError(f'"{name}" must be a string, not {shown_value(pair)}')
     return {"text": text, "text_pair": pair}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -78,5 +79,7 @@ class Writer:
                     given()
             except BaseException as error:
                 self._error = error
+                with contextlib.suppress(OSError):
+                    self._output.abandon()
                 self._on_failure()
             self.seconds += time.perf_counter() - began
