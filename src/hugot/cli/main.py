@@ -3,37 +3,52 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any
 
 import click
 
 from hugot import __version__
-from hugot.cli.bench import bench
-from hugot.cli.download import download
-from hugot.cli.info import info
-from hugot.cli.optimize import optimize
-from hugot.cli.run import run
-from hugot.cli.verify import verify
 from hugot.errors import HugotError
 
 _EXIT_SIGINT = 130  # what a shell reports for a program that an interrupt ended
 
+# Command → the module that holds it, under its own name; imported when it is used.
+_COMMANDS = {
+    "bench": "hugot.cli.bench",
+    "completion": "hugot.cli.completion",
+    "download": "hugot.cli.download",
+    "info": "hugot.cli.info",
+    "optimize": "hugot.cli.optimize",
+    "run": "hugot.cli.run",
+    "verify": "hugot.cli.verify",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """The commands of the table, imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return sorted({*_COMMANDS, *super().list_commands(ctx)})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, None where there is none."""
+        if cmd_name not in _COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        found: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="hugot")
 def hugot() -> None:
     """Run Hugging Face transformer pipelines from ONNX exports."""
 
 
-hugot.add_command(bench)
-hugot.add_command(download)
-hugot.add_command(info)
-hugot.add_command(optimize)
-hugot.add_command(run)
-hugot.add_command(verify)
-
-
 def main() -> None:
     """Run the command line; an error is one line on stderr."""
+    code: Any
     try:
         code = hugot.main(prog_name="hugot", standalone_mode=False)
     except click.ClickException as error:

@@ -1,182 +1,107 @@
-"""``hugot run``: a model over JSON Lines."""
+"""``hugot run``: a model over files, or over stdin."""
 
 from __future__ import annotations
 
-import os
-import sys
-from collections import deque
+import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from hugot.cli.options import model_options
-from hugot.pipelines import task_name, task_names
+from hugot.cli.flags import flag_name, given_options
+from hugot.cli.mistakes import explained
+from hugot.cli.run_command import TaskCommand
+from hugot.cli.run_once import Run, format_of
+from hugot.cli.run_options import run_options
+from hugot.cli.run_report import Log
+from hugot.errors import HugotError
+from hugot.options import RuntimeOptions
+from hugot.pipelines import task_name
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from hugot.cli.records import Reader, Record
-    from hugot.pipelines.base import Pipeline
-
-_OUTPUT_FILE = "result_0.jsonl"
-_EXIT_SIGPIPE = 141  # what a shell reports for a program that a closed pipe ended
+# Parameters that `Session.pipeline` takes beside the options of the task.
+_MODEL_PARAMETERS = ("onnx_file",)
 
 
-@click.command()
-@click.option(
-    "-p",
-    "--model",
-    required=True,
-    metavar="MODEL",
-    help="Model folder, .onnx file, or hub name (organisation/name).",
-)
-@click.option(
-    "-t", "--type", "task", required=True, type=click.Choice(task_names()), help="What to do."
-)
-@click.option(
-    "-i",
-    "--input",
-    "source",
-    type=click.Path(exists=True, path_type=Path),
-    help="A .jsonl file, or a folder whose .jsonl files are read.  [default: stdin]",
-)
-@click.option(
-    "-o",
-    "--output",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    help=f"Folder for {_OUTPUT_FILE}, made if missing.  [default: stdout]",
-)
-@click.option(
-    "-b",
-    "--batchSize",
-    "--batch-size",
-    "batch_size",
-    type=click.IntRange(min=1),
-    help="Most lines that run together.  [default: by their tokens]",
-)
-@model_options
-@click.option(
-    "--format",
-    "result_format",
-    type=click.Choice(["hugot", "transformers"]),
-    default="hugot",
-    show_default=True,
-    help="Keys of the results.",
-)
-@click.option(
-    "--aggregation-strategy",
-    type=click.Choice(["none", "simple", "first", "average", "max"]),
-    help="How tokens become entities (token classification).  [default: simple]",
-)
-@click.option("--top-k", type=click.IntRange(min=1), help="Labels per text (text classification).")
-@click.option("--pooling", help="Pooling mode (feature extraction).  [default: the model's]")
-@click.option("--threads", type=click.IntRange(min=1), help="CPUs to use.  [default: all]")
-@click.option(
-    "--provider",
-    "providers",
-    multiple=True,
-    metavar="NAME",
-    help="Execution provider, such as cuda; repeat in order of preference.",
-)
-def run(
-    model: str,
-    task: str,
-    source: Path | None,
-    folder: Path | None,
-    batch_size: int | None,
-    model_folder: str | None,
-    library: str | None,
-    onnx_file: str | None,
-    result_format: str,
-    aggregation_strategy: str | None,
-    top_k: int | None,
-    pooling: str | None,
-    threads: int | None,
-    providers: tuple[str, ...],
-) -> None:
-    r"""Run a model over JSON Lines and add its answer to each line.
+@click.command(cls=TaskCommand)
+@run_options
+def run(**values: Any) -> None:
+    r"""Run a model over JSON Lines, CSV, plain text, Parquet or Arrow and add its answer to each line.
 
-    Each line is an object with the key "input"; it keeps its other keys and gains "output".
+    A line of JSON is an object with the key "input"; it keeps its other keys and gains "output".
 
     \b
         echo '{"input": "The film was excellent"}' |
             hugot run --model path/to/model --type textClassification
+
+    With --type, this help shows the flags of that type alone. Each flag can also be set in the file of
+    --config and by an environment variable: HUGOT_THREADS is --threads. Exit codes: 0 all is done, 1 an
+    error, 2 a wrong flag, 3 done but for lines that could not be run, 130 and 143 ended by a signal.
     """
-    from hugot.cli.records import Reader, input_files
-    from hugot.cli.results import formatter
+    from hugot.bulk.extra import require_arrow
+    from hugot.bulk.inputs import find_inputs
     from hugot.session import Session
 
-    task = task_name(task)
-    options = _task_options(task, aggregation_strategy, top_k, pooling)
-    with Session(
-        mode="throughput",
-        threads=threads,
-        providers=providers or None,
-        onnxruntime_library=library,
-        model_folder=model_folder,
-    ) as session:
-        pipeline = session.pipeline(
-            task, model, onnx_file=onnx_file, batch_size=batch_size, **options
-        )
-        target = folder / _OUTPUT_FILE if folder is not None else None
-        reader = Reader(input_files(source, target), pipeline)
-        _write(_answers(pipeline, reader, formatter(task, result_format)), target)
+    task = task_name(values["task"])
+    log = Log(values["log_level"], quiet=values["quiet"])
+    _check_use(task, values)
+    given = format_of(values["input_format"])
+    files = find_inputs(values["sources"], given)
+    if any(file.format.columnar for file in files or ()):
+        require_arrow("a file of columns")
+    options = {"mode": "throughput", **given_options(RuntimeOptions, values)}
+    options["onnxruntime_library"] = values["library"]
+    with Session.begun(values["model_folder"], options) as session:
+        _import_bulk()  # while a thread loads ONNX Runtime
+        session.engine.wait()
+        try:
+            pipeline = session.pipeline(
+                task,
+                values["model"],
+                **{name: values[name] for name in _MODEL_PARAMETERS},
+                **_task_options(task, values),
+            )
+        except HugotError as error:
+            more = explained(error, values["model"], task)
+            raise (type(error)(f"{error} ({more})") if more else error) from None
+        with contextlib.ExitStack() as held:
+            code = Run(session, pipeline, files, values, log, held).run()
+    if code:
+        raise click.exceptions.Exit(code)
 
 
-def _task_options(
-    task: str, aggregation_strategy: str | None, top_k: int | None, pooling: str | None
-) -> dict[str, Any]:
-    """The options of the chosen task that were given; one of another task is an error."""
-    given = {
-        "aggregation_strategy": ("token-classification", aggregation_strategy),
-        "top_k": ("text-classification", top_k),
-        "pooling": ("feature-extraction", pooling),
-    }
-    for name, (owner, value) in given.items():
-        if value is not None and task != owner:
-            flag = "--" + name.replace("_", "-")
-            raise click.UsageError(f"{flag} belongs to {owner}, not to {task}; leave it out")
-    options = {name: value for name, (_, value) in given.items() if value is not None}
+def _task_options(task: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The options of the task that were given."""
+    from hugot.cli.run_command import task_options_given
+
+    options = task_options_given(task, values)
+    if values["batch_size"] is not None:
+        options["batch_size"] = values["batch_size"]
     if task == "token-classification":
         options.setdefault("aggregation_strategy", "simple")
     return options
 
 
-def _answers(
-    pipeline: Pipeline[Any, Any], reader: Reader, write: Callable[[dict[str, Any], Any], bytes]
-) -> Iterator[list[bytes]]:
-    """Lines of output, a batch at a time, in the order of the input."""
-    pending: deque[list[Record]] = deque()
-
-    def batches() -> Iterator[list[Any]]:
-        for records in reader.batches():
-            if records:
-                pending.append(records)
-            yield [record.input for record in records]
-
-    for results in pipeline.stream_batches(batches()):
-        if len(results):
-            # Fewer results than records: the next one is refused, and raises then.
-            records = zip(pending.popleft(), results, strict=False)
-            yield [write(record.fields, result) for record, result in records]
+def _import_bulk() -> None:
+    """Import what every run needs and what has no need of numpy."""
+    import hugot.bulk.job
+    import hugot.bulk.output
+    import hugot.bulk.records
+    import hugot.bulk.state  # noqa: F401
 
 
-def _write(batches: Iterator[list[bytes]], target: Path | None) -> None:
-    """Write lines to a file or to stdout, as soon as they are there; a closed pipe ends it quietly."""
-    if target is not None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as file:
-            for lines in batches:
-                file.writelines(lines)
-        return
-    stdout = sys.stdout.buffer
-    try:
-        for lines in batches:
-            stdout.writelines(lines)
-            stdout.flush()
-    except BrokenPipeError:
-        # Python flushes stdout once more on its way out, and must find it open.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-        raise click.exceptions.Exit(_EXIT_SIGPIPE) from None
+def _check_use(task: str, values: dict[str, Any]) -> None:
+    """Raise UsageError for flags that do not go together."""
+    import glob
+
+    for source in values["sources"]:
+        if source != "-" and not Path(source).exists() and not glob.has_magic(source):
+            raise click.UsageError(f"--input: there is no file or folder {source!r}")
+    if values["pair_column"] is not None and task != "text-classification":
+        raise click.UsageError(f"--pair-column belongs to text-classification, not to {task}")
+    for name in ("resume", "overwrite", "shard_size"):
+        if values[name] and values["folder"] is None:
+            raise click.UsageError(f"{flag_name(name)} needs --output, a folder")
+    if values["resume"] and (not values["sources"] or "-" in values["sources"]):
+        raise click.UsageError("--resume needs --input: stdin cannot be read again")
+    if values["resume"] and values["overwrite"]:
+        raise click.UsageError("--resume and --overwrite contradict each other")

@@ -1,0 +1,131 @@
+"""How far a run is: a bar on a terminal, a line of log now and then elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hugot.bulk.batch import Batch
+    from hugot.pipelines.base import Pipeline
+
+_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}B/{total_fmt}B{postfix} [{elapsed}<{remaining}]"
+_USUAL_WIDTH = 100
+_BAR_OF_STDIN = "{elapsed}{postfix}"
+
+
+class Progress:
+    """Counts what is written; its subclasses show it.
+
+    Args:
+        pipeline: tells the tokens.
+        total: bytes of all input files, None for stdin.
+        done: bytes of them that an earlier run did.
+    """
+
+    def __init__(self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0) -> None:
+        self._pipeline = pipeline
+        self._total = total
+        self._bytes_before = done
+        self._bytes = done
+        self._began = time.monotonic()
+        self.records = 0
+
+    def written(self, batch: Batch) -> None:
+        """A batch was written."""
+        self.records += len(batch) + len(batch.bad)
+        self._bytes = max(self._bytes, batch.bytes_done)
+
+    def close(self) -> None:
+        """Nothing more comes."""
+
+    def _rates(self) -> str:
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        tokens = self._pipeline.stats().tokens / seconds
+        return (
+            f"{self.records:,} lines, {self.records / seconds:,.0f} texts/s, {tokens:,.0f} tokens/s"
+        )
+
+
+class Bar(Progress):
+    """A bar of tqdm's on stderr."""
+
+    def __init__(self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0) -> None:
+        from tqdm import tqdm
+
+        super().__init__(pipeline, total, done)
+        self._bar = tqdm(
+            total=total,
+            initial=done,
+            unit="B",
+            unit_scale=True,
+            file=sys.stderr,
+            **_width(),
+            bar_format=_BAR if total is not None else _BAR_OF_STDIN,
+        )
+
+    def written(self, batch: Batch) -> None:
+        """Move the bar."""
+        before = self._bytes
+        super().written(batch)
+        self._bar.set_postfix_str(self._rates(), refresh=False)
+        self._bar.update(self._bytes - before)
+        if self._total is None:
+            self._bar.refresh()
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.close()
+
+
+def _width() -> dict[str, Any]:
+    """The terminal's own width as it is at each step; a terminal that knows none gets a usual one."""
+    try:
+        known = os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError):
+        known = False
+    return {"dynamic_ncols": True} if known else {"ncols": _USUAL_WIDTH, "nrows": 2}
+
+
+class LogLines(Progress):
+    """A line every so many seconds."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline[Any, Any],
+        total: int | None,
+        done: int,
+        log: Callable[[str], None],
+        every: float,
+    ) -> None:
+        super().__init__(pipeline, total, done)
+        self._log = log
+        self._every = every
+        self._due = self._began + every
+
+    def written(self, batch: Batch) -> None:
+        """Log a line where it is time."""
+        super().written(batch)
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + self._every
+            self._log(self._rates() + self._left(now))
+
+    def _left(self, now: float) -> str:
+        """The share that is done, and the time that the rest takes at the rate so far."""
+        fresh = self._bytes - self._bytes_before
+        if not self._total or not fresh:
+            return ""
+        left = (self._total - self._bytes) * (now - self._began) / fresh
+        return f", {self._bytes / self._total:.0%} done, {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``h:mm:ss``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,0 +1,285 @@
+"""Flags of `hugot run`: those of the library's options, a file and the environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence  # noqa: TC003  (get_type_hints looks for them)
+from typing import Any, Literal
+
+import click
+import pytest
+
+import hugot
+from hugot.cli.flags import given_options, option_flags
+from hugot.cli.main import hugot as command
+from hugot.options import NOT_GIVEN, RuntimeOptions
+from hugot.pipelines import pipeline_class
+
+TASKS = ("feature-extraction", "text-classification", "token-classification")
+
+
+@pytest.fixture
+def one_line(tmp_path):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"input": "The film was excellent"}\n', encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def labels(classify, one_line, tmp_path, records_of):
+    """How many labels a run gives."""
+
+    def run(*flags: object) -> int:
+        done = classify("-i", one_line, "-o", tmp_path / "out", *flags)
+        assert done.code == 0, done.stderr
+        return len(records_of(tmp_path / "out" / "result_0.jsonl")[0]["output"])
+
+    return run
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_option_of_a_task_has_its_flag(hugot_command, task) -> None:
+    shown = hugot_command("run", "--type", task, "--help").stdout
+    for field in dataclasses.fields(pipeline_class(task).options_type):
+        assert "--" + field.name.replace("_", "-") in shown
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_help_of_a_type_leaves_out_the_flags_of_others(hugot_command, task) -> None:
+    shown = hugot_command("run", "--type", task, "--help").stdout
+    own = {"feature-extraction": "--pooling", "text-classification": "--top-k"}
+    own["token-classification"] = "--stride"
+    for owner, flag in own.items():
+        assert (flag in shown) == (owner == task)
+
+
+def test_the_help_without_a_type_shows_the_flags_of_all(hugot_command) -> None:
+    shown = hugot_command("run", "--help").stdout
+    for flag in ("--pooling", "--top-k", "--stride", "--mode", "--provider", "--threads"):
+        assert flag in shown
+
+
+def test_every_option_of_the_runtime_has_its_flag(hugot_command) -> None:
+    shown = hugot_command("run", "--help").stdout
+    without = {"onnxruntime_library", "microbatch", "max_queue"}
+    for field in dataclasses.fields(RuntimeOptions):
+        if field.name not in without:
+            assert "--" + field.name.replace("_", "-") in shown
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Example:
+    """Options of every kind.
+
+    Attributes:
+        switch: on or off.
+        maybe: on, off or neither.
+        count: a number.
+        share: a number with a fraction.
+        word: one of two words.
+        mixed: a truth or a word.
+        names: several.
+        table: values by name.
+        special: a number, or none at all.
+    """
+
+    switch: bool = False
+    maybe: bool | None = None
+    count: int | None = None
+    share: float = 0.5
+    word: Literal["one", "two"] = "one"
+    mixed: bool | Literal["error"] = True
+    names: Sequence[str] = ()
+    table: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    special: int | Any | None = NOT_GIVEN
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ([], {}),
+        (["--switch"], {"switch": True}),
+        (["--no-switch"], {"switch": False}),
+        (["--no-maybe"], {"maybe": False}),
+        (["--count", "3"], {"count": 3}),
+        (["--share", "0.25"], {"share": 0.25}),
+        (["--word", "two"], {"word": "two"}),
+        (["--mixed", "error"], {"mixed": "error"}),
+        (["--mixed", "false"], {"mixed": False}),
+        (["--names", "a", "--names", "b"], {"names": ("a", "b")}),
+        (["--table", "x=1", "--table", "y=2"], {"table": {"x": 1, "y": 2}}),
+        (["--special", "7"], {"special": 7}),
+        (["--special", "none"], {"special": None}),
+    ],
+)
+def test_a_flag_gives_its_option_what_the_library_takes(arguments, options) -> None:
+    parser = click.Command("example", params=list(option_flags(Example)))
+    values = parser.make_context("example", list(arguments)).params
+    given = given_options(Example, values)
+    assert given == options
+    Example(**given)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--count", "x"], ["--word", "three"], ["--mixed", "x"], ["--table", "x"], ["--table", "x=y"]],
+)
+def test_a_value_that_the_option_cannot_have_is_refused(arguments) -> None:
+    parser = click.Command("example", params=list(option_flags(Example)))
+    with pytest.raises(click.BadParameter):
+        parser.make_context("example", list(arguments))
+
+
+def test_all_labels_are_asked_for_with_none(labels) -> None:
+    assert labels() == 1
+    assert labels("--top-k", 2) == 2
+    assert labels("--top-k", "none") == 2
+
+
+def test_a_file_sets_what_flags_set_and_flags_come_first(labels, tmp_path) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text("top-k = 2\nthreads = 1\n[token-classification]\nstride = 1\n", "utf-8")
+    assert labels("--config", config) == 2
+    assert labels("--config", config, "--top-k", 1) == 1
+
+
+def test_a_file_may_name_model_type_and_session_config(
+    hugot_command, models, one_line, tmp_path, records_of
+) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(
+        f"model = {json.dumps(str(models / 'bert-uncased-text'))}\n"
+        f"type = 'text-classification'\ninput = [{json.dumps(str(one_line))}]\n"
+        f"output = {json.dumps(str(tmp_path / 'out'))}\n"
+        "[session_config]\n'session.use_env_allocators' = '0'\n",
+        "utf-8",
+    )
+    assert hugot_command("run", "--config", config).code == 0
+    assert len(records_of(tmp_path / "out" / "result_0.jsonl")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("top_kk = 1", "did you mean 'top_k'"),
+        ("top_k = ", "cannot be read"),
+        ("pooling = 'cls'", ""),
+    ],
+)
+def test_a_wrong_file_is_refused(classify, one_line, tmp_path, text, said) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(text, "utf-8")
+    done = classify("-i", one_line, "--config", config)
+    assert done.code == 2
+    assert said in done.stderr
+
+
+def test_environment_variables_come_before_the_file_and_behind_flags(
+    labels, tmp_path, monkeypatch
+) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text("top_k = 1\n", "utf-8")
+    monkeypatch.setenv("HUGOT_TOP_K", "2")
+    assert labels("--config", config) == 2
+    assert labels("--top-k", 1) == 1
+    monkeypatch.delenv("HUGOT_TOP_K")
+    monkeypatch.setenv("HUGOT_CONFIG", str(config))
+    assert labels() == 1
+
+
+def test_the_prefix_of_a_flag_of_another_type_is_explained(classify, one_line) -> None:
+    done = classify("-i", one_line, "--stride", 3)
+    assert (done.code, "belongs to token-classification" in done.stderr) == (2, True)
+
+
+def test_a_provider_may_have_settings(classify, one_line) -> None:
+    done = classify("-i", one_line, "--provider", "cuda:device_id=1")
+    assert done.code == 1
+    assert "cuda" in done.stderr.lower()
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("sentiment", "sentiment-analysis"),
+        ("embeddings", "feature-extraction"),
+        ("token-clasification", "token-classification"),
+        ("textclassification", "textClassification"),
+    ],
+)
+def test_an_unknown_type_gets_the_one_that_was_meant(hugot_command, said, meant) -> None:
+    done = hugot_command("run", "-p", "m", "-t", said)
+    assert (done.code, f"did you mean {meant}?" in done.stderr) == (2, True)
+
+
+def test_a_folder_that_is_no_model_is_told_all_that_it_lacks(hugot_command, tmp_path) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    done = hugot_command("run", "-p", tmp_path, "-t", "ner")
+    assert done.code == 1
+    assert f"missing in {tmp_path}: an .onnx file, tokenizer.json" in done.stderr
+
+
+def test_a_model_of_another_type_is_told_which_one_fits(hugot_command, models) -> None:
+    done = hugot_command("run", "-p", models / "bert-uncased-text", "-t", "ner")
+    assert done.code == 1
+    assert "BertForSequenceClassification, which fits --type text-classification" in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_the_shell(hugot_command, shell) -> None:
+    done = hugot_command("completion", shell)
+    assert done.code == 0
+    assert f"_HUGOT_COMPLETE={shell}_complete" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("hugot run -t ner --aggregation-s", "--aggregation-strategy"),
+        ("hugot run -t feature-extraction --pool", "--pooling"),
+        ("hugot run -t sentim", "sentiment-analysis"),
+        ("hugot run -t ner --aggregation-strategy av", "average"),
+        ("hugot ru", "run"),
+    ],
+)
+def test_flags_types_and_values_are_completed(words, found) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from hugot.cli.main import main; main()"],
+        env={
+            **os.environ,
+            "_HUGOT_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - 1),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert f"plain,{found}" in done.stdout.splitlines(), done.stderr
+
+
+def test_commands_are_imported_when_they_are_used() -> None:
+    code = "import sys, hugot.cli.main; print('hugot.cli.run' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    assert {"completion", "optimize", "run"} <= set(command.list_commands(click.Context(command)))
+
+
+def test_a_run_without_flags_of_the_type_imports_no_numpy_before_the_model_loads(
+    classify, one_line
+) -> None:
+    code = (
+        "import sys; from hugot.cli.main import hugot\n"
+        "command = hugot.get_command(None, 'run')\n"
+        "command.make_context('run', ['-p', 'm', '-t', 'ner'])\n"
+        "print('numpy' in sys.modules, hugot.__class__.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False Commands\n"
+
+
+def test_the_version_is_that_of_the_package(hugot_command) -> None:
+    assert hugot.__version__ in hugot_command("--version").stdout
