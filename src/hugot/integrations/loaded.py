@@ -1,0 +1,89 @@
+"""Pipelines that a process loads once, found again by what they are made from.
+
+Engines such as Ray and Spark send an adapter to many processes, and often to one process many times:
+it holds configuration alone, and what that configuration makes is kept here.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+
+    from hugot.pipelines.base import Pipeline
+
+
+class _Slot:
+    """A place for one pipeline. Who holds the lock loads it; others wait for that one only."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.pipeline: Pipeline[Any, Any] | None = None
+
+
+_slots: dict[Hashable, _Slot] = {}
+_slots_lock = threading.Lock()
+# What a process had when it forked: its threads are not here, so it can be neither used nor closed.
+_inherited: list[dict[Hashable, _Slot]] = []
+
+
+def load_once(task: str, model: str, options: Mapping[str, Any]) -> Pipeline[Any, Any]:
+    """The pipeline of a configuration, loaded at the first call in this process.
+
+    Any thread may call it; one loads, and a failed load is tried again by the next call. Raises what
+    `hugot.pipeline` raises.
+    """
+    from hugot.api import pipeline
+
+    key = _key(task, model, options)
+    with _slots_lock:
+        slot = _slots.setdefault(key, _Slot())
+    with slot.lock:
+        if slot.pipeline is None:
+            slot.pipeline = pipeline(task, model, **options)
+        return slot.pipeline
+
+
+def unload(task: str, model: str, options: Mapping[str, Any]) -> None:
+    """Close the pipeline of a configuration, where this process has loaded it."""
+    with _slots_lock:
+        slot = _slots.pop(_key(task, model, options), None)
+    if slot is not None:
+        with slot.lock:
+            if slot.pipeline is not None:
+                slot.pipeline.close()
+
+
+def _key(task: str, model: str, options: Mapping[str, Any]) -> Hashable:
+    return task, model, frozen(options)
+
+
+def frozen(value: Any) -> Hashable:
+    """A value that is equal and hashable for equal options, however they are nested and ordered."""
+    match value:
+        case dict():
+            return frozenset((key, frozen(each)) for key, each in value.items())
+        case list() | tuple():
+            return tuple(map(frozen, value))
+        case set() | frozenset():
+            return frozenset(map(frozen, value))
+        # 1 == True == 1.0, which as options are not the same.
+        case bool() | int() | float():
+            return type(value), value
+    hash(value)
+    return value  # type: ignore[no-any-return]
+
+
+def _forget_in_child() -> None:
+    """A forked child begins anew: a lock may be held, and threads are gone."""
+    global _slots, _slots_lock
+    _inherited.append(_slots)
+    _slots = {}
+    _slots_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
