@@ -25,14 +25,15 @@ static void* succeed(void) { return NULL; }
 static int error_code(const void* status) { return status == &failure ? 1 : -1; }
 static const char* error_message(const void* status) { return status ? "out of luck" : ""; }
 
-static void* create_environment(int level, const char* name, void** environment) {
+static void* create_environment(void* log, void* parameter, int level, const char* name,
+                                void** environment) {
   const char* set = getenv("ORT_DISABLE_TELEMETRY");
   snprintf(telemetry, sizeof telemetry, "%s", set ? set : "unset");
   *environment = &failure;
 #ifdef NO_ENVIRONMENT
   return &failure;
 #else
-  return (void)level, (void)name, NULL;
+  return (void)log, (void)parameter, (void)level, (void)name, NULL;
 #endif
 }
 
@@ -41,7 +42,7 @@ static const void* get_api(uint32_t version) {
   for (int i = 0; i < 512; ++i) table[i] = (const void*)succeed;
   table[1] = (const void*)error_code;
   table[2] = (const void*)error_message;
-  table[3] = (const void*)create_environment;
+  table[4] = (const void*)create_environment;
   asked_version = (int)version;
 #ifdef NO_API
   return NULL;

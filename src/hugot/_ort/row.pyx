@@ -109,7 +109,7 @@ cdef class RowRunner:
                 made += 1
             with nogil:
                 status = library.api.Run(
-                    session.session, NULL, session.input_names, <const OrtValue* const*> inputs,
+                    session.session, session.run_options, session.input_names, <const OrtValue* const*> inputs,
                     session.input_count, wanted, wanted_count, results)
             library.check(status, InferenceError, "running the model")
             for i in range(wanted_count):
