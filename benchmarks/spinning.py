@@ -74,22 +74,23 @@ def main() -> None:
     for pipeline in pipelines.values():
         pipeline(TEXT)
     time.sleep(_IDLE_SECONDS)
-    print("| interval ms | spinning | call ms | ratio | CPUs busy | CPU ms spent after the last call |")
+    print(
+        "| interval ms | spinning | call ms | ratio | CPUs busy | CPU ms spent after the last call |"
+    )
     print("|---|---|---|---|---|---|")
     for interval in INTERVALS_MS:
         rounds: dict[str, list[Round]] = {way: [] for way in WAYS}
         for number in range(arguments.rounds):
             for way in WAYS if number % 2 else reversed(WAYS):
                 rounds[way].append(measure(pipelines[way], interval / 1e3, arguments.calls))
-        ratios = {
-            way: [mine.call_ms / its.call_ms for mine, its in zip(rounds[way], rounds[WAYS[0]])]
-            for way in WAYS
-        }
         for way in WAYS:
-            call, cpus, idle = (statistics.median(values) for values in zip(*rounds[way]))
+            found = rounds[way]
+            pairs = zip(found, rounds[WAYS[0]], strict=True)
+            ratios = [mine.call_ms / its.call_ms for mine, its in pairs]
+            call, cpus, idle = (statistics.median(values) for values in zip(*found, strict=True))
             print(
-                f"| {interval} | {way} | {call:.3f} | {statistics.median(ratios[way]):.2f} "
-                f"({min(ratios[way]):.2f}..{max(ratios[way]):.2f}) | {cpus:.2f} | {idle:.1f} |"
+                f"| {interval} | {way} | {call:.3f} | {statistics.median(ratios):.2f} "
+                f"({min(ratios):.2f}..{max(ratios):.2f}) | {cpus:.2f} | {idle:.1f} |"
             )
 
 

@@ -263,7 +263,7 @@ def with_own_operator():
 def test_a_library_of_operators_makes_them_known_to_the_session(operators):
     session = session_with(with_own_operator(), custom_op_libraries=[operators])
     assert np.asarray(session.run([ONES])[0]).tolist() == [2, 2, 2]
-    with pytest.raises(ModelFormatError, match="example.test"):
+    with pytest.raises(ModelFormatError, match=r"example\.test"):
         session_with(with_own_operator())
 
 

@@ -13,9 +13,9 @@ from hugot.runtime.executor import Executor
 from hugot.runtime.library import begin_loading
 from hugot.runtime.native import choose_source, create_session
 from hugot.runtime.native_options import check_dimensions, native_options
-from hugot.runtime.written_files import WrittenFiles, tell_profile, without_files
 from hugot.runtime.resources import available_cpus
 from hugot.runtime.tune import choose_layout, fit_layout
+from hugot.runtime.written_files import WrittenFiles, tell_profile, without_files
 
 if TYPE_CHECKING:
     from hugot._ort.library import Library
