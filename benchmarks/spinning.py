@@ -2,10 +2,10 @@
 
     python benchmarks/spinning.py [MODEL] [--threads 2] [--rounds 9] [--calls 30]
 
-One text at a time on all threads, at intervals, as a service sees it; once more with a thread that
-does other work beside it. For each way to wait: the time of a call, the CPUs that the process kept
-busy meanwhile, and the CPU time that went by after the last call, while nothing was asked for. The
-ways take turns; medians over the rounds, and their ratio to spinning always.
+One text at a time on all threads, at intervals, as a service sees it, and from two callers at once. For
+each way to wait: the time of a call, the CPUs that the process kept busy meanwhile, and the CPU time
+that went by after the last call, while nothing was asked for. The ways take turns; medians over the
+rounds, and their ratio to spinning always.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 MODEL = Path(__file__).resolve().parent.parent / "examples" / "models" / "tiny-embedding"
 TEXT = "Wolfgang Schmidt and his friends live in Berlin near Alexanderplatz"
 WAYS = ("always", "run", "never")
-INTERVALS_MS = (0, 1, 10)
+# Milliseconds between the calls of each caller, and how many callers there are.
+CASES = ((0, 1), (1, 1), (10, 1), (0, 2))
 _IDLE_SECONDS = 0.3
 
 
@@ -36,18 +38,24 @@ class Round(NamedTuple):
     idle_cpu_ms: float
 
 
-def measure(pipeline: Pipeline, interval: float, calls: int) -> Round:
-    """Calls at an interval, then a pause; the other pipelines are asleep."""
+def measure(pipeline: Pipeline, interval: float, callers: int, calls: int) -> Round:
+    """So many callers, each with calls at an interval; then a pause. The other pipelines are asleep."""
     pipeline(TEXT)
-    times = []
-    cpu, wall = time.process_time(), time.perf_counter()
-    for _ in range(calls):
-        if interval:
-            time.sleep(interval)
-        began = time.perf_counter()
-        pipeline(TEXT)
-        times.append(time.perf_counter() - began)
-    cpus = (time.process_time() - cpu) / (time.perf_counter() - wall)
+
+    def call(_: int) -> list[float]:
+        times = []
+        for _ in range(calls):
+            if interval:
+                time.sleep(interval)
+            began = time.perf_counter()
+            pipeline(TEXT)
+            times.append(time.perf_counter() - began)
+        return times
+
+    with ThreadPoolExecutor(callers) as pool:
+        cpu, wall = time.process_time(), time.perf_counter()
+        times = [each for caller in pool.map(call, range(callers)) for each in caller]
+        cpus = (time.process_time() - cpu) / (time.perf_counter() - wall)
     cpu = time.process_time()
     time.sleep(_IDLE_SECONDS)
     idle = time.process_time() - cpu
@@ -75,21 +83,22 @@ def main() -> None:
         pipeline(TEXT)
     time.sleep(_IDLE_SECONDS)
     print(
-        "| interval ms | spinning | call ms | ratio | CPUs busy | CPU ms spent after the last call |"
+        "| interval ms | callers | spinning | call ms | ratio | CPUs busy | CPU ms after the last call |"
     )
-    print("|---|---|---|---|---|---|")
-    for interval in INTERVALS_MS:
+    print("|---|---|---|---|---|---|---|")
+    for interval, callers in CASES:
         rounds: dict[str, list[Round]] = {way: [] for way in WAYS}
         for number in range(arguments.rounds):
             for way in WAYS if number % 2 else reversed(WAYS):
-                rounds[way].append(measure(pipelines[way], interval / 1e3, arguments.calls))
+                one = measure(pipelines[way], interval / 1e3, callers, arguments.calls)
+                rounds[way].append(one)
         for way in WAYS:
-            found = rounds[way]
-            pairs = zip(found, rounds[WAYS[0]], strict=True)
+            pairs = zip(rounds[way], rounds[WAYS[0]], strict=True)
             ratios = [mine.call_ms / its.call_ms for mine, its in pairs]
-            call, cpus, idle = (statistics.median(values) for values in zip(*found, strict=True))
+            columns = zip(*rounds[way], strict=True)
+            call, cpus, idle = (statistics.median(values) for values in columns)
             print(
-                f"| {interval} | {way} | {call:.3f} | {statistics.median(ratios):.2f} "
+                f"| {interval} | {callers} | {way} | {call:.3f} | {statistics.median(ratios):.2f} "
                 f"({min(ratios):.2f}..{max(ratios):.2f}) | {cpus:.2f} | {idle:.1f} |"
             )
 

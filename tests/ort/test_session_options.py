@@ -131,9 +131,13 @@ print(resident() - before)
 
 
 @needs_rss
-@pytest.mark.parametrize(("shrink", "kept"), [(False, True), (True, False)])
-def test_a_shrunk_arena_gives_the_memory_of_a_run_back(shrink, kept):
-    options = {"shrink_cpu_mem_arena": shrink, "graph_optimization_level": "disabled"}
+@pytest.mark.parametrize(
+    ("option", "kept"),
+    [({}, True), ({"shrink_cpu_mem_arena": True}, False), ({"enable_cpu_mem_arena": False}, False)],
+    ids=str,
+)
+def test_memory_of_a_run_is_kept_but_by_a_shrunk_arena_or_without_one(option, kept):
+    options = {**option, "graph_optimization_level": "disabled"}
     done = subprocess.run(
         [sys.executable, "-c", RSS, str(ROOT / "tests"), repr(options)],
         capture_output=True,
@@ -282,19 +286,22 @@ def test_what_is_no_library_of_operators_is_an_error_that_names_it(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "field"),
+    ("option", "said"),
     [
-        ({"execution_mode": "parallel"}, "execution_mode"),
-        ({"graph_optimization_level": "basic"}, "graph_optimization_level"),
-        ({"enable_cpu_mem_arena": False}, "enable_cpu_mem_arena"),
-        ({"enable_mem_pattern": False}, "enable_mem_pattern"),
-        ({"log_severity_level": 0}, "log_severity_level"),
+        ({}, "execution_mode:0"),
+        ({"execution_mode": "parallel"}, "execution_mode:1"),
+        ({}, "enable_mem_pattern:1"),
+        ({"enable_mem_pattern": False}, "enable_mem_pattern:0"),
+        ({"enable_cpu_mem_arena": False}, "enable_cpu_mem_arena:0"),
+        ({"spinning": "run"}, "session.force_spinning_stop: 1"),
     ],
     ids=str,
 )
-def test_options_reach_the_native_session_as_they_are(option, field):
-    assert getattr(given(**option), field) == option[field]
-    assert getattr(given(), field) != option[field]
+def test_onnx_runtime_says_that_it_has_an_option_as_it_was_given(option, said, caplog):
+    caplog.set_level("INFO", "hugot.onnxruntime")
+    session_with(log_severity_level=1, **option)
+    (message,) = [text for text in caplog.messages if text.startswith("Session Options")]
+    assert said in message
 
 
 def test_the_optimisation_level_decides_what_is_left_of_a_graph(tmp_path):
