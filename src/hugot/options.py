@@ -6,6 +6,7 @@ that lists the known ones.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, TypeAlias, TypeVar
@@ -31,6 +32,15 @@ NOT_GIVEN: Final = _NotGiven()
 MODES: Final = ("auto", "latency", "throughput")
 EXECUTION_MODES: Final = ("sequential", "parallel")
 GRAPH_OPTIMIZATION_LEVELS: Final = ("disabled", "basic", "extended", "layout", "all")
+SPINNING: Final = ("run", "never", "always")
+_SWITCHES: Final = (
+    "provider_fallback",
+    "enable_cpu_mem_arena",
+    "shrink_cpu_mem_arena",
+    "enable_mem_pattern",
+    "telemetry",
+    "optimized_model",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +61,26 @@ class RuntimeOptions:
         provider_fallback: allow a run on the CPU alone where the providers are not there.
         onnxruntime_library: path of the ONNX Runtime library to use.
         execution_mode: ``"sequential"`` or ``"parallel"`` (independent nodes of a graph at once).
+        inter_op_threads: nodes that run at once where ``execution_mode`` is ``"parallel"``; by default
+            as many as a node has threads.
+        spinning: what the threads within a run do while they wait for work: ``"run"`` lets them spin as
+            long as a run is under way, ``"never"`` sends them to sleep at once, ``"always"`` lets them
+            spin after a run as well, for some time.
         graph_optimization_level: ``"disabled"``, ``"basic"``, ``"extended"``, ``"layout"``, ``"all"``.
         enable_cpu_mem_arena: keep freed memory for the next run.
+        shrink_cpu_mem_arena: give memory that no run uses back to the system after each run.
         enable_mem_pattern: plan memory for each new shape.
-        log_severity_level: ONNX Runtime prints messages from this level on, 0 (verbose) to 4
-            (fatal). What it reports as an error is an exception in any case.
+        optimized_model_path: file to which the graph is written as ONNX Runtime has optimised it, for
+            a look at it; in its own format where the name ends in ``.ort``.
+        free_dimensions: sizes for dimensions that the graph leaves open, by their names.
+        free_dimension_denotations: the same by the denotations of dimensions, such as ``DATA_BATCH``.
+        custom_op_libraries: paths of libraries with operators of your own.
+        log_severity_level: messages of ONNX Runtime from this level on, 0 (verbose), 1 (info),
+            2 (warning), 3 (error) or 4 (fatal), go to the logger ``hugot.onnxruntime``.
+        profiling: folder and beginning of the name of files into which ONNX Runtime writes what it
+            spends its time on; `Session.end_profiling` ends that and tells their paths.
         session_config: raw session configuration entries of ONNX Runtime.
+        run_config: raw configuration entries of each run.
         telemetry: let ONNX Runtime collect telemetry; off by default.
         microbatch: whether requests that are sent with `Pipeline.submit` or `Pipeline.acall` may share
             a batch. None lets them, but for models whose answers depend on what shares the batch
@@ -74,11 +98,20 @@ class RuntimeOptions:
     provider_fallback: bool = False
     onnxruntime_library: str | None = None
     execution_mode: Literal["sequential", "parallel"] = "sequential"
+    inter_op_threads: int | None = None
+    spinning: Literal["run", "never", "always"] = "run"
     graph_optimization_level: Literal["disabled", "basic", "extended", "layout", "all"] = "all"
     enable_cpu_mem_arena: bool = True
+    shrink_cpu_mem_arena: bool = False
     enable_mem_pattern: bool = True
-    log_severity_level: int = 4
+    optimized_model_path: str | None = None
+    free_dimensions: Mapping[str, int] = field(default_factory=dict)
+    free_dimension_denotations: Mapping[str, int] = field(default_factory=dict)
+    custom_op_libraries: Sequence[str] = ()
+    log_severity_level: int = 2
+    profiling: str | None = None
     session_config: Mapping[str, str] = field(default_factory=dict)
+    run_config: Mapping[str, str] = field(default_factory=dict)
     telemetry: bool = False
     microbatch: bool | None = None
     max_queue: int = 1024
@@ -87,20 +120,66 @@ class RuntimeOptions:
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)
         check_choice("execution_mode", self.execution_mode, EXECUTION_MODES)
+        check_choice("spinning", self.spinning, SPINNING)
         check_choice(
             "graph_optimization_level", self.graph_optimization_level, GRAPH_OPTIMIZATION_LEVELS
         )
-        for name in ("threads", "workers", "token_budget"):
+        for name in ("threads", "workers", "token_budget", "inter_op_threads"):
             if getattr(self, name) is not None:
                 check_positive(name, getattr(self, name))
         check_choice("microbatch", self.microbatch, (None, True, False))
         check_positive("max_queue", self.max_queue)
-        for entry in self.session_config.items():
-            if not all(isinstance(part, str) for part in entry):
-                raise InputError(f"session_config: names and values must be str, not {entry!r}")
-        if self.log_severity_level not in range(5):
+        for name in _SWITCHES:
+            check_switch(name, getattr(self, name))
+        if isinstance(self.log_severity_level, bool) or self.log_severity_level not in range(5):
             raise InputError(
-                f"log_severity_level={self.log_severity_level!r}; it can be 0 (verbose) to 4 (fatal)"
+                f"log_severity_level={self.log_severity_level!r}; it can be 0 (verbose), 1 (info), "
+                "2 (warning), 3 (error) or 4 (fatal)"
+            )
+        self._check_paths()
+        self._check_entries()
+        self._check_fit()
+
+    def _check_paths(self) -> None:
+        for name in ("optimized_model_path", "profiling"):
+            value = getattr(self, name)
+            if value is not None:
+                check_path(name, value)
+                if not os.path.isdir(os.path.dirname(value) or "."):
+                    raise InputError(f"{name}={value!r}; there is no such folder")
+        if isinstance(self.custom_op_libraries, str | os.PathLike):
+            raise InputError(f"custom_op_libraries={self.custom_op_libraries!r}; it must be a list")
+        for value in self.custom_op_libraries:
+            check_path("custom_op_libraries", value)
+            if not os.path.isfile(value):
+                raise InputError(f"custom_op_libraries: there is no file {value!r}")
+
+    def _check_entries(self) -> None:
+        for name in ("session_config", "run_config"):
+            check_mapping(name, getattr(self, name))
+            for entry in getattr(self, name).items():
+                if not all(isinstance(part, str) for part in entry):
+                    raise InputError(f"{name}: names and values must be str, not {entry!r}")
+        for name in ("free_dimensions", "free_dimension_denotations"):
+            check_mapping(name, getattr(self, name))
+            for dimension, size in getattr(self, name).items():
+                check_positive(f"{name}: {dimension}", size)
+        if self.session_config or self.run_config:  # few give any, and the table takes its time
+            from hugot.config_keys import check_run_config, check_session_config
+
+            check_session_config(self.session_config)
+            check_run_config(self.run_config)
+
+    def _check_fit(self) -> None:
+        """Raise InputError for options that would have no effect beside others."""
+        if self.inter_op_threads is not None and self.execution_mode != "parallel":
+            raise InputError(
+                f"inter_op_threads={self.inter_op_threads} has no effect with "
+                f"execution_mode={self.execution_mode!r}; it needs 'parallel'"
+            )
+        if self.shrink_cpu_mem_arena and not self.enable_cpu_mem_arena:
+            raise InputError(
+                "shrink_cpu_mem_arena=True needs the arena; leave enable_cpu_mem_arena=False out"
             )
 
 
@@ -116,6 +195,12 @@ class SessionOptions:
     enable_mem_pattern: bool
     log_severity_level: int
     session_config: Mapping[str, str]
+    run_config: Mapping[str, str] = field(default_factory=dict)
+    free_dimensions: Mapping[str, int] = field(default_factory=dict)
+    free_dimension_denotations: Mapping[str, int] = field(default_factory=dict)
+    custom_op_libraries: Sequence[str] = ()
+    optimized_model_path: str | None = None
+    profiling: str | None = None
 
 
 Options = TypeVar("Options")
@@ -144,6 +229,24 @@ def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     if value not in choices:
         listed = ", ".join(repr(choice) for choice in choices)
         raise InputError(f"{name}={value!r}; it can be {listed}")
+
+
+def check_switch(name: str, value: object) -> None:
+    """Raise InputError unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise InputError(f"{name}={value!r}; it can be True or False")
+
+
+def check_path(name: str, value: object) -> None:
+    """Raise InputError unless `value` is a path, and not an empty one."""
+    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
+        raise InputError(f"{name}={value!r}; it must be a path")
+
+
+def check_mapping(name: str, value: object) -> None:
+    """Raise InputError unless `value` is a mapping."""
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name}={value!r}; it must be a dict")
 
 
 def check_positive(name: str, value: object) -> None:

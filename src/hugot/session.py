@@ -210,6 +210,13 @@ class Session:
         for made in self._pipelines.values():
             made.reset_stats()
 
+    def end_profiling(self) -> list[str]:
+        """End what the option ``profiling`` has begun, and give the paths of the files.
+
+        Closing the session ends it as well, and tells the paths to the log.
+        """
+        return self.engine.end_profiling()
+
     def close(self) -> None:
         """Wait for running calls, then let go of all pipelines, models and threads."""
         if self._gate.close():

@@ -99,6 +99,16 @@ def test_shapes_fits_a_cost_model_for_each_layout():
     assert "us/token" in run("shapes.py", model, *smallest)
 
 
+def test_spinning_tells_of_each_way_to_wait():
+    model = EXAMPLES / FOLDERS["feature-extraction"]
+    rows = run("spinning.py", model, "--rounds", 1, "--calls", 2).splitlines()[2:]
+    assert [row.split(" | ")[:3] for row in rows] == [
+        [f"| {interval}", callers, way]
+        for interval, callers in ((0, "1"), (1, "1"), (10, "1"), (0, "2"))
+        for way in ("always", "run", "never")
+    ]
+
+
 def test_the_suite_of_pytest_benchmark_runs():
     pytest.importorskip("pytest_benchmark")
     chosen = "tiny-text-classification and not latency or test_import"

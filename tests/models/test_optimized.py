@@ -170,12 +170,29 @@ def test_what_was_made_for_something_else_is_left_aside(onnx_path, written, part
     [
         {"graph_optimization_level": "basic"},
         {"session_config": {"session.disable_prepacking": "1"}},
+        {"free_dimensions": {"rows": 1}},
+        {"free_dimension_denotations": {"DATA_BATCH": 1}},
+        {"custom_op_libraries": ["operators.so"]},
     ],
     ids=str,
 )
 def test_other_options_leave_it_aside(onnx_path, written, options):
     with pytest.raises(UnfitError, match="made for another options"):
         used(onnx_path, replace(OPTIONS, **options))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"session_config": {"session.force_spinning_stop": "1"}},
+        {"run_config": {"memory.enable_memory_arena_shrinkage": "cpu:0"}},
+        {"log_severity_level": 0},
+        {"profiling": "profile"},
+    ],
+    ids=str,
+)
+def test_options_that_do_not_change_the_graph_leave_it_in_use(onnx_path, written, options):
+    assert used(onnx_path, replace(OPTIONS, **options)) is not None
 
 
 def test_other_providers_leave_it_aside(onnx_path, written):

@@ -1,39 +1,46 @@
 import os
-import subprocess
-import sys
 
 import pytest
 
 from hugot.runtime import resources
 from hugot.runtime.resources import available_cpus, cgroup_quota
 
-needs_affinity = pytest.mark.skipif(
-    not hasattr(os, "sched_setaffinity"), reason="this system has no affinity masks"
-)
-
 
 class Tree:
-    """A file system of control groups, and the file that tells where this process stands in it."""
+    """A file system of control groups, and the files that tell where this process stands in it."""
 
     def __init__(self, folder):
-        self.root = folder / "cgroup"
-        self.membership = folder / "self-cgroup"
-        self.root.mkdir()
+        self.proc = folder / "proc"
+        self.proc.mkdir()
+        self.points = {1: folder / "cgroup" / "cpu,cpuacct", 2: folder / "cgroup" / "unified"}
+        self.roots = {1: "/", 2: "/"}
 
     def v2(self, path, quota):
-        self.write(path, "cpu.max", quota)
+        self.write(2, path, "cpu.max", quota)
 
     def v1(self, path, quota, period="100000"):
-        self.write(f"cpu/{path}", "cpu.cfs_quota_us", quota)
-        self.write(f"cpu/{path}", "cpu.cfs_period_us", period)
+        self.write(1, path, "cpu.cfs_quota_us", quota)
+        self.write(1, path, "cpu.cfs_period_us", period)
 
-    def write(self, path, name, text):
-        (self.root / path).mkdir(parents=True, exist_ok=True)
-        (self.root / path / name).write_text(f"{text}\n")
+    def write(self, version, path, name, text):
+        folder = self.points[version] / path
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"{text}\n")
+
+    def mounts(self):
+        v1, v2 = (str(point).replace(" ", r"\040") for point in self.points.values())
+        return (
+            f"31 23 0:28 / / rw,relatime - ext4 /dev/sda rw\n"
+            f"32 31 0:29 {self.roots[1]} {v1} rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
+            f"33 31 0:30 / {v1}-memory rw shared:9 master:1 - cgroup cgroup rw,memory\n"
+            f"34 31 0:31 {self.roots[2]} {v2} rw - cgroup2 cgroup2 rw,nsdelegate\n"
+            "damaged\n"
+        )
 
     def quota(self, *lines):
-        self.membership.write_text("".join(f"{line}\n" for line in lines))
-        return cgroup_quota(self.root, self.membership)
+        (self.proc / "cgroup").write_text("".join(f"{line}\n" for line in lines))
+        (self.proc / "mountinfo").write_text(self.mounts())
+        return cgroup_quota(self.proc)
 
 
 @pytest.fixture
@@ -109,12 +116,41 @@ def test_a_membership_that_cannot_be_read_has_no_quota(tree, lines):
 
 def test_a_membership_that_is_not_utf8_has_a_quota_all_the_same(tree):
     tree.v2("", "100000 100000")
-    tree.membership.write_bytes(b"0::/caf\xe9\n")
-    assert cgroup_quota(tree.root, tree.membership) == 1.0
+    tree.quota()
+    (tree.proc / "cgroup").write_bytes(b"0::/caf\xe9\n")
+    assert cgroup_quota(tree.proc) == 1.0
 
 
 def test_a_system_without_control_groups_has_no_quota(tmp_path):
-    assert cgroup_quota(tmp_path, tmp_path / "missing") is None
+    assert cgroup_quota(tmp_path / "missing") is None
+
+
+def test_a_mount_point_is_found_wherever_it_is(tree, tmp_path):
+    tree.points[2] = tmp_path / "a folder" / "of\u00e9 its own"
+    tree.v2("a", "150000 100000")
+    assert tree.quota("0::/a") == 1.5
+
+
+def test_a_group_is_looked_for_below_the_one_that_is_mounted(tree):
+    tree.roots[1] = "/docker/abc"
+    tree.v1("", "400000")
+    tree.v1("inner", "300000")
+    tree.v1("docker/abc/inner", "100000")
+    assert tree.quota("4:cpu:/docker/abc/inner") == 3.0
+    assert tree.quota("4:cpu:/docker/abc") == 4.0
+    assert tree.quota("4:cpu:/docker/abcdef") == 4.0
+
+
+def test_a_group_that_lies_outside_of_what_is_mounted_has_the_quota_of_the_mount_point(tree):
+    tree.v2("", "250000 100000")
+    tree.v2("../other", "100000 100000")
+    assert tree.quota("0::/../other") == 2.5
+
+
+def test_a_hierarchy_of_another_controller_has_no_quota(tree):
+    tree.write(1, "../cpu,cpuacct-memory/a", "cpu.cfs_quota_us", "100000")
+    tree.write(1, "../cpu,cpuacct-memory/a", "cpu.cfs_period_us", "100000")
+    assert tree.quota("4:cpu:/a", "5:memory:/a") is None
 
 
 def test_a_process_has_at_least_one_cpu_and_at_most_the_machines():
@@ -135,15 +171,3 @@ def test_without_affinity_masks_all_cpus_of_the_machine_count(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
     assert available_cpus() == 6
-
-
-@needs_affinity
-def test_a_process_that_is_tied_to_one_cpu_has_one():
-    code = (
-        "import os\n"
-        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "from hugot.runtime.resources import available_cpus\n"
-        "print(available_cpus())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "1"

@@ -6,6 +6,9 @@ from libc.stdint cimport int64_t, uint32_t
 cdef extern from "ort_abi.h" nogil:
     ctypedef char ORTCHAR_T
 
+    ctypedef void (*OrtLoggingFunction)(
+        void*, int, const char*, const char*, const char*, const char*) noexcept nogil
+
     ctypedef struct OrtStatus:
         pass
     ctypedef struct OrtEnv:
@@ -42,7 +45,8 @@ cdef extern from "ort_abi.h" nogil:
         const char* (*GetErrorMessage)(const OrtStatus*) noexcept nogil
         void (*ReleaseStatus)(OrtStatus*) noexcept nogil
 
-        OrtStatus* (*CreateEnv)(int, const char*, OrtEnv**) noexcept nogil
+        OrtStatus* (*CreateEnvWithCustomLogger)(
+            OrtLoggingFunction, void*, int, const char*, OrtEnv**) noexcept nogil
         OrtStatus* (*GetAllocatorWithDefaultOptions)(OrtAllocator**) noexcept nogil
         OrtStatus* (*AllocatorFree)(OrtAllocator*, void*) noexcept nogil
         OrtStatus* (*CreateCpuMemoryInfo)(int, int, OrtMemoryInfo**) noexcept nogil
@@ -65,6 +69,13 @@ cdef extern from "ort_abi.h" nogil:
         OrtStatus* (*SetInterOpNumThreads)(OrtSessionOptions*, int) noexcept nogil
         OrtStatus* (*AddSessionConfigEntry)(
             OrtSessionOptions*, const char*, const char*) noexcept nogil
+        OrtStatus* (*EnableProfiling)(OrtSessionOptions*, const ORTCHAR_T*) noexcept nogil
+        OrtStatus* (*AddFreeDimensionOverride)(
+            OrtSessionOptions*, const char*, int64_t) noexcept nogil
+        OrtStatus* (*AddFreeDimensionOverrideByName)(
+            OrtSessionOptions*, const char*, int64_t) noexcept nogil
+        OrtStatus* (*RegisterCustomOpsLibrary_V2)(
+            OrtSessionOptions*, const ORTCHAR_T*) noexcept nogil
         OrtStatus* (*SessionOptionsAppendExecutionProvider)(
             OrtSessionOptions*, const char*, const char* const*, const char* const*, size_t
         ) noexcept nogil
@@ -99,6 +110,7 @@ cdef extern from "ort_abi.h" nogil:
             const OrtSession*, size_t, OrtAllocator*, char**) noexcept nogil
         OrtStatus* (*SessionGetOutputName)(
             const OrtSession*, size_t, OrtAllocator*, char**) noexcept nogil
+        OrtStatus* (*SessionEndProfiling)(OrtSession*, OrtAllocator*, char**) noexcept nogil
         void (*ReleaseSession)(OrtSession*) noexcept nogil
 
         OrtStatus* (*SessionGetModelMetadata)(const OrtSession*, OrtModelMetadata**) noexcept nogil
@@ -118,6 +130,8 @@ cdef extern from "ort_abi.h" nogil:
         void (*ReleaseModelMetadata)(OrtModelMetadata*) noexcept nogil
 
         OrtStatus* (*CreateRunOptions)(OrtRunOptions**) noexcept nogil
+        OrtStatus* (*AddRunConfigEntry)(
+            OrtRunOptions*, const char*, const char*) noexcept nogil
         OrtStatus* (*RunOptionsSetTerminate)(OrtRunOptions*) noexcept nogil
         OrtStatus* (*RunOptionsUnsetTerminate)(OrtRunOptions*) noexcept nogil
         void (*ReleaseRunOptions)(OrtRunOptions*) noexcept nogil

@@ -17,4 +17,5 @@ cdef class Library:
     cdef readonly int api_version
 
     cdef int check(self, OrtStatus* status, object failure, str doing) except -1
+    cdef object _error(self, OrtStatus* status, object failure, str doing)
     cdef str take_string(self, char* text)

@@ -9,7 +9,7 @@ import os
 import threading
 
 from libc.stdint cimport uint32_t
-from hugot._ort.c_api cimport OrtApiBase, OrtStatus, hugot_ort_bind
+from hugot._ort.c_api cimport OrtApiBase, OrtLoggingFunction, OrtStatus, hugot_ort_bind
 
 from hugot.errors import (
     CancelledError,
@@ -25,6 +25,19 @@ cdef extern from "dynlib.h":
     void* hugot_dl_symbol(void* library, const char* name) nogil
     object hugot_dl_error()
     object hugot_dl_path(void* symbol)
+
+cdef extern from "log_queue.h" nogil:
+    ctypedef struct HugotMessage:
+        HugotMessage* next
+        double seconds
+        int severity
+        const char* place
+        const char* text
+    OrtLoggingFunction hugot_log_put
+    int hugot_log_waits()
+    HugotMessage* hugot_log_take()
+    void hugot_log_free(HugotMessage*)
+    long hugot_log_take_dropped()
 
 cdef extern from *:
     """
@@ -84,12 +97,20 @@ cdef class Library:
         `failure` is the exception for the codes that say only that something failed; `doing` tells
         what was being done, as in "loading model.onnx".
         """
-        if status == NULL:
+        if status == NULL and not hugot_log_waits():
             return 0
+        error = None if status == NULL else self._error(status, failure, doing)
+        _tell_messages("" if error is None else str(error))
+        if error is not None:
+            raise error
+        return 0
+
+    cdef object _error(self, OrtStatus* status, object failure, str doing):
+        """The exception for a status, which is freed."""
         cdef int code = self.api.GetErrorCode(status)
         cdef str message = self.api.GetErrorMessage(status).decode("utf-8", "replace")
         self.api.ReleaseStatus(status)
-        raise _EXCEPTIONS.get(code, failure)(f"ONNX Runtime {self.version}, {doing}: {message}")
+        return _EXCEPTIONS.get(code, failure)(f"ONNX Runtime {self.version}, {doing}: {message}")
 
     cdef str take_string(self, char* text):
         """Decode a string that ONNX Runtime allocated, and free it."""
@@ -118,6 +139,29 @@ cdef class Library:
 
     def __repr__(self):
         return f"<ONNX Runtime {self.version} from {self.path}>"
+
+
+cdef int _tell_messages(str raised) except -1:
+    """Hand on what ONNX Runtime has said since the last time; only what stops a program gets through."""
+    cdef HugotMessage* message = hugot_log_take()
+    cdef HugotMessage* next_one
+    cdef list messages = []
+    while message != NULL:
+        messages.append((message.seconds, message.severity,
+                         message.place.decode("utf-8", "replace"),
+                         message.text.decode("utf-8", "replace")))
+        next_one = message.next
+        hugot_log_free(message)
+        message = next_one
+    cdef long dropped = hugot_log_take_dropped()
+    if not messages and not dropped:
+        return 0
+    try:
+        from hugot._ort.messages import tell
+        tell(messages, dropped, raised)
+    except Exception:   # a filter of the program's; or a module that is gone when the program ends
+        pass
+    return 0
 
 
 def open_library(str name, *, bint loaded_only=False, bint telemetry=False):
@@ -183,5 +227,6 @@ cdef int _create_environment(Library library, bint telemetry) except -1:
     cdef int level = _ORT_LOGGING_LEVEL_ERROR
     cdef OrtStatus* status
     with nogil:     # it registers thousands of operators: 15 ms
-        status = library.api.CreateEnv(level, "hugot", &library.env)
+        status = library.api.CreateEnvWithCustomLogger(
+            hugot_log_put, NULL, level, "hugot", &library.env)
     return library.check(status, RuntimeLibraryError, "creating the environment")

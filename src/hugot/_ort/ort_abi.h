@@ -35,6 +35,8 @@ typedef struct OrtTensorTypeAndShapeInfo OrtTensorTypeAndShapeInfo;
 typedef struct OrtModelMetadata OrtModelMetadata;
 typedef struct OrtCUDAProviderOptionsV2 OrtCUDAProviderOptionsV2;
 typedef struct OrtTensorRTProviderOptionsV2 OrtTensorRTProviderOptionsV2;
+typedef void(ORT_API_CALL* OrtLoggingFunction)(void*, int, const char*, const char*, const char*,
+                                               const char*);
 /* A thread of a pool that the caller made for ONNX Runtime. */
 typedef const struct OrtCustomHandleType* OrtCustomThreadHandle;
 typedef void (*OrtThreadWorkerFn)(void*);
@@ -54,7 +56,8 @@ typedef int ExecutionMode;
 #define HUGOT_ORT_FUNCTIONS(X)                                                                        \
   X(GetErrorCode, 1, 1, OrtErrorCode, (const OrtStatus*))                                             \
   X(GetErrorMessage, 2, 1, const char*, (const OrtStatus*))                                           \
-  X(CreateEnv, 3, 1, OrtStatus*, (OrtLoggingLevel, const char*, OrtEnv**))                            \
+  X(CreateEnvWithCustomLogger, 4, 1, OrtStatus*,                                                      \
+    (OrtLoggingFunction, void*, OrtLoggingLevel, const char*, OrtEnv**))                              \
   X(CreateSession, 7, 1, OrtStatus*,                                                                  \
     (const OrtEnv*, const ORTCHAR_T*, const OrtSessionOptions*, OrtSession**))                        \
   X(CreateSessionFromArray, 8, 1, OrtStatus*,                                                         \
@@ -65,6 +68,7 @@ typedef int ExecutionMode;
   X(CreateSessionOptions, 10, 1, OrtStatus*, (OrtSessionOptions**))                                   \
   X(SetOptimizedModelFilePath, 11, 1, OrtStatus*, (OrtSessionOptions*, const ORTCHAR_T*))             \
   X(SetSessionExecutionMode, 13, 1, OrtStatus*, (OrtSessionOptions*, ExecutionMode))                  \
+  X(EnableProfiling, 14, 1, OrtStatus*, (OrtSessionOptions*, const ORTCHAR_T*))                       \
   X(EnableMemPattern, 16, 1, OrtStatus*, (OrtSessionOptions*))                                        \
   X(DisableMemPattern, 17, 1, OrtStatus*, (OrtSessionOptions*))                                       \
   X(EnableCpuMemArena, 18, 1, OrtStatus*, (OrtSessionOptions*))                                       \
@@ -103,6 +107,7 @@ typedef int ExecutionMode;
   X(CreateCpuMemoryInfo, 69, 1, OrtStatus*, (OrtAllocatorType, OrtMemType, OrtMemoryInfo**))          \
   X(AllocatorFree, 76, 1, OrtStatus*, (OrtAllocator*, void*))                                         \
   X(GetAllocatorWithDefaultOptions, 78, 1, OrtStatus*, (OrtAllocator**))                              \
+  X(AddFreeDimensionOverride, 79, 1, OrtStatus*, (OrtSessionOptions*, const char*, int64_t))          \
   X(ReleaseEnv, 92, 1, void, (OrtEnv*))                                                               \
   X(ReleaseStatus, 93, 1, void, (OrtStatus*))                                                         \
   X(ReleaseMemoryInfo, 94, 1, void, (OrtMemoryInfo*))                                                 \
@@ -112,6 +117,7 @@ typedef int ExecutionMode;
   X(ReleaseTypeInfo, 98, 1, void, (OrtTypeInfo*))                                                     \
   X(ReleaseTensorTypeAndShapeInfo, 99, 1, void, (OrtTensorTypeAndShapeInfo*))                         \
   X(ReleaseSessionOptions, 100, 1, void, (OrtSessionOptions*))                                        \
+  X(SessionEndProfiling, 110, 2, OrtStatus*, (OrtSession*, OrtAllocator*, char**))                    \
   X(SessionGetModelMetadata, 111, 2, OrtStatus*, (const OrtSession*, OrtModelMetadata**))             \
   X(ModelMetadataGetProducerName, 112, 2, OrtStatus*,                                                 \
     (const OrtModelMetadata*, OrtAllocator*, char**))                                                 \
@@ -126,10 +132,13 @@ typedef int ExecutionMode;
   X(ReleaseModelMetadata, 118, 2, void, (OrtModelMetadata*))                                          \
   X(ModelMetadataGetCustomMetadataMapKeys, 123, 3, OrtStatus*,                                        \
     (const OrtModelMetadata*, OrtAllocator*, char***, int64_t*))                                      \
+  X(AddFreeDimensionOverrideByName, 124, 3, OrtStatus*,                                               \
+    (OrtSessionOptions*, const char*, int64_t))                                                       \
   X(GetAvailableProviders, 125, 4, OrtStatus*, (char***, int*))                                       \
   X(ReleaseAvailableProviders, 126, 4, OrtStatus*, (char**, int))                                     \
   X(AddSessionConfigEntry, 130, 5, OrtStatus*,                                                        \
     (OrtSessionOptions*, const char*, const char*))                                                   \
+  X(AddRunConfigEntry, 165, 8, OrtStatus*, (OrtRunOptions*, const char*, const char*))                \
   X(SessionOptionsAppendExecutionProvider_TensorRT_V2, 170, 9, OrtStatus*,                            \
     (OrtSessionOptions*, const OrtTensorRTProviderOptionsV2*))                                        \
   X(CreateTensorRTProviderOptions, 171, 9, OrtStatus*, (OrtTensorRTProviderOptionsV2**))              \
@@ -149,6 +158,7 @@ typedef int ExecutionMode;
   X(ReleaseCUDAProviderOptions, 208, 11, void, (OrtCUDAProviderOptionsV2*))                           \
   X(SessionOptionsAppendExecutionProvider, 216, 12, OrtStatus*,                                       \
     (OrtSessionOptions*, const char*, const char* const*, const char* const*, size_t))                \
+  X(RegisterCustomOpsLibrary_V2, 228, 14, OrtStatus*, (OrtSessionOptions*, const ORTCHAR_T*))         \
   X(GetBuildInfoString, 254, 15, const char*, (void))
 
 /* The functions in use, as one struct of typed pointers. */

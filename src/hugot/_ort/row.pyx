@@ -109,8 +109,9 @@ cdef class RowRunner:
                 made += 1
             with nogil:
                 status = library.api.Run(
-                    session.session, NULL, session.input_names, <const OrtValue* const*> inputs,
-                    session.input_count, wanted, wanted_count, results)
+                    session.session, session.run_options, session.input_names,
+                    <const OrtValue* const*> inputs, session.input_count,
+                    wanted, wanted_count, results)
             library.check(status, InferenceError, "running the model")
             for i in range(wanted_count):
                 taken += 1      # the tensor owns it from here on, or has freed it

@@ -21,6 +21,10 @@ cdef class InferenceSession:
     cdef Py_buffer model        # held because the session may read its weights from there
     cdef readonly bint from_buffer
     cdef HugotGate* gate        # NULL where the threads are not held
+    cdef readonly object run_config
+    cdef RunOptions run_defaults            # None where runs have no configuration entries
+    cdef const OrtRunOptions* run_options   # those of run_defaults, or NULL
+    cdef bint profiling
     cdef readonly tuple inputs
     cdef readonly tuple outputs
     cdef int input_count

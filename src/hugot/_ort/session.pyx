@@ -66,12 +66,17 @@ class TensorSpec(namedtuple("TensorSpec", ["name", "dtype", "shape"])):
 @cython.final
 @cython.no_gc
 cdef class RunOptions:
-    """A handle on runs, to stop them from another thread."""
+    """A handle on runs, to stop them from another thread; with configuration entries for them."""
 
-    def __cinit__(self, Library library not None):
+    def __cinit__(self, Library library not None, run_config=None):
         self.library = library
         library.check(library.api.CreateRunOptions(&self.options), InferenceError,
                       "creating run options")
+        if run_config:
+            for key, value in run_config.items():
+                library.check(
+                    library.api.AddRunConfigEntry(self.options, key.encode(), value.encode()),
+                    InputError, f"setting run configuration {key!r}")
 
     def __dealloc__(self):
         if self.options != NULL:
@@ -105,6 +110,7 @@ cdef class InferenceSession:
         library: the ONNX Runtime in use.
         inputs: a `TensorSpec` for each input of the graph.
         outputs: the same for the outputs.
+        run_config: configuration entries of runs that have no run options of their own.
         from_buffer: whether the model came from a buffer.
     """
 
@@ -118,6 +124,11 @@ cdef class InferenceSession:
         bint hold_threads=False,
     ):
         self.library = library
+        self.run_config = options.run_config
+        if self.run_config:
+            self.run_defaults = RunOptions(library, self.run_config)
+            self.run_options = self.run_defaults.options
+        self.profiling = options.profiling is not None
         cdef SessionOptionsHandle session_options = SessionOptionsHandle(library)
         session_options.apply(options)
         for name, settings in providers:
@@ -256,6 +267,17 @@ cdef class InferenceSession:
         if self.gate != NULL:
             hugot_gate_open(self.gate)
 
+    def end_profiling(self):
+        """Write the profile to its end; gives the file's path, or None where there is none (more)."""
+        if not self.profiling:
+            return None
+        cdef char* path = NULL
+        self.profiling = False
+        self.library.check(
+            self.library.api.SessionEndProfiling(self.session, self.library.allocator, &path),
+            InferenceError, "writing a profile")
+        return self.library.take_string(path) or None
+
     @property
     def metadata(self):
         """The model's `hugot._ort.metadata.ModelMetadata`."""
@@ -294,7 +316,8 @@ cdef class InferenceSession:
                 raise InputError(f"output {number} is not one of the {self.output_count} outputs")
             wanted[wanted_count] = self.output_names[number]
             wanted_count += 1
-        cdef const OrtRunOptions* options = NULL if run_options is None else run_options.options
+        cdef const OrtRunOptions* options = (
+            self.run_options if run_options is None else run_options.options)
         cdef OrtStatus* status
         call.output_count = wanted_count
         with nogil:

@@ -14,6 +14,8 @@ cdef class SessionOptionsHandle:
     cdef OrtSessionOptions* options
 
     cdef int apply(self, object options) except -1
+    cdef int _register_custom_ops(self, str path) except -1
+    cdef int _profile(self, str prefix) except -1
     cdef int hold_threads(self, HugotGate* gate) except -1
     cdef int write_optimized(self, str path) except -1
     cdef int add_provider(self, str name, dict settings) except -1

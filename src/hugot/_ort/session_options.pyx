@@ -1,5 +1,7 @@
 """Session options of ONNX Runtime, and its execution providers."""
 
+import os
+
 cimport cython
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 
@@ -74,10 +76,41 @@ cdef class SessionOptionsHandle:
             library.check(library.api.EnableMemPattern(native), InputError, doing)
         else:
             library.check(library.api.DisableMemPattern(native), InputError, doing)
+        for name, size in options.free_dimensions.items():
+            library.check(library.api.AddFreeDimensionOverrideByName(native, name.encode(), size),
+                          InputError, f"fixing the dimension {name!r}")
+        for denotation, size in options.free_dimension_denotations.items():
+            library.check(library.api.AddFreeDimensionOverride(native, denotation.encode(), size),
+                          InputError, f"fixing dimensions of {denotation!r}")
         for key, value in options.session_config.items():
             library.check(library.api.AddSessionConfigEntry(native, key.encode(), value.encode()),
                           InputError, f"setting session configuration {key!r}")
+        for path in options.custom_op_libraries:
+            self._register_custom_ops(path)
+        if options.optimized_model_path is not None:
+            self.write_optimized(options.optimized_model_path)
+        if options.profiling is not None:
+            self._profile(options.profiling)
         return 0
+
+    cdef int _register_custom_ops(self, str path) except -1:
+        # By its full path: the system's loader looks for a bare name elsewhere.
+        cdef ORTCHAR_T* native = hugot_native_path(os.path.abspath(path))
+        cdef OrtStatus* status
+        try:
+            with nogil:
+                status = self.library.api.RegisterCustomOpsLibrary_V2(self.options, native)
+        finally:
+            PyMem_Free(native)
+        return self.library.check(status, InputError, f"loading the operators of {path}")
+
+    cdef int _profile(self, str prefix) except -1:
+        cdef ORTCHAR_T* native = hugot_native_path(prefix)
+        try:
+            return self.library.check(self.library.api.EnableProfiling(self.options, native),
+                                      InputError, f"profiling into {prefix}")
+        finally:
+            PyMem_Free(native)
 
     cdef int hold_threads(self, HugotGate* gate) except -1:
         """Have the session's threads wait until the gate is opened; it must outlive the session."""

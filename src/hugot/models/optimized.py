@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
     Providers = Sequence[tuple[str, dict[str, object]]]
 
+_WARNING, _ERROR = 2, 3  # levels of ONNX Runtime's messages
 _WRITE_CONFIG = {"session.save_model_format": "ORT"}
 # A file that no sidecar names is left to a writer that may be about to name it, for so many seconds.
 _SPARED = 3600
@@ -245,7 +246,11 @@ def _write(onnx_path: Path, library: Library, options: SessionOptions) -> None:
     with TemporaryDirectory(prefix=f".{onnx_path.stem}-", dir=folder) as work:
         made = Path(work) / "optimized.ort"
         config = {**options.session_config, **_WRITE_CONFIG}
-        InferenceSession(library, onnx_path, replace(options, session_config=config), (), str(made))
+        # A warning says that the file fits this machine alone, which is what the sidecar sees to.
+        severity = options.log_severity_level
+        severity = _ERROR if severity == _WARNING else severity
+        options_now = replace(options, session_config=config, log_severity_level=severity)
+        InferenceSession(library, onnx_path, options_now, (), str(made))
         with open(made, "rb") as file, _map(file.fileno()) as data:
             size, digest = len(data), f"{checksum(data):016x}"
         name = f"{onnx_path.stem}.{digest}.ort"

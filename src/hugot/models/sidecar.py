@@ -63,12 +63,23 @@ def circumstances(
     config = {
         key: value for key, value in options.session_config.items() if not key.startswith(_RUN_ONLY)
     }
+    # What is not given is left out, so that files from before there were these options fit on.
+    given = {
+        name: value
+        for name, value in (
+            ("free_dimensions", dict(options.free_dimensions)),
+            ("free_dimension_denotations", dict(options.free_dimension_denotations)),
+            ("custom_op_libraries", sorted(options.custom_op_libraries)),
+        )
+        if value
+    }
     return {
         "runtime": {"version": library.version, "build": library.build_info},
         "options": {
             "graph_optimization_level": options.graph_optimization_level,
             "providers": sorted({CPU, *(name for name, _ in providers)}),
             "session_config": config,
+            **given,
         },
         "cpu": cpu,
     }

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from hugot._ort import providers as provider_names
 from hugot.models.optimized import read_candidate
-from hugot.options import RuntimeOptions, SessionOptions
 from hugot.runtime.background import Background
 from hugot.runtime.executor import Executor
 from hugot.runtime.library import begin_loading
 from hugot.runtime.native import choose_source, create_session
+from hugot.runtime.native_options import check_dimensions, native_options
 from hugot.runtime.resources import available_cpus
 from hugot.runtime.tune import choose_layout, fit_layout
+from hugot.runtime.written_files import WrittenFiles, tell_profile, without_files
 
 if TYPE_CHECKING:
     from hugot._ort.library import Library
     from hugot._ort.session import InferenceSession
     from hugot.models.bundle import ModelBundle
     from hugot.models.optimized import Candidate, OptimizedModel
+    from hugot.options import RuntimeOptions, SessionOptions
     from hugot.runtime.model import LoadedModel
     from hugot.runtime.native import ModelSource
     from hugot.runtime.tune import Layout
@@ -57,6 +59,8 @@ class Engine:
         )
         self._settled: tuple[Library, Providers] | None = None
         self._loading: dict[str, Background[Loaded]] = {}
+        self._files = WrittenFiles()
+        self._profiled: list[InferenceSession] = []
         self._executors: dict[int, Executor] = {}
         self._models: dict[str, LoadedModel] = {}
         self._tokenizers: dict[tuple[str, int | None, bool, int], TextTokenizer] = {}
@@ -139,7 +143,7 @@ class Engine:
         with self._lock:
             if key not in self._tokenizers:
                 self._tokenizers[key] = TextTokenizer(
-                    bundle, max_length, lowercase=lowercase, stride=stride
+                    bundle, max_length, lowercase=lowercase, stride=stride, threads=self._cpus
                 )
             return self._tokenizers[key]
 
@@ -147,7 +151,8 @@ class Engine:
         """Write the optimised file of a bundle; see `hugot.models.optimized.optimize`."""
         from hugot.models.optimized import optimize
 
-        return optimize(bundle.onnx_path, self.library, self.session_options(1), self.providers)
+        options = without_files(self.session_options(1))
+        return optimize(bundle.onnx_path, self.library, options, self.providers)
 
     def check_optimized(self, bundle: ModelBundle) -> OptimizedModel | None:
         """The optimised file of a bundle, its source's hash compared; None where there is none.
@@ -162,20 +167,18 @@ class Engine:
 
     def session_options(self, threads: int) -> SessionOptions:
         """The options of a native session with so many threads within a run."""
-        options = self.options
-        return SessionOptions(
-            intra_op_num_threads=threads,
-            inter_op_num_threads=1,
-            execution_mode=options.execution_mode,
-            graph_optimization_level=options.graph_optimization_level,
-            enable_cpu_mem_arena=options.enable_cpu_mem_arena,
-            enable_mem_pattern=options.enable_mem_pattern,
-            log_severity_level=options.log_severity_level,
-            session_config=options.session_config,
-        )
+        return native_options(self.options, threads)
+
+    def end_profiling(self) -> list[str]:
+        """Write the profiles of all native sessions to their ends; gives the files' paths."""
+        with self._lock:
+            profiled, self._profiled = self._profiled, []
+        return [path for session in profiled if (path := session.end_profiling())]
 
     def close(self) -> None:
         """End the threads and let go of the models; no call may be under way."""
+        for path in self.end_profiling():
+            tell_profile(path)
         for executor in self._executors.values():
             executor.close()
         with self._lock:
@@ -198,13 +201,16 @@ class Engine:
         """The thread that loads a bundle's model, begun now if there is none. Call it locked."""
         key = _key(bundle)
         if key not in self._loading:
-            candidate = read_candidate(bundle.onnx_path) if self.options.optimized_model else None
+            # A graph that is to be written is optimised anew.
+            wanted = self.options.optimized_model and self.options.optimized_model_path is None
+            candidate = read_candidate(bundle.onnx_path) if wanted else None
             self._loading[key] = Background(
                 lambda: self._create_session(bundle, candidate), "hugot-model"
             )
         return self._loading[key]
 
     def _create_session(self, bundle: ModelBundle, candidate: Candidate | None) -> Loaded:
+        check_dimensions(self.options, bundle.onnx_path)
         source = choose_source(
             bundle.onnx_path, candidate, self.library, self.session_options(1), self.providers
         )
@@ -219,7 +225,14 @@ class Engine:
         return source, self._open_session(source, threads), layout
 
     def _open_session(self, source: ModelSource, threads: int) -> InferenceSession:
-        return create_session(self.library, source, self.session_options(threads), self.providers)
+        options = self.session_options(threads)
+        with self._lock:
+            options = self._files.assign(options, source.onnx_path)
+        session = create_session(self.library, source, options, self.providers)
+        if options.profiling is not None:
+            with self._lock:
+                self._profiled.append(session)
+        return session
 
     def _open_second_session(self, source: ModelSource, threads: int) -> InferenceSession:
         session = self._open_session(source, threads)

@@ -132,7 +132,7 @@ class LoadedModel:
 
     def new_run_options(self) -> RunOptions:
         """A handle that can stop runs of this model."""
-        return RunOptions(self.session.library)
+        return RunOptions(self.session.library, self.session.run_config)
 
 
 def as_float32(tensor: Tensor) -> Any:

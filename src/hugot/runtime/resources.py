@@ -1,20 +1,40 @@
-"""CPUs that this process may use: its affinity, and the quota of its cgroup."""
+"""CPUs that this process may use: its affinity, and the quota of its control group."""
 
 from __future__ import annotations
 
 import math
 import os
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-_CGROUP_ROOT = Path("/sys/fs/cgroup")
-_SELF_CGROUP = Path("/proc/self/cgroup")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SELF = Path("/proc/self")
+_OCTAL = re.compile(r"\\([0-7]{3})")
+
+
+class _Mount(NamedTuple):
+    """A hierarchy of control groups that rules over CPU time, where it is mounted.
+
+    Attributes:
+        version: 1 or 2.
+        root: which of its groups lies at the mount point; in a container often not the topmost.
+        point: the mount point.
+    """
+
+    version: int
+    root: str
+    point: Path
 
 
 def available_cpus() -> int:
     """Number of CPUs that this process really has, at least 1.
 
-    The smaller of the CPUs in its affinity mask and the CPU quota of its cgroup (v2 ``cpu.max``, v1
-    ``cpu.cfs_quota_us``), rounded up. ONNX Runtime itself looks at neither.
+    The smaller of the CPUs in its affinity mask, which a cpuset narrows as well, and the CPU quota of
+    its control group, rounded up: with a quota of 1.5, two threads get 1.5 CPUs' worth of work done,
+    and one thread 1. ONNX Runtime itself looks at neither.
     """
     count = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -23,32 +43,68 @@ def available_cpus() -> int:
     return max(1, min(count, math.ceil(quota))) if quota is not None else max(1, count)
 
 
-def cgroup_quota(root: Path = _CGROUP_ROOT, membership: Path = _SELF_CGROUP) -> float | None:
-    """CPUs granted by this process's cgroup and those above it, or None where there is no limit."""
+def cgroup_quota(proc: Path = _SELF) -> float | None:
+    """CPUs granted by this process's control group and those above it; None where there is no limit.
+
+    Of version 2, ``cpu.max``; of version 1, ``cpu.cfs_quota_us`` and ``cpu.cfs_period_us``. Where
+    they are mounted is looked up in ``/proc/self/mountinfo``.
+    """
     try:
-        lines = membership.read_text(errors="surrogateescape").splitlines()
+        groups = _groups((proc / "cgroup").read_text(errors="surrogateescape"))
+        mounts = list(_mounts((proc / "mountinfo").read_text(errors="surrogateescape")))
     except OSError:
         return None
     quotas = []
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, colon, path = rest.partition(":")
+    for mount in mounts:
+        if mount.version not in groups:
+            continue
+        folder = mount.point / _below(mount.root, groups[mount.version])
+        # A quota anywhere above holds as well.
+        for each in (folder, *folder.parents):
+            if (quota := _QUOTAS[mount.version](each)) is not None:
+                quotas.append(quota)
+            if each == mount.point:
+                break
+    return min(quotas, default=None)
+
+
+def _groups(text: str) -> dict[int, str]:
+    """The process's group in each version, from lines as ``4:cpu,cpuacct:/path`` and ``0::/path``."""
+    groups = {}
+    for line in text.splitlines():
+        controllers, colon, path = line.partition(":")[2].partition(":")
         if not colon:
             continue
         if controllers == "":
-            base, read = root, _quota_v2
+            groups[2] = path
         elif "cpu" in controllers.split(","):
-            base, read = root / "cpu", _quota_v1
-        else:
+            groups[1] = path
+    return groups
+
+
+def _mounts(text: str) -> Iterator[_Mount]:
+    """The mounts of control groups, from lines whose fields proc(5) tells under ``mountinfo``."""
+    for line in text.splitlines():
+        before, _, after = line.partition(" - ")
+        fields, kind = before.split(" "), after.split(" ")
+        if len(fields) < 5 or len(kind) < 3:
             continue
-        folder = base / path.lstrip("/")
-        # A quota anywhere above holds as well; inside a container the path may not exist.
-        for each in (folder, *folder.parents):
-            if (quota := read(each)) is not None:
-                quotas.append(quota)
-            if each == base:
-                break
-    return min(quotas, default=None)
+        root, point = (_OCTAL.sub(lambda code: chr(int(code[1], 8)), each) for each in fields[3:5])
+        if kind[0] == "cgroup2":
+            yield _Mount(2, root, Path(point))
+        elif kind[0] == "cgroup" and "cpu" in kind[2].split(","):
+            yield _Mount(1, root, Path(point))
+
+
+def _below(root: str, group: str) -> str:
+    """Path of a group from the mount point on, at which the group `root` lies."""
+    parts = group.split("/")
+    if ".." in parts:
+        return ""  # outside of what this process can see
+    top = root.rstrip("/")
+    if top and (group == top or group.startswith(top + "/")):
+        group = group[len(top) :]
+    return group.lstrip("/")
 
 
 def _quota_v2(folder: Path) -> float | None:
@@ -66,3 +122,6 @@ def _quota_v1(folder: Path) -> float | None:
         return quota / period if quota > 0 else None
     except (OSError, ValueError, ZeroDivisionError):
         return None
+
+
+_QUOTAS = {1: _quota_v1, 2: _quota_v2}

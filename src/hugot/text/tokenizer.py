@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hugot.errors import InputError, TokenizerError
 from hugot.text.batch import RowBatch, TokenBatch, batch_from_encodings
+from hugot.text.pool import start_pool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,7 @@ class TextTokenizer:
         max_length: see below.
         lowercase: whether texts are lower-cased first.
         stride: tokens that neighbouring windows of `encode_windows` share.
+        threads: most threads for a list of texts; None for as many as `tokenizers` likes.
 
     Attributes:
         max_length: most tokens in a row, special ones included; None for no limit.
@@ -52,6 +54,7 @@ class TextTokenizer:
         *,
         lowercase: bool = False,
         stride: int = 0,
+        threads: int | None = None,
     ) -> None:
         import tokenizers
 
@@ -75,6 +78,7 @@ class TextTokenizer:
                 direction=config.get("truncation_side", "right"),
             )
         self._tokenizer = tokenizer
+        self._pool_threads = threads
         self.max_length = max_length
         self.pad_id = self._pad_id(bundle, baked)
         self.pad_type_id = int(config.get("pad_token_type_id", baked.get("pad_type_id", 0)))
@@ -188,6 +192,9 @@ class TextTokenizer:
         )
 
     def _encode(self, texts: list[Text], spans: bool, words: bool, first_index: int) -> list[Any]:
+        if self._pool_threads is not None:
+            start_pool(self._tokenizer, self._pool_threads)
+            self._pool_threads = None
         encode_batch = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
         try:
             return encode_batch(texts, is_pretokenized=words)
