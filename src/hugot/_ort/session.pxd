@@ -20,6 +20,7 @@ cdef class InferenceSession:
     cdef OrtSession* session
     cdef Py_buffer model        # held because the session may read its weights from there
     cdef readonly bint from_buffer
+    cdef readonly bint accelerated
     cdef HugotGate* gate        # NULL where the threads are not held
     cdef readonly tuple inputs
     cdef readonly tuple outputs
@@ -32,6 +33,7 @@ cdef class InferenceSession:
 
     cdef int _load_path(self, str path, SessionOptionsHandle options) except -1
     cdef int _load_buffer(self, object model, SessionOptionsHandle options) except -1
+    cdef object _load_error(self)
     cdef int _describe(self, str model) except -1
     cdef object _describe_input(self, size_t i)
     cdef object _describe_output(self, size_t i)
