@@ -8,6 +8,7 @@ import click
 
 from hugot import __version__
 from hugot.cli.optimize import optimize
+from hugot.cli.providers import providers
 from hugot.cli.run import run
 from hugot.errors import HugotError
 
@@ -21,6 +22,7 @@ def hugot() -> None:
 
 
 hugot.add_command(optimize)
+hugot.add_command(providers)
 hugot.add_command(run)
 
 
