@@ -184,6 +184,14 @@ def test_accelerators_get_larger_groups(provider, budget):
     assert layout.token_budget == budget
 
 
+@pytest.mark.parametrize(
+    ("settings", "accelerated"),
+    [({}, False), ({"device_type": "CPU"}, False), ({"device_type": "GPU.0"}, True)],
+)
+def test_openvino_counts_as_an_accelerator_unless_its_device_is_the_cpu(settings, accelerated):
+    assert is_accelerated([Provider("OpenVINOExecutionProvider", settings)]) == accelerated
+
+
 @pytest.mark.parametrize(("name", "own"), [("few", FEW_WIDTHS), ("fixed", FIXED_WIDTHS)])
 def test_widths_end_at_the_longest_row_of_the_model(name, own):
     assert make_policy(name).widths == own

@@ -97,8 +97,16 @@ def choose_shapes(
 
 
 def is_accelerated(providers: Sequence[Provider]) -> bool:
-    """Whether another device than the CPU's own cores does the work, or a runtime of its own."""
-    return any(each.name not in _ON_CPU for each in providers)
+    """Whether another device than the CPU's own cores does a part of the work."""
+    return not all(_is_on_cpu(each) for each in providers)
+
+
+def _is_on_cpu(provider: Provider) -> bool:
+    if provider.devices:
+        return all(device.device_type == "cpu" for device in provider.devices)
+    if provider.name == "OpenVINOExecutionProvider":
+        return str(provider.settings.get("device_type", "CPU")).upper().startswith("CPU")
+    return provider.name in _ON_CPU
 
 
 def choose_layout(
