@@ -34,6 +34,7 @@ _HOMES = {
     "TextClassificationPipeline": "hugot.pipelines.text_classification",
     "TokenClassificationPipeline": "hugot.pipelines.token_classification",
     "TokenizerError": "hugot.errors",
+    "available_providers": "hugot.runtime.available",
     "download_model": "hugot.models.download",
     "pipeline": "hugot.api",
 }
@@ -56,6 +57,7 @@ __all__ = [
     "TextClassificationPipeline",
     "TokenClassificationPipeline",
     "TokenizerError",
+    "available_providers",
     "download_model",
     "pipeline",
 ]
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
     from hugot.pipelines.feature_extraction import FeatureExtractionPipeline
     from hugot.pipelines.text_classification import TextClassificationPipeline
     from hugot.pipelines.token_classification import TokenClassificationPipeline
+    from hugot.runtime.available import available_providers
     from hugot.session import Session
 
 try:

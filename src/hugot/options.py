@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from os import PathLike
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from hugot.errors import InputError
@@ -31,6 +32,7 @@ NOT_GIVEN: Final = _NotGiven()
 
 MODES: Final = ("auto", "latency", "throughput")
 EXECUTION_MODES: Final = ("sequential", "parallel")
+SHAPE_POLICIES: Final = (None, "exact", "few", "fixed")
 GRAPH_OPTIMIZATION_LEVELS: Final = ("disabled", "basic", "extended", "layout", "all")
 SPINNING: Final = ("run", "never", "always")
 _SWITCHES: Final = (
@@ -57,8 +59,15 @@ class RuntimeOptions:
         token_budget: padded tokens in a group of texts, at most; by default it follows from the
             model's size. `Pipeline.plan` shows what comes of both.
         providers: execution providers in order of preference: short names (``"cuda"``), ONNX
-            Runtime's own names, or pairs of a name and its settings. CPU is always last.
-        provider_fallback: allow a run on the CPU alone where the providers are not there.
+            Runtime's own names, or pairs of a name and its settings. CPU is always last. The first
+            other one must run a part of the model.
+        provider_fallback: allow a run on the CPU alone where the providers are not there, or fail.
+        plugins: shared libraries that bring providers, by a name of one's own, which `providers`
+            may use.
+        shape_policy: what groups of texts are padded to: ``"exact"`` (their longest text), ``"few"``
+            (the next of `widths`) or ``"fixed"`` (that, and filled up with rows); by default what
+            suits the first provider. Answers are the same.
+        widths: the widths in tokens for ``"few"``, which they imply, and ``"fixed"``.
         onnxruntime_library: path of the ONNX Runtime library to use.
         execution_mode: ``"sequential"`` or ``"parallel"`` (independent nodes of a graph at once).
         inter_op_threads: nodes that run at once where ``execution_mode`` is ``"parallel"``; by default
@@ -96,6 +105,9 @@ class RuntimeOptions:
     token_budget: int | None = None
     providers: Sequence[ProviderSpec] | None = None
     provider_fallback: bool = False
+    plugins: Mapping[str, str | PathLike[str]] = field(default_factory=dict)
+    shape_policy: Literal["exact", "few", "fixed"] | None = None
+    widths: Sequence[int] | None = None
     onnxruntime_library: str | None = None
     execution_mode: Literal["sequential", "parallel"] = "sequential"
     inter_op_threads: int | None = None
@@ -127,6 +139,9 @@ class RuntimeOptions:
         for name in ("threads", "workers", "token_budget", "inter_op_threads"):
             if getattr(self, name) is not None:
                 check_positive(name, getattr(self, name))
+        check_choice("shape_policy", self.shape_policy, SHAPE_POLICIES)
+        check_widths(self.widths, self.shape_policy)
+        check_plugins(self.plugins)
         check_choice("microbatch", self.microbatch, (None, True, False))
         check_positive("max_queue", self.max_queue)
         for name in _SWITCHES:
@@ -253,3 +268,24 @@ def check_positive(name: str, value: object) -> None:
     """Raise InputError unless `value` is an int of at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise InputError(f"{name}={value!r}; it must be a whole number of at least 1")
+
+
+def check_widths(widths: object, policy: str | None) -> None:
+    """Raise InputError unless `widths` is None, or whole numbers for a policy that has use for them."""
+    if widths is None:
+        return
+    if not isinstance(widths, list | tuple) or not widths:
+        raise InputError(f"widths={widths!r}; it must be a list of whole numbers")
+    for width in widths:
+        check_positive("widths", width)
+    if policy == "exact":
+        raise InputError(f"widths={widths!r} has no meaning with shape_policy='exact'")
+
+
+def check_plugins(plugins: object) -> None:
+    """Raise InputError unless `plugins` is a dict from names to paths."""
+    if not isinstance(plugins, Mapping):
+        raise InputError(f"plugins={plugins!r}; it must be a dict from names to paths")
+    for name, path in plugins.items():
+        if not isinstance(name, str) or not name or not isinstance(path, str | PathLike):
+            raise InputError(f"plugins: {name!r}: {path!r} is not a name and a path")

@@ -17,6 +17,7 @@ from ort_graphs import OPTIONS, graph, library, save_with_weights_apart, value
 
 import hugot
 from hugot._fast.checksum import checksum
+from hugot._ort.providers import Provider
 from hugot.errors import InputError, ModelFormatError
 from hugot.models import optimized
 from hugot.models.files import file_sha256
@@ -197,8 +198,8 @@ def test_options_that_do_not_change_the_graph_leave_it_in_use(onnx_path, written
 
 def test_other_providers_leave_it_aside(onnx_path, written):
     with pytest.raises(UnfitError, match="CUDAExecutionProvider"):
-        used(onnx_path, providers=[("CUDAExecutionProvider", {})])
-    assert used(onnx_path, providers=[("CPUExecutionProvider", {})]) is not None
+        used(onnx_path, providers=[Provider("CUDAExecutionProvider", {})])
+    assert used(onnx_path, providers=[Provider("CPUExecutionProvider", {})]) is not None
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, -1, -100])
@@ -375,7 +376,7 @@ def test_a_model_with_external_data_gets_no_file(tmp_path):
 
 def test_other_providers_than_the_cpu_get_no_file(onnx_path):
     with pytest.raises(InputError, match="CPU alone"):
-        optimize(onnx_path, library(), OPTIONS, [("CUDAExecutionProvider", {})])
+        optimize(onnx_path, library(), OPTIONS, [Provider("CUDAExecutionProvider", {})])
 
 
 def test_a_model_that_cannot_be_loaded_gets_no_file(onnx_path):

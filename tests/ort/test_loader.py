@@ -124,6 +124,21 @@ def test_a_folder_stands_for_the_library_in_it(fake_onnxruntime):
     assert loader.load_library(path.parent).path == str(path)
 
 
+@pytest.mark.parametrize("inside", ["capi", "onnxruntime/capi"])
+def test_a_folder_into_which_a_package_was_installed_stands_for_its_library(
+    fake_onnxruntime, tmp_path, inside
+):
+    path = fake_onnxruntime("1.20.7", path=f"target/{inside}/libonnxruntime.so.1.20.7")
+    assert loader.load_library(tmp_path / "target").path == str(path)
+
+
+def test_a_folder_into_which_two_packages_were_installed_is_refused(fake_onnxruntime, tmp_path):
+    fake_onnxruntime("1.20.8", path="target/onnxruntime/capi/libonnxruntime.so.1.20.8")
+    packages(tmp_path / "target", "onnxruntime-1.20.8", "onnxruntime_gpu-1.20.8")
+    with pytest.raises(RuntimeLibraryError, match="onnxruntime and onnxruntime-gpu are both"):
+        loader.load_library(tmp_path / "target")
+
+
 def test_a_path_may_begin_in_the_home_folder(fake_onnxruntime, tmp_path, monkeypatch):
     path = fake_onnxruntime("1.20.4", path="lib/libonnxruntime.so")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -189,6 +204,22 @@ def test_two_packages_in_one_folder_are_an_error_that_names_both(site_packages):
     packages(site_packages, "onnxruntime-1.24.1", "onnxruntime_gpu-1.24.1")
     with pytest.raises(RuntimeLibraryError, match="pip uninstall onnxruntime onnxruntime-gpu'"):
         loader.find_packaged()
+
+
+def test_two_packages_in_one_folder_are_told_apart_by_whose_files_are_there(site_packages):
+    packages(site_packages, "onnxruntime-1.24.1", "onnxruntime_openvino-1.24.1")
+    told = site_packages / "onnxruntime" / "capi" / "build_and_package_info.py"
+    told.write_text("package_name = 'onnxruntime-openvino'\n__version__ = '1.24.1'\n")
+    with pytest.raises(RuntimeLibraryError) as caught:
+        loader.find_packaged()
+    for fact in (
+        "files that are there now are those of onnxruntime-openvino",
+        "pip uninstall onnxruntime onnxruntime-openvino",
+        "pip install onnxruntime-openvino",
+        str(site_packages),
+        "onnxruntime_library=",
+    ):
+        assert fact in str(caught.value)
 
 
 def test_two_packages_do_no_harm_where_a_library_is_named(site_packages, fake_onnxruntime):

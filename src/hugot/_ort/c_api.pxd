@@ -35,6 +35,16 @@ cdef extern from "ort_abi.h" nogil:
         pass
     ctypedef struct OrtTensorRTProviderOptionsV2:
         pass
+    ctypedef struct OrtKeyValuePairs:
+        pass
+    ctypedef struct OrtHardwareDevice:
+        pass
+    ctypedef struct OrtEpDevice:
+        pass
+    ctypedef struct OrtEpAssignedSubgraph:
+        pass
+    ctypedef struct OrtEpAssignedNode:
+        pass
 
     ctypedef struct OrtApiBase:
         const void* (*GetApi)(uint32_t) noexcept nogil
@@ -162,5 +172,34 @@ cdef extern from "ort_abi.h" nogil:
             const OrtTensorTypeAndShapeInfo*, const char**, size_t) noexcept nogil
         void (*ReleaseTypeInfo)(OrtTypeInfo*) noexcept nogil
         void (*ReleaseTensorTypeAndShapeInfo)(OrtTensorTypeAndShapeInfo*) noexcept nogil
+
+        void (*GetKeyValuePairs)(
+            const OrtKeyValuePairs*, const char* const**, const char* const**, size_t*
+        ) noexcept nogil
+        OrtStatus* (*RegisterExecutionProviderLibrary)(
+            OrtEnv*, const char*, const ORTCHAR_T*
+        ) noexcept nogil
+        OrtStatus* (*GetEpDevices)(
+            const OrtEnv*, const OrtEpDevice* const**, size_t*
+        ) noexcept nogil
+        OrtStatus* (*SessionOptionsAppendExecutionProvider_V2)(
+            OrtSessionOptions*, OrtEnv*, const OrtEpDevice* const*, size_t, const char* const*,
+            const char* const*, size_t
+        ) noexcept nogil
+        int (*HardwareDevice_Type)(const OrtHardwareDevice*) noexcept nogil
+        const char* (*HardwareDevice_Vendor)(const OrtHardwareDevice*) noexcept nogil
+        const char* (*EpDevice_EpName)(const OrtEpDevice*) noexcept nogil
+        const char* (*EpDevice_EpVendor)(const OrtEpDevice*) noexcept nogil
+        const OrtKeyValuePairs* (*EpDevice_EpMetadata)(const OrtEpDevice*) noexcept nogil
+        const OrtHardwareDevice* (*EpDevice_Device)(const OrtEpDevice*) noexcept nogil
+        OrtStatus* (*Session_GetEpGraphAssignmentInfo)(
+            const OrtSession*, const OrtEpAssignedSubgraph* const**, size_t*
+        ) noexcept nogil
+        OrtStatus* (*EpAssignedSubgraph_GetEpName)(
+            const OrtEpAssignedSubgraph*, const char**
+        ) noexcept nogil
+        OrtStatus* (*EpAssignedSubgraph_GetNodes)(
+            const OrtEpAssignedSubgraph*, const OrtEpAssignedNode* const**, size_t*
+        ) noexcept nogil
 
     void hugot_ort_bind(HugotOrtApi* api, const void* table, uint32_t version)

@@ -45,6 +45,9 @@ _RIVAL_PACKAGES = (
     "onnxruntime_qnn",
     "onnxruntime_rocm",
     "onnxruntime_training",
+    "ort_nightly",
+    "ort_nightly_directml",
+    "ort_nightly_gpu",
 )
 if sys.platform == "win32":
     _FILE_PATTERN, _LOADER_NAMES = "onnxruntime.dll", ("onnxruntime.dll",)
@@ -56,7 +59,7 @@ else:
 
 
 def load_library(path: str | os.PathLike[str] | None = None, *, telemetry: bool = False) -> Library:
-    """Load ONNX Runtime; `path` names a library, or a folder that holds one.
+    """Load ONNX Runtime; `path` names a library, or a folder that holds one or its package.
 
     Raises RuntimeLibraryError where none is found or the one found cannot be used.
     """
@@ -118,10 +121,12 @@ def _named(path: str | os.PathLike[str], given_as: str) -> str:
         return text  # a name, for the system's loader to find
     named = Path(text).expanduser().absolute()
     if named.is_dir():
-        found = sorted(named.glob(_FILE_PATTERN))
-        if not found:
-            raise RuntimeLibraryError(f"{given_as}={text!r} holds no file {_FILE_PATTERN}")
-        return str(found[-1])
+        for place in ("", "capi", "onnxruntime/capi"):
+            if found := sorted((named / place).glob(_FILE_PATTERN)):
+                if place.startswith("onnxruntime"):
+                    _refuse_rivals(named)
+                return str(found[-1])
+        raise RuntimeLibraryError(f"{given_as}={text!r} holds no file {_FILE_PATTERN}")
     if not named.is_file():
         raise RuntimeLibraryError(f"{given_as}={text!r}: there is no such file")
     return str(named)
@@ -134,8 +139,24 @@ def _refuse_rivals(site_packages: Path) -> None:
     ]
     if len(installed) > 1:
         names = [name.replace("_", "-") for name in installed]
+        last = _last_written(site_packages / "onnxruntime", names)
+        told = f" The files that are there now are those of {last}." if last else ""
         raise RuntimeLibraryError(
-            f"the packages {' and '.join(names)} are both installed and have overwritten each "
-            f"other's files. Remove all of them ('pip uninstall {' '.join(names)}'), then install "
-            "the one that you want."
+            f"the packages {' and '.join(names)} are both installed in {site_packages} and have "
+            f"overwritten each other's files.{told} Remove all of them ('pip uninstall "
+            f"{' '.join(names)}'), then install the one that you want"
+            f"{f' (pip install {last})' if last else ''}; or install one into a folder of its own with "
+            "'pip install --target' and name its library with onnxruntime_library=."
         )
+
+
+def _last_written(package: Path, names: list[str]) -> str | None:
+    """Which of the packages has written the folder's own account of itself, if it has one."""
+    import re
+
+    try:
+        text = (package / "capi" / "build_and_package_info.py").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    found = re.search(r"""package_name\s*=\s*["']([\w-]+)["']""", text)
+    return found[1] if found and found[1] in names else None

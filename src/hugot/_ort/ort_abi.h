@@ -37,6 +37,11 @@ typedef struct OrtCUDAProviderOptionsV2 OrtCUDAProviderOptionsV2;
 typedef struct OrtTensorRTProviderOptionsV2 OrtTensorRTProviderOptionsV2;
 typedef void(ORT_API_CALL* OrtLoggingFunction)(void*, int, const char*, const char*, const char*,
                                                const char*);
+typedef struct OrtKeyValuePairs OrtKeyValuePairs;
+typedef struct OrtHardwareDevice OrtHardwareDevice;
+typedef struct OrtEpDevice OrtEpDevice;
+typedef struct OrtEpAssignedSubgraph OrtEpAssignedSubgraph;
+typedef struct OrtEpAssignedNode OrtEpAssignedNode;
 /* A thread of a pool that the caller made for ONNX Runtime. */
 typedef const struct OrtCustomHandleType* OrtCustomThreadHandle;
 typedef void (*OrtThreadWorkerFn)(void*);
@@ -51,6 +56,7 @@ typedef int OrtAllocatorType;
 typedef int OrtMemType;
 typedef int GraphOptimizationLevel;
 typedef int ExecutionMode;
+typedef int OrtHardwareDeviceType;
 #endif
 
 #define HUGOT_ORT_FUNCTIONS(X)                                                                        \
@@ -159,7 +165,25 @@ typedef int ExecutionMode;
   X(SessionOptionsAppendExecutionProvider, 216, 12, OrtStatus*,                                       \
     (OrtSessionOptions*, const char*, const char* const*, const char* const*, size_t))                \
   X(RegisterCustomOpsLibrary_V2, 228, 14, OrtStatus*, (OrtSessionOptions*, const ORTCHAR_T*))         \
-  X(GetBuildInfoString, 254, 15, const char*, (void))
+  X(GetBuildInfoString, 254, 15, const char*, (void))                                                 \
+  X(GetKeyValuePairs, 298, 22, void,                                                                  \
+    (const OrtKeyValuePairs*, const char* const**, const char* const**, size_t*))                     \
+  X(RegisterExecutionProviderLibrary, 301, 22, OrtStatus*, (OrtEnv*, const char*, const ORTCHAR_T*))  \
+  X(GetEpDevices, 303, 22, OrtStatus*, (const OrtEnv*, const OrtEpDevice* const**, size_t*))          \
+  X(SessionOptionsAppendExecutionProvider_V2, 304, 22, OrtStatus*,                                    \
+    (OrtSessionOptions*, OrtEnv*, const OrtEpDevice* const*, size_t, const char* const*,              \
+     const char* const*, size_t))                                                                     \
+  X(HardwareDevice_Type, 307, 22, OrtHardwareDeviceType, (const OrtHardwareDevice*))                  \
+  X(HardwareDevice_Vendor, 309, 22, const char*, (const OrtHardwareDevice*))                          \
+  X(EpDevice_EpName, 312, 22, const char*, (const OrtEpDevice*))                                      \
+  X(EpDevice_EpVendor, 313, 22, const char*, (const OrtEpDevice*))                                    \
+  X(EpDevice_EpMetadata, 314, 22, const OrtKeyValuePairs*, (const OrtEpDevice*))                      \
+  X(EpDevice_Device, 316, 22, const OrtHardwareDevice*, (const OrtEpDevice*))                         \
+  X(Session_GetEpGraphAssignmentInfo, 407, 24, OrtStatus*,                                            \
+    (const OrtSession*, const OrtEpAssignedSubgraph* const**, size_t*))                               \
+  X(EpAssignedSubgraph_GetEpName, 408, 24, OrtStatus*, (const OrtEpAssignedSubgraph*, const char**))  \
+  X(EpAssignedSubgraph_GetNodes, 409, 24, OrtStatus*,                                                 \
+    (const OrtEpAssignedSubgraph*, const OrtEpAssignedNode* const**, size_t*))
 
 /* The functions in use, as one struct of typed pointers. */
 typedef struct HugotOrtApi {

@@ -1,21 +1,22 @@
-"""Names of execution providers, and the check that what was asked for is there."""
+"""Which execution providers were asked for, and where they come from: the library, or a plugin."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hugot.errors import InputError, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hugot._ort.devices import Device
     from hugot._ort.library import Library
 
 CPU = "CPUExecutionProvider"
 
 # Short name → (ONNX Runtime's name, what to install for it).
-_PROVIDERS: Mapping[str, tuple[str, str]] = {
+_PROVIDERS: dict[str, tuple[str, str]] = {
     "cpu": (CPU, "onnxruntime"),
     "cuda": ("CUDAExecutionProvider", "onnxruntime-gpu, with CUDA and cuDNN"),
     "tensorrt": ("TensorrtExecutionProvider", "onnxruntime-gpu, with TensorRT"),
@@ -35,7 +36,24 @@ _PROVIDERS: Mapping[str, tuple[str, str]] = {
     "acl": ("ACLExecutionProvider", "a build of ONNX Runtime with the Arm Compute Library"),
     "azure": ("AzureExecutionProvider", "onnxruntime"),
 }
-_BY_FULL_NAME = {full: short for short, (full, _) in _PROVIDERS.items()}
+# "directml" rather than "dml": the first of two short names.
+_BY_FULL_NAME = {full: short for short, (full, _) in reversed(_PROVIDERS.items())}
+# Names that stand for whichever provider has a device of that type.
+_DEVICE_TYPES = ("gpu", "npu")
+
+
+class Provider(NamedTuple):
+    """An execution provider that a session is made with.
+
+    Attributes:
+        name: ONNX Runtime's name.
+        settings: its settings.
+        devices: which devices to use, for a provider that a plugin brings; else empty.
+    """
+
+    name: str
+    settings: dict[str, object]
+    devices: tuple[Device, ...] = ()
 
 
 def resolve(
@@ -43,11 +61,12 @@ def resolve(
     library: Library,
     *,
     fallback: bool = False,
-) -> list[tuple[str, dict[str, object]]]:
-    """Turn what the user asked for into pairs of ONNX Runtime's name and settings.
+) -> list[Provider]:
+    """Turn what the user asked for into providers of the library, in the same order.
 
-    With `fallback`, providers that the library lacks are left out; otherwise they raise a
-    ProviderError that says what is there and what to install. An unknown name raises InputError.
+    With `fallback`, providers that are not there are left out, and the log says so; otherwise they
+    raise a ProviderError that says what is there and what to install. An unknown name raises
+    InputError.
     """
     if isinstance(requested, str):
         raise InputError(f"providers={requested!r}; it must be a list: [{requested!r}]")
@@ -55,17 +74,125 @@ def resolve(
     resolved = []
     for item in requested or ():
         name, settings = _name_and_settings(item)
-        full = full_name(name)
-        if full in available:
-            resolved.append((full, dict(settings)))
-        elif not fallback:
-            raise ProviderError(
-                f"the execution provider {name!r} ({full}) is not in this ONNX Runtime. "
-                f"{library.path} (version {library.version}) has {', '.join(available)}. "
-                f"It comes with {_PROVIDERS[_BY_FULL_NAME[full]][1]}; provider_fallback=True would "
-                "run on the CPU instead."
-            )
+        try:
+            resolved.append(_find(name, settings, library, available))
+        except ProviderError as error:
+            if not fallback:
+                raise with_hint(error) from None
+            warn_of_fallback(error)
     return resolved
+
+
+def with_hint(error: ProviderError) -> ProviderError:
+    """An error that also says how to do without the provider."""
+    return ProviderError(f"{error} provider_fallback=True would run on the CPU instead.")
+
+
+def warn_of_fallback(reason: object) -> None:
+    """Tell the log that a provider is left out."""
+    import logging  # it costs milliseconds, which a start with nothing to tell is spared
+
+    logging.getLogger("hugot").warning(
+        "an execution provider is left out, as provider_fallback=True allows: %s", reason
+    )
+
+
+def _find(
+    name: str, settings: Mapping[str, object], library: Library, available: Sequence[str]
+) -> Provider:
+    """A provider that is built in, else one of a plugin that is registered or announces itself."""
+    full = known_name(name)
+    if full in available and full is not None:
+        return Provider(full, _texts(full, settings))
+    from hugot._ort.plugins import register_announced
+
+    devices = _devices(library, name, full)
+    if not devices and name.lower() not in _DEVICE_TYPES:
+        announced = register_announced(library, name, full)
+        if announced is not None:
+            devices = _devices(library, announced, full)
+            name = announced
+    if devices:
+        return _on_device(name, devices, settings)
+    raise _absent(name, full, library, available)
+
+
+def _devices(library: Library, name: str, full: str | None) -> list[Device]:
+    """Devices of a plugin, a provider or a type of device, whichever has this name."""
+    from hugot._ort.devices import list_devices, registered_plugins
+
+    plugins = registered_plugins(library)
+    if name in plugins:
+        return [each for each in list_devices(library) if each.provider in plugins[name][1]]
+    found = list_devices(library)
+    if name.lower() in _DEVICE_TYPES:
+        return [each for each in found if each.device_type == name.lower()]
+    return [each for each in found if each.provider in (name, full)]
+
+
+def _on_device(name: str, devices: Sequence[Device], settings: Mapping[str, object]) -> Provider:
+    """The first of the devices; of the type that the setting ``device_type`` names, if it is given."""
+    rest = dict(settings)
+    wanted = rest.pop("device_type", None)
+    fitting = [
+        each for each in devices if wanted is None or each.device_type == str(wanted).lower()
+    ]
+    if not fitting:
+        types = ", ".join(dict.fromkeys(each.device_type for each in devices))
+        raise ProviderError(f"{name!r} has no device of type {wanted!r}; it has: {types}")
+    chosen = fitting[0]
+    return Provider(chosen.provider, _texts(chosen.provider, rest), (chosen,))
+
+
+def _absent(
+    name: str, full: str | None, library: Library, available: Sequence[str]
+) -> ProviderError | InputError:
+    """The error for a provider that is not there."""
+    from hugot._ort.devices import registered_plugins
+
+    plugins = registered_plugins(library)
+    there = f"{library.path} (version {library.version}) has {', '.join(available)}"
+    brought = [provider for _, names in plugins.values() for provider in names]
+    if brought:
+        there += f", and by plugins {', '.join(brought)}"
+    for idle in (plugin for plugin, (_, names) in plugins.items() if not names and plugin != name):
+        there += f"; the plugin {idle!r} offers no device on this machine"
+    if name in plugins:
+        return ProviderError(
+            f"the plugin {name!r} ({plugins[name][0]}) is registered, but offers no device on this "
+            f"machine: its provider does not support the hardware that is here. {there}."
+        )
+    if name.lower() in _DEVICE_TYPES:
+        return ProviderError(
+            f"no execution provider offers a device of type {name!r}. {there}. Name a plugin for it "
+            "with plugins=."
+        )
+    if full is None:
+        return _unknown(name, [*plugins, *brought])
+    return ProviderError(
+        f"the execution provider {name!r} ({full}) is not in this ONNX Runtime. {there}. It comes "
+        f"with {_PROVIDERS[_BY_FULL_NAME[full]][1]}."
+    )
+
+
+def _texts(provider: str, settings: Mapping[str, object]) -> dict[str, object]:
+    """Settings as ONNX Runtime takes them: all text, and JSON where a value is a dict or a list."""
+    texts: dict[str, object] = {}
+    for key, value in settings.items():
+        if not isinstance(key, str) or value is None:
+            raise InputError(
+                f"{key!r}: {value!r} is not a setting of {provider}: a name and a value"
+            )
+        if isinstance(value, Mapping | list | tuple):
+            import json
+
+            try:
+                texts[key] = json.dumps(value)
+            except TypeError as error:
+                raise InputError(f"the setting {key!r} of {provider}: {error}") from error
+        else:
+            texts[key] = str(value)
+    return texts
 
 
 def _name_and_settings(item: object) -> tuple[str, Mapping[str, object]]:
@@ -79,16 +206,34 @@ def _name_and_settings(item: object) -> tuple[str, Mapping[str, object]]:
     )
 
 
-def full_name(name: str) -> str:
-    """ONNX Runtime's name of a provider, from its short or its full name."""
+def known_name(name: str) -> str | None:
+    """ONNX Runtime's name of a provider, from its short or its full name; None for an unknown one."""
     if name in _BY_FULL_NAME:
         return name
-    if isinstance(name, str) and name.lower() in _PROVIDERS:
-        return _PROVIDERS[name.lower()][0]
+    known = _PROVIDERS.get(name.lower())
+    return known[0] if known else None
+
+
+def short_name(name: str) -> str:
+    """The short name of a provider; ONNX Runtime's own for one that has none."""
+    return _BY_FULL_NAME.get(name, name)
+
+
+def full_name(name: str) -> str:
+    """As `known_name`, but raises InputError for an unknown one."""
+    full = known_name(name)
+    if full is None:
+        raise _unknown(name, [])
+    return full
+
+
+def _unknown(name: str, others: Sequence[str]) -> InputError:
     from difflib import get_close_matches
 
-    near = get_close_matches(str(name).lower(), _PROVIDERS, 1)
+    names = [*_PROVIDERS, *others]
+    near = get_close_matches(name.lower(), names, 1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise InputError(
-        f"unknown execution provider {name!r}.{hint} There are: {', '.join(_PROVIDERS)}"
+    return InputError(
+        f"unknown execution provider {name!r}.{hint} There are: {', '.join(names)}; those of plugins "
+        "go by the names in plugins="
     )

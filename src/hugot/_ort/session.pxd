@@ -20,6 +20,7 @@ cdef class InferenceSession:
     cdef OrtSession* session
     cdef Py_buffer model        # held because the session may read its weights from there
     cdef readonly bint from_buffer
+    cdef readonly bint accelerated
     cdef HugotGate* gate        # NULL where the threads are not held
     cdef readonly object run_config
     cdef RunOptions run_defaults            # None where runs have no configuration entries
@@ -36,6 +37,7 @@ cdef class InferenceSession:
 
     cdef int _load_path(self, str path, SessionOptionsHandle options) except -1
     cdef int _load_buffer(self, object model, SessionOptionsHandle options) except -1
+    cdef object _load_error(self)
     cdef int _describe(self, str model) except -1
     cdef object _describe_input(self, size_t i)
     cdef object _describe_output(self, size_t i)

@@ -6,6 +6,7 @@ from typing_extensions import Buffer
 
 from hugot._ort.library import Library
 from hugot._ort.metadata import ModelMetadata
+from hugot._ort.providers import Provider
 from hugot._ort.tensor import Tensor
 from hugot.options import SessionOptions
 
@@ -26,7 +27,7 @@ class InferenceSession:
         library: Library,
         model: str | PathLike[str] | Buffer,
         options: SessionOptions,
-        providers: Iterable[tuple[str, dict[str, object]]] = (),
+        providers: Iterable[Provider | tuple[str, dict[str, object]]] = (),
         optimized_path: str | None = None,
         hold_threads: bool = False,
     ) -> None: ...
@@ -34,6 +35,10 @@ class InferenceSession:
     def library(self) -> Library: ...
     @property
     def from_buffer(self) -> bool: ...
+    @property
+    def accelerated(self) -> bool: ...
+    @property
+    def placement(self) -> dict[str, int] | None: ...
     @property
     def inputs(self) -> tuple[TensorSpec, ...]: ...
     @property

@@ -22,6 +22,7 @@ from hugot._ort.c_api cimport (
     OrtTypeInfo,
     OrtValue,
 )
+from hugot._ort.devices cimport read_placement
 from hugot._ort.library cimport Library
 from hugot._ort.metadata cimport read_metadata
 from hugot._ort.session_options cimport (
@@ -43,6 +44,7 @@ from hugot.errors import (
     InferenceError,
     InputError,
     ModelFormatError,
+    ProviderError,
 )
 
 cdef extern from "dynlib.h":
@@ -100,7 +102,8 @@ cdef class InferenceSession:
             a model in any read-only buffer, such as a memory-mapped file. The buffer is kept for as
             long as the session lives.
         options: a `hugot.options.SessionOptions`.
-        providers: pairs of ONNX Runtime's provider name and its settings, in order of preference.
+        providers: each ONNX Runtime's name of a provider and its settings, and for a plugin's provider
+            its devices, in order of preference.
         optimized_path: where to write the graph as the session has optimised it, or None. The session
             configuration chooses the format.
         hold_threads: let the pool's threads sleep until `start_threads` is called, where a thread of
@@ -112,6 +115,7 @@ cdef class InferenceSession:
         outputs: the same for the outputs.
         run_config: configuration entries of runs that have no run options of their own.
         from_buffer: whether the model came from a buffer.
+        accelerated: whether it was made with another provider than the CPU's.
     """
 
     def __cinit__(
@@ -131,8 +135,11 @@ cdef class InferenceSession:
         self.profiling = options.profiling is not None
         cdef SessionOptionsHandle session_options = SessionOptionsHandle(library)
         session_options.apply(options)
-        for name, settings in providers:
-            session_options.add_provider(name, settings)
+        for provider in providers:
+            if session_options.add_provider(*provider):
+                self.accelerated = True
+        if self.accelerated:
+            session_options.record_placement()
         if hold_threads:
             self.gate = hugot_gate_new()
         if self.gate != NULL:
@@ -169,7 +176,7 @@ cdef class InferenceSession:
                     self.library.env, native, options.options, &self.session)
         finally:
             PyMem_Free(native)
-        return self.library.check(status, ModelFormatError, f"loading {path}")
+        return self.library.check(status, self._load_error(), f"loading {path}")
 
     cdef int _load_buffer(self, object model, SessionOptionsHandle options) except -1:
         cdef OrtStatus* status
@@ -185,7 +192,11 @@ cdef class InferenceSession:
         with nogil:
             status = self.library.api.CreateSessionFromArray(
                 self.library.env, self.model.buf, self.model.len, options.options, &self.session)
-        return self.library.check(status, ModelFormatError, "loading a model from bytes")
+        return self.library.check(status, self._load_error(), "loading a model from bytes")
+
+    cdef object _load_error(self):
+        # What is wrong with a model has error codes of its own; the others are left to providers.
+        return ProviderError if self.accelerated else ModelFormatError
 
     cdef int _describe(self, str model) except -1:
         cdef Library library = self.library
@@ -261,6 +272,14 @@ cdef class InferenceSession:
             return TensorSpec(name, element_name(element_type[0]), shape)
         finally:
             library.api.ReleaseTypeInfo(info)
+
+    @property
+    def placement(self):
+        """Number of nodes that each provider runs, by its name; None where that is not known.
+
+        It is known for sessions with other providers than the CPU's, from ONNX Runtime 1.24 on.
+        """
+        return read_placement(self.library, self.session) if self.accelerated else None
 
     def start_threads(self):
         """Let threads that were held begin to work."""

@@ -18,6 +18,12 @@ cdef class SessionOptionsHandle:
     cdef int _profile(self, str prefix) except -1
     cdef int hold_threads(self, HugotGate* gate) except -1
     cdef int write_optimized(self, str path) except -1
-    cdef int add_provider(self, str name, dict settings) except -1
+    cdef int record_placement(self) except -1
+    cdef int _append(
+        self, str name, tuple devices, const char** keys, const char** values, size_t count
+    ) except -1
+    cdef int _add_devices(
+        self, str name, tuple devices, const char** keys, const char** values, size_t count
+    ) except -1
     cdef int _add_cuda(self, const char** keys, const char** values, size_t count) except -1
     cdef int _add_tensorrt(self, const char** keys, const char** values, size_t count) except -1

@@ -9,10 +9,12 @@ from hugot._ort.c_api cimport (
     ORTCHAR_T,
     HugotOrtApi,
     OrtCUDAProviderOptionsV2,
+    OrtEpDevice,
     OrtSessionOptions,
     OrtStatus,
     OrtTensorRTProviderOptionsV2,
 )
+from hugot._ort.devices cimport Device
 from hugot._ort.library cimport Library
 
 from hugot.errors import InferenceError, InputError, ProviderError
@@ -30,9 +32,12 @@ _GENERIC_NAMES = {
     "AzureExecutionProvider": "AZURE",
     "CoreMLExecutionProvider": "CoreML",
     "DmlExecutionProvider": "DML",
+    "MIGraphXExecutionProvider": "MIGraphX",
+    "NvTensorRTRTXExecutionProvider": "NvTensorRtRtx",
     "OpenVINOExecutionProvider": "OpenVINO",
     "QNNExecutionProvider": "QNN",
     "VitisAIExecutionProvider": "VitisAI",
+    "WebGpuExecutionProvider": "WebGPU",
     "XnnpackExecutionProvider": "XNNPACK",
 }
 
@@ -128,10 +133,25 @@ cdef class SessionOptionsHandle:
         finally:
             PyMem_Free(native)
 
-    cdef int add_provider(self, str name, dict settings) except -1:
-        """Append one execution provider by ONNX Runtime's own name, such as CUDAExecutionProvider."""
+    cdef int record_placement(self) except -1:
+        """Have the session remember which provider runs which nodes, where the library can."""
+        if self.library.api_version < 24:
+            return 0
+        return self.library.check(
+            self.library.api.AddSessionConfigEntry(
+                self.options, "session.record_ep_graph_assignment_info", "1"),
+            InferenceError, "asking for the placement of nodes")
+
+    def add_provider(self, str name not None, settings, tuple devices=()):
+        """Append one execution provider by ONNX Runtime's own name, such as CUDAExecutionProvider.
+
+        `devices` are those to use of a provider that a plugin brings. Gives whether that is another
+        provider than the CPU's, which is always there, and always last.
+
+        Raises ProviderError with ONNX Runtime's message for settings that the provider does not take.
+        """
         if name == "CPUExecutionProvider":
-            return 0    # always there, and always last
+            return False
         cdef list keys = [str(key).encode() for key in settings]
         cdef list values = [str(value).encode() for value in settings.values()]
         cdef size_t count = len(keys)
@@ -146,18 +166,62 @@ cdef class SessionOptionsHandle:
             for i in range(count):
                 key_pointers[i] = keys[i]
                 value_pointers[i] = values[i]
-            if name == "CUDAExecutionProvider":
-                return self._add_cuda(key_pointers, value_pointers, count)
-            if name == "TensorrtExecutionProvider":
-                return self._add_tensorrt(key_pointers, value_pointers, count)
-            short = _GENERIC_NAMES.get(name, name)
-            return self.library.check(
-                self.library.api.SessionOptionsAppendExecutionProvider(
-                    self.options, short.encode(), key_pointers, value_pointers, count),
-                ProviderError, f"adding {name}")
+            self._append(name, devices, key_pointers, value_pointers, count)
+        except ProviderError as error:
+            given = ", ".join([f"{key}={value}" for key, value in settings.items()])
+            raise ProviderError(
+                f"{error}. Its settings were: {given or 'none'}; where this does not tell what is "
+                "wrong, ONNX Runtime's log does.") from None
         finally:
             PyMem_Free(key_pointers)
             PyMem_Free(value_pointers)
+        return True
+
+    cdef int _append(
+        self, str name, tuple devices, const char** keys, const char** values, size_t count
+    ) except -1:
+        cdef Library library = self.library
+        doing = f"adding {name}"
+        if devices:
+            return self._add_devices(name, devices, keys, values, count)
+        if name == "CUDAExecutionProvider":
+            return self._add_cuda(keys, values, count)
+        if name == "TensorrtExecutionProvider":
+            return self._add_tensorrt(keys, values, count)
+        if name == "DmlExecutionProvider":
+            # DirectML refuses sessions with either.
+            library.check(library.api.DisableMemPattern(self.options), ProviderError, doing)
+            library.check(library.api.SetSessionExecutionMode(self.options, 0), ProviderError, doing)
+        short = _GENERIC_NAMES.get(name, name)
+        return library.check(
+            library.api.SessionOptionsAppendExecutionProvider(
+                self.options, short.encode(), keys, values, count),
+            ProviderError, doing)
+
+    cdef int _add_devices(
+        self, str name, tuple devices, const char** keys, const char** values, size_t count
+    ) except -1:
+        cdef Library library = self.library
+        cdef size_t number = len(devices)
+        cdef size_t i
+        cdef Device device
+        cdef const OrtEpDevice** handles = <const OrtEpDevice**> PyMem_Malloc(
+            number * sizeof(OrtEpDevice*))
+        if handles == NULL:
+            raise MemoryError()
+        try:
+            for i in range(number):
+                device = devices[i]
+                if device.library is not library:
+                    raise ProviderError(f"{device!r} belongs to another ONNX Runtime")
+                handles[i] = device.handle
+            return library.check(
+                library.api.SessionOptionsAppendExecutionProvider_V2(
+                    self.options, library.env, <const OrtEpDevice* const*> handles, number, keys,
+                    values, count),
+                ProviderError, f"adding {name}")
+        finally:
+            PyMem_Free(handles)
 
     cdef int _add_cuda(self, const char** keys, const char** values, size_t count) except -1:
         cdef OrtCUDAProviderOptionsV2* settings = NULL

@@ -150,6 +150,12 @@ cdef class Tensor:
             count *= self.dims[i]
         return count
 
+    def keep_rows(self, Py_ssize_t count):
+        """Shorten the first dimension to `count`; the memory beyond is no longer seen."""
+        if self.ndim == 0 or not 0 <= count <= self.dims[0]:
+            raise InferenceError(f"an output of shape {list(self.shape)} has no {count} rows")
+        self.dims[0] = count
+
     def numpy(self):
         """The tensor as a numpy array.
 

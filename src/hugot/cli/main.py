@@ -20,6 +20,7 @@ _COMMANDS = {
     "download": "hugot.cli.download",
     "info": "hugot.cli.info",
     "optimize": "hugot.cli.optimize",
+    "providers": "hugot.cli.providers",
     "run": "hugot.cli.run",
     "verify": "hugot.cli.verify",
 }

@@ -49,9 +49,10 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
     from hugot._ort.library import Library
+    from hugot._ort.providers import Provider
     from hugot.options import SessionOptions
 
-    Providers = Sequence[tuple[str, dict[str, object]]]
+    Providers = Sequence[Provider]
 
 _WARNING, _ERROR = 2, 3  # levels of ONNX Runtime's messages
 _WRITE_CONFIG = {"session.save_model_format": "ORT"}
@@ -102,7 +103,7 @@ def optimize(
     Raises InputError where that cannot be done for these providers, or the folder cannot be written
     to; ModelFormatError for a model that ONNX Runtime cannot load, or whose weights are in other files.
     """
-    if any(name != CPU for name, _ in providers):
+    if any(each.name != CPU for each in providers):
         raise InputError("an optimised file is for the CPU alone; leave other providers out")
     if has_external_data(onnx_path):
         raise ModelFormatError(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hugot._ort.library import Library
+    from hugot._ort.providers import Provider
     from hugot.options import SessionOptions
 
 FORMAT = 1
@@ -56,7 +57,7 @@ def read_sidecar(onnx_path: Path) -> dict[str, Any] | None:
 def circumstances(
     library: Library,
     options: SessionOptions,
-    providers: Sequence[tuple[str, dict[str, object]]],
+    providers: Sequence[Provider],
     cpu: list[str],
 ) -> dict[str, Any]:
     """What must be the same when an optimised graph is written and when it is used."""
@@ -77,7 +78,7 @@ def circumstances(
         "runtime": {"version": library.version, "build": library.build_info},
         "options": {
             "graph_optimization_level": options.graph_optimization_level,
-            "providers": sorted({CPU, *(name for name, _ in providers)}),
+            "providers": sorted({CPU, *(each.name for each in providers)}),
             "session_config": config,
             **given,
         },

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hugot.errors import InputError
 from hugot.pipelines.bulk import counted, run_windows
-from hugot.pipelines.planned import Plan, tune
+from hugot.pipelines.planned import Plan, tune, warm_shapes
 from hugot.pipelines.task import Options, Task
 from hugot.pipelines.window import growing, slices
 from hugot.text.batch import RowBatch
+from hugot.text.shapes import EXACT
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -134,11 +135,21 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         with self._gate:
             for part in slices(self.inputs_of(inputs, merged)):
                 window = self._open_window(part, merged, first_index)
-                groups += [(len(group.rows), group.width) for group in self._plan(window)]
+                groups += [group.shape for group in self._plan(window)]
                 tokens += window.batch.token_count
                 first_index += len(part)
-            layout = self._model.layout
-        return Plan(layout.workers, layout.intra_op_threads, layout.token_budget, groups, tokens)
+            layout, providers = self._model.layout, self.providers
+            shapes = EXACT if self._model.exact else layout.shapes
+        return Plan(
+            layout.workers,
+            layout.intra_op_threads,
+            layout.token_budget,
+            groups,
+            tokens,
+            shapes.name,
+            shapes.widths,
+            providers,
+        )
 
     def tune(self, inputs: Sequence[Any], *, rounds: int = 3) -> Plan:
         """Find the token budget that is fastest for inputs such as these on this machine, and keep it.
@@ -152,8 +163,14 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         return self.plan(inputs)
 
     def warmup(self) -> None:
-        """Run the shapes that matter once: a short text, and a full group on every worker."""
+        """Run the shapes that matter once: a short text, and a full group on every worker.
+
+        Where the provider wants few shapes or fixed ones, each of them is run once.
+        """
         layout = self._model.layout
+        if not self._model.exact:
+            warm_shapes(self)
+            return
         self._run([self.sample_input("hello")], self.options)
         rows = max(2, layout.token_budget // 16) * layout.workers
         self._run([self.sample_input("hello " * 16)] * rows, self.options)
@@ -216,7 +233,7 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         try:
             text = self.check_input(value, 0, options)
             batch = self._tokenized([text], options, 0)
-            if type(batch) is RowBatch and batch.row_ids:
+            if type(batch) is RowBatch and batch.row_ids and self._model.exact:
                 return [self._run_row(text, batch, options)]
             window = self._window([text], batch, options)
             started = True

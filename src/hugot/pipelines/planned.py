@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hugot.text.batch import TokenBatch
+from hugot.text.planner import Group
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +28,14 @@ class Plan:
         workers: groups that run at the same time.
         intra_op_threads: threads of ONNX Runtime within one group.
         token_budget: padded tokens in a group, at most; a longer row stands alone.
-        groups: rows and width (tokens of the longest row) of each group, in the order in which they
+        groups: rows and width of each group as the model is run on it, in the order in which they
             begin.
         tokens: tokens of all rows, without padding.
+        shape_policy: what groups are padded to: ``"exact"`` (their longest row), ``"few"`` or
+            ``"fixed"`` (the next of `widths`, and with the latter filled up with rows).
+        widths: the widths of the policy.
+        providers: execution provider → number of the model's nodes that it runs, None where that is
+            not known.
     """
 
     workers: int
@@ -33,6 +43,9 @@ class Plan:
     token_budget: int
     groups: list[tuple[int, int]]
     tokens: int
+    shape_policy: str = "exact"
+    widths: tuple[int, ...] = ()
+    providers: dict[str, int | None] = field(default_factory=dict)
 
     @property
     def padded_tokens(self) -> int:
@@ -65,3 +78,15 @@ def tune(pipeline: Pipeline[Any, Any], inputs: Sequence[Any], rounds: int) -> in
     best = min(BUDGETS, key=lambda budget: median(seconds[budget]))
     model.layout = layouts[best]
     return best
+
+
+def warm_shapes(pipeline: Pipeline[Any, Any]) -> None:
+    """Run a model once in each shape of its policy, on no text of anybody's."""
+    model, tokenizer = pipeline.model, pipeline._tokenizer
+    layout = model.layout
+    outputs = pipeline.wanted_outputs(pipeline.options)
+    for rows, width in layout.shapes.shapes(layout.token_budget):
+        ids = np.full(rows * width, tokenizer.pad_id, np.int32)
+        offsets = np.arange(rows + 1, dtype=np.int64) * width
+        batch = TokenBatch(ids, offsets, None, ())
+        model.forward(batch, Group(np.arange(rows), width), tokenizer, outputs)

@@ -16,7 +16,7 @@ from hugot.runtime.microbatch import MicroBatcher
 from hugot.runtime.request import Item, Request
 from hugot.runtime.waiting import WaitingRequests
 from hugot.text.batch import concatenate, rows_of
-from hugot.text.planner import Group
+from hugot.text.planner import Group, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -222,6 +222,9 @@ class _Work:
             pipeline.allocate(batch, options),
         )
         whole = _whole_group(items) if self._together or len(items) == 1 else None
+        if whole is not None and not pipeline._model.exact:
+            layout = pipeline._model.layout
+            whole = shaped(whole, layout.shapes, layout.token_budget)
         for group in pipeline._plan(window) if whole is None else [whole]:
             pipeline._run_group(group, window, stop)
         results = pipeline._collected(window)

@@ -152,6 +152,14 @@ class Task(Generic[Options]):
         """The loaded model, for hugot's own layers."""
         return self._model
 
+    @property
+    def providers(self) -> dict[str, int | None]:
+        """Execution provider → number of the model's nodes that it runs; None where that is not known.
+
+        It is known from ONNX Runtime 1.24 on, for sessions with another provider than the CPU's.
+        """
+        return dict(self._model.providers)
+
     def _merge(self, given: Mapping[str, Any]) -> Options:
         if not given:
             return self.options
@@ -236,6 +244,7 @@ class Task(Generic[Options]):
             pads=self._model.pads,
             workers=layout.workers,
             cost=layout.cost,
+            shapes=layout.shapes,
         )
 
     def _run_row(self, text: Text, batch: RowBatch, options: Options) -> Any:
@@ -257,8 +266,8 @@ class Task(Generic[Options]):
         ran = perf_counter()
         offsets = window.batch.offsets
         tokens = int((offsets[group.rows + 1] - offsets[group.rows]).sum())
-        rows = len(group.rows)
-        self._recorder.ran(ran - began, rows, tokens, rows * group.width)
+        lines, width = group.shape
+        self._recorder.ran(ran - began, len(group.rows), tokens, lines * width)
         ran = perf_counter()
         self.postprocess(outputs, group, window)
         self._recorder.postprocessed(perf_counter() - ran, 1)

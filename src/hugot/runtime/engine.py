@@ -7,18 +7,20 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from hugot._ort import providers as provider_names
+from hugot.errors import ProviderError
 from hugot.models.optimized import read_candidate
 from hugot.runtime.background import Background
 from hugot.runtime.executor import Executor
 from hugot.runtime.library import begin_loading
-from hugot.runtime.native import choose_source, create_session
+from hugot.runtime.native import check_active, choose_source, create_session
 from hugot.runtime.native_options import check_dimensions, native_options
 from hugot.runtime.resources import available_cpus
-from hugot.runtime.tune import choose_layout, fit_layout
+from hugot.runtime.tune import choose_layout, choose_shapes, fit_layout, is_accelerated
 from hugot.runtime.written_files import WrittenFiles, tell_profile, without_files
 
 if TYPE_CHECKING:
     from hugot._ort.library import Library
+    from hugot._ort.providers import Provider
     from hugot._ort.session import InferenceSession
     from hugot.models.bundle import ModelBundle
     from hugot.models.optimized import Candidate, OptimizedModel
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
     from hugot.runtime.tune import Layout
     from hugot.text.tokenizer import TextTokenizer
 
-    Providers: TypeAlias = list[tuple[str, dict[str, object]]]
-    Loaded: TypeAlias = tuple[ModelSource, InferenceSession, Layout]
+    Providers: TypeAlias = list[Provider]
+    Loaded: TypeAlias = tuple[ModelSource, Providers, InferenceSession, Layout]
 
 
 class Engine:
@@ -104,7 +106,7 @@ class Engine:
                 return self._models[key]
             loading = self._begin(bundle)
         try:
-            source, session, layout = loading.result()
+            source, providers, session, layout = loading.result()
             from hugot.runtime.model import LoadedModel
 
             model = LoadedModel(
@@ -112,7 +114,8 @@ class Engine:
                 session,
                 fit_layout(layout, bundle, self.options.token_budget),
                 self.executor(layout.workers),
-                partial(self._open_second_session, source, layout.intra_op_threads),
+                partial(self._open_second_session, source, providers, layout.intra_op_threads),
+                providers,
             )
             with self._lock:
                 return self._models.setdefault(key, model)
@@ -191,6 +194,10 @@ class Engine:
         library, options = self._library.result(), self.options
         with self._settling:
             if self._settled is None:
+                if options.plugins:
+                    from hugot._ort.plugins import register_plugins
+
+                    register_plugins(library, options.plugins)
                 providers = provider_names.resolve(
                     options.providers, library, fallback=options.provider_fallback
                 )
@@ -211,31 +218,50 @@ class Engine:
 
     def _create_session(self, bundle: ModelBundle, candidate: Candidate | None) -> Loaded:
         check_dimensions(self.options, bundle.onnx_path)
+        try:
+            return self._create_with(self.providers, bundle, candidate)
+        except ProviderError as error:
+            if not self.options.provider_fallback:
+                raise provider_names.with_hint(error) from None
+            provider_names.warn_of_fallback(error)
+            return self._create_with([], bundle, candidate)
+
+    def _create_with(
+        self, providers: Providers, bundle: ModelBundle, candidate: Candidate | None
+    ) -> Loaded:
+        options = self.options
         source = choose_source(
-            bundle.onnx_path, candidate, self.library, self.session_options(1), self.providers
+            bundle.onnx_path, candidate, self.library, self.session_options(1), providers
         )
         layout = choose_layout(
-            self.options,
+            options,
             self._cpus,
-            accelerated=any(name != provider_names.CPU for name, _ in self.providers),
+            accelerated=is_accelerated(providers),
             two_sessions=source.optimized is not None,
+            shapes=choose_shapes(options, providers, bundle.longest_row),
         )
         # Of two sessions this is the one that lone texts run in; the other is made when it is needed.
         threads = layout.row_threads or layout.intra_op_threads
-        return source, self._open_session(source, threads), layout
+        session = self._open_session(source, providers, threads)
+        check_active(session, providers)
+        return source, providers, session, layout
 
-    def _open_session(self, source: ModelSource, threads: int) -> InferenceSession:
+    def _open_session(
+        self, source: ModelSource, providers: Providers, threads: int
+    ) -> InferenceSession:
         options = self.session_options(threads)
         with self._lock:
             options = self._files.assign(options, source.onnx_path)
-        session = create_session(self.library, source, options, self.providers)
+        session = create_session(self.library, source, options, providers)
         if options.profiling is not None:
             with self._lock:
                 self._profiled.append(session)
         return session
 
-    def _open_second_session(self, source: ModelSource, threads: int) -> InferenceSession:
-        session = self._open_session(source, threads)
+    def _open_second_session(
+        self, source: ModelSource, providers: Providers, threads: int
+    ) -> InferenceSession:
+        session = self._open_session(source, providers, threads)
         session.start_threads()
         return session
 

@@ -10,6 +10,7 @@ from hugot._fast import padding
 from hugot._ort.session import RunOptions
 from hugot.errors import ModelFormatError
 from hugot.runtime.lanes import Lanes
+from hugot.runtime.native import placement_of
 from hugot.text.planner import Group
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from hugot._ort.providers import Provider
     from hugot._ort.session import InferenceSession, TensorSpec
     from hugot._ort.tensor import Tensor
     from hugot.models.bundle import ModelBundle
@@ -41,6 +43,8 @@ class LoadedModel:
         executor: the worker threads.
         takes_type_ids: whether the graph wants the tokenizer's token type ids.
         pads: whether rows of different lengths may share a group.
+        exact: whether rows run in their own shape.
+        providers: number of nodes that each provider runs, None where it is not known.
 
     Args:
         bundle: see above.
@@ -48,6 +52,7 @@ class LoadedModel:
         layout: see above.
         executor: see above.
         open_session: makes the session for groups of rows, where that is another.
+        asked: the providers that the session was made with.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class LoadedModel:
         layout: Layout,
         executor: Executor,
         open_session: Callable[[], InferenceSession],
+        asked: Sequence[Provider] = (),
     ) -> None:
         self.bundle = bundle
         self.session = session
@@ -73,6 +79,8 @@ class LoadedModel:
         self.takes_type_ids = "token_type_ids" in names and "token_type_ids" in listed
         # Without a mask, padding would be taken for text.
         self.pads = "attention_mask" in names
+        self.exact = layout.shapes.exact or not self.pads
+        self.providers = placement_of(session, asked)
 
     def forward(
         self,
@@ -83,12 +91,20 @@ class LoadedModel:
         run_options: RunOptions | None = None,
     ) -> list[Tensor]:
         """Pad the rows of a group, run the model on them, and give the outputs asked for."""
+        rows = len(group.rows)
+        if group.lines is not None:
+            # Copies of a row rather than empty ones, whose attention would have nothing to attend to.
+            group = Group(np.pad(group.rows, (0, group.lines - rows), "edge"), group.width)
         if self._places is not None and batch.type_ids is None:
             inputs = self._usual_inputs(batch, group, tokenizer)
         else:
             inputs = self._inputs(batch, group, tokenizer)
-        with self._lanes.take(alone=len(group.rows) == 1) as lane:
-            return lane.session.run(inputs, outputs, run_options)
+        with self._lanes.take(alone=rows == 1) as lane:
+            found = lane.session.run(inputs, outputs, run_options)
+        if rows != len(group.rows):
+            for tensor in found:
+                tensor.keep_rows(rows)
+        return found
 
     def _inputs(self, batch: TokenBatch, group: Group, tokenizer: TextTokenizer) -> Sequence[Any]:
         """What the graph asks for, one after another."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from hugot._ort.providers import CPU
 from hugot._ort.session import InferenceSession
-from hugot.errors import HugotError
+from hugot.errors import HugotError, ProviderError
 from hugot.models.external import CHECKED_BY_RUNTIME, refuse_outside
 from hugot.models.optimized import Candidate, OptimizedModel, find_optimized, log_ignored
 
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hugot._ort.library import Library
+    from hugot._ort.providers import Provider
     from hugot.options import SessionOptions
 
-    Providers = Sequence[tuple[str, dict[str, object]]]
+    Providers = Sequence[Provider]
 
 # Weights are used where they are mapped, instead of being copied from there.
 _LOAD_CONFIG = {
@@ -77,3 +79,33 @@ def create_session(
     if library.api_version < CHECKED_BY_RUNTIME:
         refuse_outside(source.onnx_path)
     return InferenceSession(library, source.onnx_path, options, providers, hold_threads=True)
+
+
+def check_active(session: InferenceSession, providers: Providers) -> None:
+    """Raise ProviderError for a provider that runs no node of the model.
+
+    One that stands behind an active one is there for what that leaves, which may be nothing. Where the
+    library cannot tell which provider runs what (before 1.24), nothing is raised.
+    """
+    placement = session.placement
+    wanted = [each.name for each in providers if each.name != CPU]
+    if placement is None or not wanted or placement.get(wanted[0]):
+        return
+    library = session.library
+    ran = ", ".join(f"{name} {nodes}" for name, nodes in placement.items()) or "none"
+    raise ProviderError(
+        f"{wanted[0]} was asked for, but runs no node of the model (nodes by provider: {ran}). ONNX "
+        f"Runtime {library.version} from {library.path} has "
+        f"{', '.join(library.available_providers())}. The provider may lack the model's operators, its "
+        "element types or shapes, or its own libraries; try another export of the model, or leave the "
+        "provider out."
+    )
+
+
+def placement_of(session: InferenceSession, providers: Providers) -> dict[str, int | None]:
+    """Number of nodes that each provider runs, None where it is not known."""
+    names = dict.fromkeys([*(each.name for each in providers), CPU])
+    placement = session.placement
+    if placement is None:
+        return dict.fromkeys(names) if session.accelerated else {CPU: None}
+    return {name: placement.get(name, 0) for name in [*names, *placement]}

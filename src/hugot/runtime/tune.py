@@ -6,13 +6,43 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hugot.text.cost import GroupCost
+from hugot.text.shapes import EXACT, ShapePolicy, make_policy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hugot._ort.providers import Provider
     from hugot.models.bundle import ModelBundle
     from hugot.options import RuntimeOptions
+    from hugot.text.shapes import ShapeName
 
 # Accelerators want large groups, whatever the model.
 _ACCELERATOR_TOKEN_BUDGET = 16384
+_FIXED_TOKEN_BUDGET = 4096
+# Provider → the shapes that suit it. The others take any shape without preparing for it.
+_SHAPES: dict[str, ShapeName] = {
+    # Memory is planned, and kernels are chosen, for each new shape.
+    "CUDAExecutionProvider": "few",
+    "ROCMExecutionProvider": "few",
+    "CANNExecutionProvider": "few",
+    "WebGpuExecutionProvider": "few",
+    # An engine is built, or the graph compiled, for each new shape: seconds to minutes.
+    "TensorrtExecutionProvider": "fixed",
+    "NvTensorRTRTXExecutionProvider": "fixed",
+    "MIGraphXExecutionProvider": "fixed",
+    "CoreMLExecutionProvider": "fixed",
+    "QNNExecutionProvider": "fixed",
+    "VitisAIExecutionProvider": "fixed",
+    "DmlExecutionProvider": "fixed",
+}
+# These run on the CPU's cores: groups are as large as for the CPU itself.
+_ON_CPU = (
+    "CPUExecutionProvider",
+    "ACLExecutionProvider",
+    "AzureExecutionProvider",
+    "DnnlExecutionProvider",
+    "XnnpackExecutionProvider",
+)
 _LEAST_BUDGET, _LARGEST_BUDGET = 256, 1024
 
 # Measured on CPUs (benchmarks/shapes.py, models of 384 and 768 hidden units): a run costs what this
@@ -39,6 +69,7 @@ class Layout:
         cost: what a group is expected to take.
         row_threads: threads of ONNX Runtime for a text that stands alone, where that is another
             session; None where it is the same.
+        shapes: the shapes that groups are padded to.
     """
 
     workers: int
@@ -46,10 +77,45 @@ class Layout:
     token_budget: int
     cost: GroupCost = _DEFAULT_COST
     row_threads: int | None = None
+    shapes: ShapePolicy = EXACT
+
+
+def choose_shapes(
+    options: RuntimeOptions, providers: Sequence[Provider], longest: int | None
+) -> ShapePolicy:
+    """The shapes of the most preferred provider, or those that the options name.
+
+    `longest` is the longest row that the model takes.
+    """
+    name = options.shape_policy
+    if name is None and options.widths is not None:
+        name = "few"
+    if name is None:
+        first = next((each.name for each in providers if each.name not in _ON_CPU), None)
+        name = _SHAPES.get(first, "exact") if first is not None else "exact"
+    return make_policy(name, options.widths, longest)
+
+
+def is_accelerated(providers: Sequence[Provider]) -> bool:
+    """Whether another device than the CPU's own cores does a part of the work."""
+    return not all(_is_on_cpu(each) for each in providers)
+
+
+def _is_on_cpu(provider: Provider) -> bool:
+    if provider.devices:
+        return all(device.device_type == "cpu" for device in provider.devices)
+    if provider.name == "OpenVINOExecutionProvider":
+        return str(provider.settings.get("device_type", "CPU")).upper().startswith("CPU")
+    return provider.name in _ON_CPU
 
 
 def choose_layout(
-    options: RuntimeOptions, cpus: int, *, accelerated: bool, two_sessions: bool = False
+    options: RuntimeOptions,
+    cpus: int,
+    *,
+    accelerated: bool,
+    two_sessions: bool = False,
+    shapes: ShapePolicy = EXACT,
 ) -> Layout:
     """The split of threads for a mode on so many CPUs.
 
@@ -60,14 +126,16 @@ def choose_layout(
     """
     budget = options.token_budget or _LEAST_BUDGET
     if accelerated:
-        return Layout(options.workers or 1, cpus, options.token_budget or _ACCELERATOR_TOKEN_BUDGET)
+        large = _FIXED_TOKEN_BUDGET if shapes.name == "fixed" else _ACCELERATOR_TOKEN_BUDGET
+        budget = options.token_budget or large
+        return Layout(options.workers or 1, cpus, budget, shapes=shapes)
     if options.workers is not None:
-        return Layout(options.workers, max(1, cpus // options.workers), budget)
+        return Layout(options.workers, max(1, cpus // options.workers), budget, shapes=shapes)
     if options.mode == "throughput" or cpus == 1:
-        return Layout(cpus, 1, budget)
+        return Layout(cpus, 1, budget, shapes=shapes)
     if options.mode == "auto" and two_sessions:
-        return Layout(cpus, 1, budget, row_threads=cpus)
-    return Layout(1, cpus, budget)
+        return Layout(cpus, 1, budget, row_threads=cpus, shapes=shapes)
+    return Layout(1, cpus, budget, shapes=shapes)
 
 
 def fit_layout(layout: Layout, bundle: ModelBundle, token_budget: int | None) -> Layout:
@@ -81,7 +149,7 @@ def fit_layout(layout: Layout, bundle: ModelBundle, token_budget: int | None) ->
         _RUN_SECONDS / seconds_per_token,
     )
     cost = GroupCost(overhead, _QUADRATIC_AT_384 * (384 / hidden) ** 2)
-    if token_budget is not None or layout.token_budget == _ACCELERATOR_TOKEN_BUDGET:
+    if token_budget is not None or layout.token_budget != _LEAST_BUDGET:
         return replace(layout, cost=cost)
     budget = _LEAST_BUDGET
     # Until the overhead is a twentieth of a group.

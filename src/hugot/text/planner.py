@@ -9,6 +9,7 @@ import numpy as np
 
 from hugot._fast import grouping
 from hugot.text.cost import GroupCost
+from hugot.text.shapes import EXACT, ShapePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,14 +30,21 @@ class Group:
 
     Attributes:
         rows: numbers of the rows, the longest first, int64 [group].
-        width: tokens of the longest row.
+        width: tokens of the longest row, or the width of the policy that it is padded to.
+        lines: rows that the model is run on, where those are more: the rest are copies of the last.
     """
 
-    __slots__ = ("rows", "width")
+    __slots__ = ("lines", "rows", "width")
 
-    def __init__(self, rows: NDArray[np.int64], width: int) -> None:
+    def __init__(self, rows: NDArray[np.int64], width: int, lines: int | None = None) -> None:
         self.rows = rows
         self.width = width
+        self.lines = lines
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and width that the model is run on."""
+        return self.lines or len(self.rows), self.width
 
 
 def plan(
@@ -47,12 +55,15 @@ def plan(
     pads: bool = True,
     workers: int = 1,
     cost: GroupCost | None = None,
+    shapes: ShapePolicy = EXACT,
 ) -> list[Group]:
     """Sort rows by length and cut them into groups, the most expensive first.
 
     A group, padded, holds at most `token_budget` tokens (a longer row stands alone) and at most
     `max_rows` rows; without `pads`, only rows of one length. Every row is in exactly one group, but
     rows without tokens, which cannot be run, are in none.
+
+    Groups have the shapes of the policy `shapes`, which is left aside without `pads`.
 
     Among the budgets up to `token_budget` that one is taken with which `workers` are expected to be
     done first: large groups cost least in sum, small ones are spread more evenly.
@@ -63,10 +74,12 @@ def plan(
     lengths = batch.lengths
     if len(order) and lengths[order[-1]] == 0:
         order = order[: np.count_nonzero(lengths)]
+    exact = shapes.exact or not pads
+    offsets = batch.offsets if exact else _padded_offsets(lengths, shapes)
     best: tuple[float, list[int], list[float]] | None = None
     for eighths in _EIGHTHS if workers > 1 else _EIGHTHS[:1]:
         begins, costs = grouping.cut_groups(
-            batch.offsets,
+            offsets,
             order,
             token_budget * eighths // 8,
             max_rows or _NO_CAP,
@@ -83,9 +96,32 @@ def plan(
     assert best is not None
     _, begins, costs = best
     in_turn = sorted(range(len(costs)), key=costs.__getitem__, reverse=True)
-    return [
+    groups = [
         Group(order[begins[i] : begins[i + 1]], int(lengths[order[begins[i]]])) for i in in_turn
     ]
+    return groups if exact else [shaped(each, shapes, token_budget, max_rows) for each in groups]
+
+
+def shaped(
+    group: Group, shapes: ShapePolicy, token_budget: int, max_rows: int | None = None
+) -> Group:
+    """A group in the next shape of a policy."""
+    width = shapes.width(group.width)
+    rows = len(group.rows)
+    lines = shapes.lines(rows, width, token_budget, max_rows)
+    return Group(group.rows, width, lines if lines > rows else None)
+
+
+def _padded_offsets(lengths: NDArray[np.int64], shapes: ShapePolicy) -> NDArray[np.int64]:
+    """Offsets of rows that have the widths of a policy."""
+    widths = np.array([0, *shapes.widths], np.int64)
+    place = np.searchsorted(widths, lengths)
+    known = place < len(widths)
+    padded = lengths.copy()
+    padded[known] = widths[place[known]]
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(padded, out=offsets[1:])
+    return offsets
 
 
 def _evened(

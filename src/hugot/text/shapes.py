@@ -1,0 +1,76 @@
+"""Which shapes a model is run in: providers that prepare each new shape get few of them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ShapeName: TypeAlias = Literal["exact", "few", "fixed"]
+
+# Half steps between powers of two: a row gets at most a half more, on average a fifth.
+FEW_WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+FIXED_WIDTHS = (16, 32, 64, 128, 256, 512)
+# Rows of a fixed shape that is not full.
+_PART_ROWS = (1, 8)
+
+
+@dataclass(frozen=True)
+class ShapePolicy:
+    """The widths, and with ``"fixed"`` the numbers of rows, that groups are padded to.
+
+    Attributes:
+        name: ``"exact"`` pads a group to its longest row; ``"few"`` to the next of the widths;
+            ``"fixed"`` fills it up with rows as well, whose answers are dropped.
+        widths: the widths, ascending; a longer row keeps its own.
+    """
+
+    name: ShapeName = "exact"
+    widths: tuple[int, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether groups keep their own shapes."""
+        return self.name == "exact"
+
+    def width(self, tokens: int) -> int:
+        """What a row of so many tokens is padded to."""
+        place = bisect_left(self.widths, tokens)
+        return self.widths[place] if place < len(self.widths) else tokens
+
+    def lines(self, rows: int, width: int, token_budget: int, max_rows: int | None = None) -> int:
+        """What a group of so many rows of this width is filled up to."""
+        if self.name != "fixed":
+            return rows
+        full = max(1, token_budget // width)
+        if max_rows is not None:
+            full = min(full, max_rows)
+        fitting = (each for each in _PART_ROWS if rows <= each < full)
+        return next(fitting, max(rows, full))
+
+    def shapes(self, token_budget: int) -> Iterator[tuple[int, int]]:
+        """All shapes (rows, width) of a fixed policy, and a full group of each width of another."""
+        for width in self.widths:
+            full = max(1, token_budget // width)
+            if self.name == "fixed":
+                yield from ((rows, width) for rows in _PART_ROWS if rows < full)
+            yield full, width
+
+
+EXACT = ShapePolicy()
+
+
+def make_policy(
+    name: ShapeName, widths: Sequence[int] | None = None, longest: int | None = None
+) -> ShapePolicy:
+    """A policy with its own widths, or these, cut off at the longest row of a model."""
+    if name == "exact":
+        return EXACT
+    chosen = sorted(set(widths or (FEW_WIDTHS if name == "few" else FIXED_WIDTHS)))
+    if longest is not None:
+        chosen = [width for width in chosen if width < longest]
+        chosen.append(longest)
+    return ShapePolicy(name, tuple(chosen))
