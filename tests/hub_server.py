@@ -91,7 +91,10 @@ class _Handler(BaseHTTPRequestHandler):
             for file, content in self.server.contents(name, commit).items()
         ]
         siblings += [{"rfilename": file} for file in self.server.extra_names]
-        self._send(200, json.dumps({"id": name, "sha": commit, "siblings": siblings}).encode())
+        # The first four are what older versions of huggingface_hub ask for.
+        info = {"private": False, "downloads": 0, "likes": 0, "tags": []}
+        info.update({"id": name, "sha": commit, "siblings": siblings})
+        self._send(200, json.dumps(info).encode())
 
     def _tree(self, name: str, commit: str) -> None:
         tree = []
