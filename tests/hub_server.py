@@ -283,6 +283,7 @@ def point_at(monkeypatch, url, tmp_path) -> None:
     """Have huggingface_hub, here and in processes started, ask a hub and use a cache of ours."""
     import huggingface_hub.constants as constants
     import huggingface_hub.file_download as file_download
+    import huggingface_hub.hf_api as hf_api
 
     monkeypatch.setattr(constants, "ENDPOINT", url)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -290,8 +291,11 @@ def point_at(monkeypatch, url, tmp_path) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     template = url + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    if hasattr(file_download, "HUGGINGFACE_CO_URL_TEMPLATE"):  # older versions keep a copy
-        monkeypatch.setattr(file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    # Older versions keep copies.
+    for module in (file_download, hf_api):
+        for name, value in (("ENDPOINT", url), ("HUGGINGFACE_CO_URL_TEMPLATE", template)):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
