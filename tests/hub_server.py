@@ -91,7 +91,10 @@ class _Handler(BaseHTTPRequestHandler):
             for file, content in self.server.contents(name, commit).items()
         ]
         siblings += [{"rfilename": file} for file in self.server.extra_names]
-        self._send(200, json.dumps({"id": name, "sha": commit, "siblings": siblings}).encode())
+        # The first four are what older versions of huggingface_hub ask for.
+        info = {"private": False, "downloads": 0, "likes": 0, "tags": []}
+        info.update({"id": name, "sha": commit, "siblings": siblings})
+        self._send(200, json.dumps(info).encode())
 
     def _tree(self, name: str, commit: str) -> None:
         tree = []
@@ -279,6 +282,8 @@ def hub(root: Path) -> Iterator[HubServer]:
 def point_at(monkeypatch, url, tmp_path) -> None:
     """Have huggingface_hub, here and in processes started, ask a hub and use a cache of ours."""
     import huggingface_hub.constants as constants
+    import huggingface_hub.file_download as file_download
+    import huggingface_hub.hf_api as hf_api
 
     monkeypatch.setattr(constants, "ENDPOINT", url)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
@@ -286,6 +291,11 @@ def point_at(monkeypatch, url, tmp_path) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     template = url + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    # Older versions keep copies.
+    for module in (file_download, hf_api):
+        for name, value in (("ENDPOINT", url), ("HUGGINGFACE_CO_URL_TEMPLATE", template)):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):

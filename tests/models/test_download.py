@@ -248,9 +248,11 @@ def test_a_connection_that_breaks_in_the_middle_of_a_file_is_taken_up_there(
     server, dest, no_waiting, monkeypatch
 ) -> None:
     import huggingface_hub.constants as constants
+    import huggingface_hub.file_download as file_download
 
     # What huggingface_hub keeps of a broken connection are whole pieces of this size.
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 4096)
+    monkeypatch.setattr(file_download, "DOWNLOAD_CHUNK_SIZE", 4096, raising=False)
     server.breaks["model.onnx"] = 2
     folder = hugot.download_model("org/mood", dest)
     verify_folder(folder)

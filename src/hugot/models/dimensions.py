@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hugot.errors import ModelFormatError
-from hugot.models import graph
+from hugot.models import protobuf
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -45,12 +45,12 @@ def dimensions(path: str | PathLike[str]) -> Dimensions:
         try:
             while pending:
                 message, begin, end = pending.pop()
-                for number, start, stop in graph._byte_fields(file, begin, end):
+                for number, start, stop in protobuf.byte_fields(file, begin, end):
                     child = _FIELDS[message].get(number)
                     if child in found:
-                        found[child].add(graph._read_name(file, start, stop))
+                        found[child].add(protobuf.read_name(file, start, stop))
                     elif child is not None:
                         pending.append((child, start, stop))
-        except graph._DamageError as damage:
+        except protobuf.DamageError as damage:
             raise ModelFormatError(f"{path} cannot be read as an ONNX file: {damage}") from damage
     return Dimensions(frozenset(found["name"]), frozenset(found["denotation"]))
