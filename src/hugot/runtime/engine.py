@@ -16,7 +16,6 @@ from hugot.runtime.native import check_active, choose_source, create_session
 from hugot.runtime.native_options import check_dimensions, native_options
 from hugot.runtime.resources import available_cpus
 from hugot.runtime.tune import choose_layout, choose_shapes, fit_layout, is_accelerated
-from hugot.runtime.written_files import WrittenFiles, tell_profile, without_files
 
 if TYPE_CHECKING:
     from hugot._ort.library import Library
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from hugot.runtime.model import LoadedModel
     from hugot.runtime.native import ModelSource
     from hugot.runtime.tune import Layout
+    from hugot.runtime.written_files import WrittenFiles
     from hugot.text.tokenizer import TextTokenizer
 
     Providers: TypeAlias = list[Provider]
@@ -61,7 +61,7 @@ class Engine:
         )
         self._settled: tuple[Library, Providers] | None = None
         self._loading: dict[str, Background[Loaded]] = {}
-        self._files = WrittenFiles()
+        self._files: WrittenFiles | None = None
         self._profiled: list[InferenceSession] = []
         self._executors: dict[int, Executor] = {}
         self._models: dict[str, LoadedModel] = {}
@@ -153,6 +153,7 @@ class Engine:
     def optimize(self, bundle: ModelBundle) -> OptimizedModel:
         """Write the optimised file of a bundle; see `hugot.models.optimized.optimize`."""
         from hugot.models.optimized import optimize
+        from hugot.runtime.written_files import without_files
 
         options = without_files(self.session_options(1))
         return optimize(bundle.onnx_path, self.library, options, self.providers)
@@ -180,8 +181,10 @@ class Engine:
 
     def close(self) -> None:
         """End the threads and let go of the models; no call may be under way."""
-        for path in self.end_profiling():
-            tell_profile(path)
+        if paths := self.end_profiling():
+            from hugot.runtime.written_files import tell_profiles
+
+            tell_profiles(paths)
         for executor in self._executors.values():
             executor.close()
         with self._lock:
@@ -250,8 +253,12 @@ class Engine:
         self, source: ModelSource, providers: Providers, threads: int
     ) -> InferenceSession:
         options = self.session_options(threads)
-        with self._lock:
-            options = self._files.assign(options, source.onnx_path)
+        if options.profiling is not None or options.optimized_model_path is not None:
+            from hugot.runtime.written_files import WrittenFiles
+
+            with self._lock:
+                self._files = self._files or WrittenFiles()
+                options = self._files.assign(options, source.onnx_path)
         session = create_session(self.library, source, options, providers)
         if options.profiling is not None:
             with self._lock:

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SELF = Path("/proc/self")
-_OCTAL = re.compile(r"\\([0-7]{3})")
-
-
-class _Mount(NamedTuple):
-    """A hierarchy of control groups that rules over CPU time, where it is mounted.
-
-    Attributes:
-        version: 1 or 2.
-        root: which of its groups lies at the mount point; in a container often not the topmost.
-        point: the mount point.
-    """
-
-    version: int
-    root: str
-    point: Path
+# How the kernel writes what would break up a line of mountinfo; the backslash comes last.
+_ESCAPED = ((r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\043", "#"), (r"\134", "\\"))
 
 
 def available_cpus() -> int:
@@ -55,15 +41,15 @@ def cgroup_quota(proc: Path = _SELF) -> float | None:
     except OSError:
         return None
     quotas = []
-    for mount in mounts:
-        if mount.version not in groups:
+    for version, root, point in mounts:
+        if version not in groups:
             continue
-        folder = mount.point / _below(mount.root, groups[mount.version])
+        folder = point / _below(root, groups[version])
         # A quota anywhere above holds as well.
         for each in (folder, *folder.parents):
-            if (quota := _QUOTAS[mount.version](each)) is not None:
+            if (quota := _QUOTAS[version](each)) is not None:
                 quotas.append(quota)
-            if each == mount.point:
+            if each == point:
                 break
     return min(quotas, default=None)
 
@@ -82,18 +68,27 @@ def _groups(text: str) -> dict[int, str]:
     return groups
 
 
-def _mounts(text: str) -> Iterator[_Mount]:
-    """The mounts of control groups, from lines whose fields proc(5) tells under ``mountinfo``."""
+def _mounts(text: str) -> Iterator[tuple[int, str, Path]]:
+    """Where control groups that rule over CPU time are mounted, from ``mountinfo``; see proc(5).
+
+    Gives the version, the group that lies at the mount point (in a container often not the topmost),
+    and the mount point.
+    """
     for line in text.splitlines():
         before, _, after = line.partition(" - ")
         fields, kind = before.split(" "), after.split(" ")
         if len(fields) < 5 or len(kind) < 3:
             continue
-        root, point = (_OCTAL.sub(lambda code: chr(int(code[1], 8)), each) for each in fields[3:5])
         if kind[0] == "cgroup2":
-            yield _Mount(2, root, Path(point))
+            yield 2, _unescaped(fields[3]), Path(_unescaped(fields[4]))
         elif kind[0] == "cgroup" and "cpu" in kind[2].split(","):
-            yield _Mount(1, root, Path(point))
+            yield 1, _unescaped(fields[3]), Path(_unescaped(fields[4]))
+
+
+def _unescaped(text: str) -> str:
+    for written, meant in _ESCAPED:
+        text = text.replace(written, meant)
+    return text
 
 
 def _below(root: str, group: str) -> str:

@@ -49,8 +49,9 @@ def without_files(options: SessionOptions) -> SessionOptions:
     return replace(options, optimized_model_path=None, profiling=None)
 
 
-def tell_profile(path: str) -> None:
-    """Tell the log where a profile is, for those who did not ask."""
+def tell_profiles(paths: list[str]) -> None:
+    """Tell the log where profiles are, for those who did not ask."""
     import logging
 
-    logging.getLogger("hugot.onnxruntime").info("the profile is in %s", path)
+    for path in paths:
+        logging.getLogger("hugot.onnxruntime").info("the profile is in %s", path)
