@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -14,7 +15,7 @@ from hugot.runtime.engine import Engine
 from hugot.runtime.gate import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from os import PathLike
 
     from hugot._ort.library import Library
@@ -70,7 +71,7 @@ class Session:
         options: Mapping[str, Any],
         library: Background[Library] | None = None,
     ) -> None:
-        self._gate = Gate("the session")
+        self._gate = Gate("the session")  # for pipelines that are being made
         self._model_folder = model_folder
         self.engine = Engine(make_options(RuntimeOptions, options), library)
         self._pipelines: dict[str, Pipeline[Any, Any]] = {}
@@ -168,12 +169,23 @@ class Session:
         """Counters and timings of each pipeline, by its name."""
         return {name: pipeline.stats() for name, pipeline in self._pipelines.items()}
 
-    def close(self) -> None:
-        """Wait for running calls, then let go of all pipelines, models and threads."""
-        if self._gate.close():
-            for pipeline in self._pipelines.values():
-                pipeline.close()
-            self.engine.close()
+    def close(self, *, cancel: bool = False) -> None:
+        """Wait for running calls, then let go of all pipelines, models and threads.
+
+        Args:
+            cancel: stop the running calls, which raise SessionClosedError.
+
+        As for a pipeline, a future's callback may close too, and does not wait.
+        """
+        self._gate.close()
+        if self._gate.abandoned:
+            return
+        pipelines = list(self._pipelines.values())
+        for pipeline in pipelines:  # all of them first: none is to begin while another ends
+            pipeline.shut(cancel=cancel)
+        for pipeline in pipelines:
+            pipeline.close()
+        _after_all(pipelines, self.engine.close)
 
     def __enter__(self) -> Session:
         return self
@@ -203,3 +215,11 @@ class Session:
         while name in self._pipelines:
             name, number = f"{task}-{number}", number + 1
         return name
+
+
+def _after_all(pipelines: list[Pipeline[Any, Any]], action: Callable[[], None]) -> None:
+    """Do something when nothing of any of these pipelines, which are shut, runs any more."""
+    if pipelines:
+        pipelines[0].when_ended(partial(_after_all, pipelines[1:], action))
+    else:
+        action()

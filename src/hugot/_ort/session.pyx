@@ -118,6 +118,7 @@ cdef class InferenceSession:
         bint hold_threads=False,
     ):
         self.library = library
+        self.forks = library.forks
         cdef SessionOptionsHandle session_options = SessionOptionsHandle(library)
         session_options.apply(options)
         for name, settings in providers:
@@ -139,6 +140,8 @@ cdef class InferenceSession:
         self._describe(path)
 
     def __dealloc__(self):
+        if self.library is None or self.forks != self.library.forks:
+            return      # in a forked child it would wait for threads that are not there
         if self.session != NULL:
             self.library.api.ReleaseSession(self.session)
         if self.gate != NULL:

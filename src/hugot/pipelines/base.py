@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from hugot.errors import InputError
+from hugot.errors import CancelledError, InputError, SessionClosedError
 from hugot.pipelines.bulk import run_windows
 from hugot.pipelines.planned import Plan, tune
-from hugot.pipelines.task import Options, Task
+from hugot.pipelines.task import LONG_RUN, Options, Task, takes_signals
 from hugot.pipelines.window import growing, slices
+from hugot.runtime.request import in_callback
 from hugot.text.batch import RowBatch
 
 if TYPE_CHECKING:
@@ -143,8 +144,8 @@ class Pipeline(Task[Options], Generic[Options, Result]):
 
     def warmup(self) -> None:
         """Run the shapes that matter once: a short text, and a full group on every worker."""
-        layout = self._model.layout
         self._run([self.sample_input("hello")], self.options)
+        layout = self._model.layout
         rows = max(2, layout.token_budget // 16) * layout.workers
         self._run([self.sample_input("hello " * 16)] * rows, self.options)
 
@@ -156,13 +157,41 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         """Counters and timings since the pipeline was made."""
         return self._recorder.snapshot()
 
-    def close(self) -> None:
-        """Wait for running calls and let go of the model; later calls raise SessionClosedError."""
-        if not self._gate.close():
+    def close(self, *, cancel: bool = False) -> None:
+        """Wait for running calls and let go of the model; later calls raise SessionClosedError.
+
+        Args:
+            cancel: stop the running calls, which raise SessionClosedError as well.
+
+        A future's callback may close as well; it cannot wait for what it is part of, so the model
+        goes when the last call has ended.
+        """
+        self.shut(cancel=cancel)
+        if in_callback():
+            self._gate.when_empty(self._release)
+        else:
+            self._gate.wait()
+            self._release()
+
+    def shut(self, *, cancel: bool) -> None:
+        """The beginning of `close`: turn new calls away, and stop those that run or not."""
+        self._gate.shut()
+        if cancel and not self._gate.abandoned:
+            self.stop_calls(
+                lambda: SessionClosedError(f"pipeline {self.name!r} was closed during the call")
+            )
+
+    def when_ended(self, action: Callable[[], object]) -> None:
+        """Have `action` called when nothing of this pipeline, which is shut, runs any more."""
+        self._gate.when_empty(action)
+
+    def _release(self) -> None:
+        # Of all who close, one gets the model. A forked child leaves it where it is.
+        if self._gate.abandoned or self.__dict__.pop("_model", None) is None:
             return
         if self._batcher is not None:
             self._batcher.close()
-        del self._model, self._tokenizer
+        del self._tokenizer
         if self._on_close is not None:
             self._on_close()
 
@@ -197,11 +226,19 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         try:
             text = self.check_input(value, 0, options)
             batch = self._tokenized([text], options, 0)
-            if type(batch) is RowBatch and batch.row_ids:
+            if (
+                type(batch) is RowBatch
+                and batch.row_ids
+                and (len(batch.row_ids) <= LONG_RUN or not takes_signals())
+            ):
                 return [self._run_row(text, batch, options)]
             window = self._window([text], batch, options)
             started = True
             return self.finish(self._start(window))
+        except CancelledError as error:
+            if self._gate.ended_by is None:
+                raise
+            raise self._gate.ended_by() from error
         finally:
             if not started:
                 self._gate.leave()

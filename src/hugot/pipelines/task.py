@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from itertools import chain
@@ -9,12 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
-from hugot.errors import InputError
+from hugot.errors import InputError, SessionClosedError
 from hugot.options import check_names, option_names
 from hugot.pipelines.bulk import Running
 from hugot.pipelines.window import Window
-from hugot.runtime.executor import Job
-from hugot.runtime.gate import Gate
+from hugot.runtime.calls import Calls
+from hugot.runtime.lifetime import tell_of_exit
 from hugot.stats import StatsRecorder
 from hugot.text.planner import Group, plan
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from hugot._ort.session import RunOptions
     from hugot._ort.tensor import Tensor
+    from hugot.errors import HugotError
     from hugot.models.bundle import ModelBundle
     from hugot.pipelines.task_options import TaskOptions
     from hugot.runtime.engine import Engine
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
     from hugot.text.tokenizer import Text, TextTokenizer
 
 _ONE_ROW = np.zeros(1, np.int64)
+
+# A run of more padded tokens takes long enough to be worth stopping, and so long that it does not matter
+# that it takes a thread of its own (about 0.03 ms).
+LONG_RUN = 128
 
 Options = TypeVar("Options", bound="TaskOptions")
 
@@ -63,14 +69,17 @@ class Task(Generic[Options]):
         self._bundle = bundle
         self._on_close: Callable[[], None] | None = None
         self._batcher: MicroBatcher | None = None
-        self._gate = Gate(f"pipeline {name!r}")
+        self._making_batcher = threading.Lock()
+        self._gate = Calls(f"pipeline {name!r}")
         self._recorder = StatsRecorder()
         try:
             self._tokenizer = self.load_tokenizer(engine, bundle)
         finally:
             # The engine's thread loads it meanwhile. Where both fail, the model's error is the one told.
             self._model = engine.load_model(bundle)
+        self._gate.rows = self._row_stop = self._model.new_run_options()
         self.validate()
+        tell_of_exit(self)
 
     # What a task defines
 
@@ -176,23 +185,24 @@ class Task(Generic[Options]):
         try:
             groups = self._plan(window)
             shared = self._model.layout.workers > 1 and len(groups) > 1
-            run_options = self._model.new_run_options() if shared else None
+            long = len(groups) > 1 or any(len(x.rows) * x.width > LONG_RUN for x in groups)
+            run_options = self._model.new_run_options()
         except BaseException:
             self._gate.leave()
             raise
-        job = Job(
-            work=lambda group: self._run_group(group, window, run_options),
-            groups=groups,
-            stop=run_options.terminate if run_options is not None else _nothing_runs,
-            on_done=self._gate.leave,
+        job = self._gate.new_job(
+            lambda group: self._run_group(group, window, run_options), groups, run_options
         )
         if shared:
             self._model.executor.start(job)
-        return Running(window, job, shared)
+        return Running(window, job, shared, long)
 
     def finish(self, running: Running) -> Sequence[Any]:
         """Wait for a window that was started, or run it; gives one result per input."""
-        if not running.shared:
+        if running.long and not running.shared and takes_signals():
+            # Only between two runs would this thread hear of an interrupt.
+            self._model.executor.start(running.job)
+        elif not running.shared:
             while running.job.run_one():
                 pass
         running.job.wait()
@@ -241,7 +251,9 @@ class Task(Generic[Options]):
     def _run_row(self, text: Text, batch: RowBatch, options: Options) -> Any:
         """The result of a text that is one row."""
         began = time.perf_counter()
-        outputs = self._model.forward_row(batch, self._tokenizer, self.wanted_outputs(options))
+        outputs = self._model.forward_row(
+            batch, self._tokenizer, self.wanted_outputs(options), self._row_stop
+        )
         width = len(batch.row_ids)
         self._recorder.ran(time.perf_counter() - began, 1, width, width)
         return self.answer_row(outputs, text, batch, options)
@@ -260,6 +272,21 @@ class Task(Generic[Options]):
         )
         self.postprocess(outputs, group, window)
 
+    # How calls are ended
 
-def _nothing_runs() -> None:
-    """What stops the groups of a job that only its own caller runs."""
+    def stop_calls(self, error: Callable[[], HugotError]) -> None:
+        """End what runs with an error; the gate must be shut."""
+        self._gate.stop(error)
+        if self._batcher is not None:
+            self._batcher.stop(error)
+
+    def end_calls(self) -> Callable[[float], object]:
+        """The process ends: nobody waits for answers any more. For hugot's own layers."""
+        self._gate.shut()
+        self.stop_calls(lambda: SessionClosedError(f"pipeline {self.name!r} was stopped: the process ends"))
+        return self._gate.wait
+
+
+def takes_signals() -> bool:
+    """Whether Python's signal handlers, and so interrupts, run on this thread."""
+    return threading.current_thread() is threading.main_thread()
