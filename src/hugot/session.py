@@ -11,6 +11,7 @@ from hugot.models.bundle import open_bundle
 from hugot.models.hub import resolve_model
 from hugot.options import RuntimeOptions, make_options
 from hugot.pipelines import pipeline_class, task_name
+from hugot.pipelines.pickling import recipe
 from hugot.runtime.engine import Engine
 from hugot.runtime.gate import Gate
 
@@ -71,9 +72,19 @@ class Session:
         options: Mapping[str, Any],
         library: Background[Library] | None = None,
     ) -> None:
+        self._set(Engine(make_options(RuntimeOptions, options), library), model_folder)
+
+    @classmethod
+    def over(cls, engine: Engine, model_folder: str | PathLike[str] | None) -> Session:
+        """A session over an engine that others use as well, and close."""
+        session = cls.__new__(cls)
+        session._set(engine, model_folder)
+        return session
+
+    def _set(self, engine: Engine, model_folder: str | PathLike[str] | None) -> None:
         self._gate = Gate("the session")  # for pipelines that are being made
         self._model_folder = model_folder
-        self.engine = Engine(make_options(RuntimeOptions, options), library)
+        self.engine = engine
         self._pipelines: dict[str, Pipeline[Any, Any]] = {}
 
     @overload
@@ -147,8 +158,11 @@ class Session:
                 )
             name = name if name is not None else self._free_name(task_name(task))
             bundle = open_bundle(resolve_model(model, self._model_folder, onnx_file), onnx_file)
-            self._pipelines[name] = self._make(task, bundle, name, options)
-            return self._pipelines[name]
+            made = self._pipelines[name] = self._make(task, bundle, name, options)
+            made.made_from = recipe(
+                task, model, self._model_folder, onnx_file, name, options, self.engine.options
+            )
+            return made
         finally:
             self._gate.leave()
 

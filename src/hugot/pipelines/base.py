@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from hugot.errors import CancelledError, InputError, SessionClosedError
 from hugot.pipelines.bulk import run_windows
 from hugot.pipelines.planned import Plan, tune
-from hugot.pipelines.task import LONG_RUN, Options, Task, takes_signals
+from hugot.pipelines.task import Options, Task, takes_signals
 from hugot.pipelines.window import growing, slices
 from hugot.runtime.request import in_callback
 from hugot.text.batch import RowBatch
@@ -201,6 +201,20 @@ class Pipeline(Task[Options], Generic[Options, Result]):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    def __reduce__(self) -> Any:
+        """Pickled, a pipeline is what it was made from; unpickling makes it again."""
+        from hugot.pipelines.pickling import restore
+
+        if self._gate.closed and not self._gate.abandoned:
+            raise SessionClosedError(f"pipeline {self.name!r} is closed; it cannot be pickled")
+        return restore, (self.made_from,)
+
+    def __copy__(self) -> Any:
+        return self  # as for a module or a function: a copy would load the model again
+
+    def __deepcopy__(self, memo: object) -> Any:
+        return self
+
     def __repr__(self) -> str:
         state = ", closed" if self._gate.closed else ""
         return f"<{type(self).__name__} {self.name!r} of {self._bundle.onnx_path}{state}>"
@@ -229,7 +243,7 @@ class Pipeline(Task[Options], Generic[Options, Result]):
             if (
                 type(batch) is RowBatch
                 and batch.row_ids
-                and (len(batch.row_ids) <= LONG_RUN or not takes_signals())
+                and (len(batch.row_ids) <= self._quick_tokens or not takes_signals())
             ):
                 return [self._run_row(text, batch, options)]
             window = self._window([text], batch, options)

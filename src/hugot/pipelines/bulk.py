@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 class Running:
     """A window and its job.
 
-    `shared` jobs are run by the workers, others by who waits for them; `long` ones take a while.
+    `shared` jobs are run by the workers, others by who waits for them; `tokens` counts the padded ones.
     """
 
     window: Window[Any]
     job: Job
     shared: bool
-    long: bool
+    tokens: int
 
 
 def run_windows(

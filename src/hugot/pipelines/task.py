@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hugot._ort.tensor import Tensor
     from hugot.errors import HugotError
     from hugot.models.bundle import ModelBundle
+    from hugot.pipelines.pickling import Recipe
     from hugot.pipelines.task_options import TaskOptions
     from hugot.runtime.engine import Engine
     from hugot.runtime.microbatch import MicroBatcher
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
 
 _ONE_ROW = np.zeros(1, np.int64)
 
-# A run of more padded tokens takes long enough to be worth stopping, and so long that it does not matter
-# that it takes a thread of its own (about 0.03 ms).
-LONG_RUN = 128
+# Python hears of an interrupt only between two runs on its main thread. Work that takes longer than this
+# is handed to a worker, which the main thread waits for; the way there and back takes up to 0.4 ms.
+_QUICK_SECONDS = 0.05
+# Padded tokens that are taken to run so fast until there is a measurement.
+_FIRST_QUICK_TOKENS = 128
 
 Options = TypeVar("Options", bound="TaskOptions")
 
@@ -67,8 +70,10 @@ class Task(Generic[Options]):
         self.options: Options = self.options_type(**options)
         self._engine = engine
         self._bundle = bundle
+        self.made_from: Recipe | None = None  # for pickling
         self._on_close: Callable[[], None] | None = None
         self._batcher: MicroBatcher | None = None
+        self._quick_tokens = _FIRST_QUICK_TOKENS
         self._making_batcher = threading.Lock()
         self._gate = Calls(f"pipeline {name!r}")
         self._recorder = StatsRecorder()
@@ -185,7 +190,7 @@ class Task(Generic[Options]):
         try:
             groups = self._plan(window)
             shared = self._model.layout.workers > 1 and len(groups) > 1
-            long = len(groups) > 1 or any(len(x.rows) * x.width > LONG_RUN for x in groups)
+            tokens = sum([len(group.rows) * group.width for group in groups])
             run_options = self._model.new_run_options()
         except BaseException:
             self._gate.leave()
@@ -195,18 +200,28 @@ class Task(Generic[Options]):
         )
         if shared:
             self._model.executor.start(job)
-        return Running(window, job, shared, long)
+        return Running(window, job, shared, tokens)
 
     def finish(self, running: Running) -> Sequence[Any]:
         """Wait for a window that was started, or run it; gives one result per input."""
-        if running.long and not running.shared and takes_signals():
-            # Only between two runs would this thread hear of an interrupt.
+        if running.shared:
+            running.job.wait()
+        else:
+            self._run_here(running)
+        return self.collect(running.window)
+
+    def _run_here(self, running: Running) -> None:
+        """Run a job that the workers do not know of, so that an interrupt ends it."""
+        began = time.perf_counter()
+        if running.tokens > self._quick_tokens and takes_signals():
             self._model.executor.start(running.job)
-        elif not running.shared:
+        else:
             while running.job.run_one():
                 pass
         running.job.wait()
-        return self.collect(running.window)
+        seconds = time.perf_counter() - began
+        if running.tokens:
+            self._quick_tokens = int(_QUICK_SECONDS * running.tokens / seconds)
 
     def _open_window(
         self, inputs: Sequence[Any], options: Options, first_index: int
@@ -283,7 +298,9 @@ class Task(Generic[Options]):
     def end_calls(self) -> Callable[[float], object]:
         """The process ends: nobody waits for answers any more. For hugot's own layers."""
         self._gate.shut()
-        self.stop_calls(lambda: SessionClosedError(f"pipeline {self.name!r} was stopped: the process ends"))
+        self.stop_calls(
+            lambda: SessionClosedError(f"pipeline {self.name!r} was stopped: the process ends")
+        )
         return self._gate.wait
 
 

@@ -105,7 +105,7 @@ class Job:
             self._finish()
 
     def abandon(self, error: BaseException) -> None:
-        """This is a forked child, where nobody runs the groups; `wait` raises `error`."""
+        """End in a forked child, where nobody runs the groups; `wait` raises `error`."""
         self._lock = threading.Lock()
         self._waiting.clear()
         self._finished = True
@@ -155,6 +155,7 @@ class Executor:
         self._queue: queue.SimpleQueue[Runnable | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
+        self._closed = False
         self._finalizer = weakref.finalize(
             self, _stop_threads, self._queue, self._threads, os.getpid()
         )
@@ -162,6 +163,8 @@ class Executor:
     def start(self, job: Runnable) -> None:
         """Have the job's groups run; `Job.wait` tells when they have."""
         with self._lock:
+            if self._closed:  # a job that was stopped on its way here
+                return
             while len(self._threads) < self.workers:
                 # The thread knows the queue alone: it must not keep the executor alive.
                 thread = threading.Thread(
@@ -177,6 +180,8 @@ class Executor:
 
     def close(self) -> None:
         """End the threads. Call it when no job is under way."""
+        with self._lock:
+            self._closed = True
         self._finalizer()
 
 

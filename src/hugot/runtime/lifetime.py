@@ -25,7 +25,7 @@ class Forked(Protocol):
     """What cannot be used in a forked child."""
 
     def abandon(self) -> None:
-        """This is the child. Locks may be held by threads that are not there, so none is taken."""
+        """Become useless, in the child. Locks may be held by threads that are not there, so none is taken."""
 
 
 class Ending(Protocol):
@@ -71,7 +71,6 @@ def _after_fork_in_child() -> None:
     _at_exit.clear()
     for each in list(_at_fork):
         each.abandon()
-    _at_fork.clear()
 
 
 def _end_all() -> None:
