@@ -25,7 +25,7 @@ class Forked(Protocol):
     """What cannot be used in a forked child."""
 
     def abandon(self) -> None:
-        """Become useless, in the child. Locks may be held by threads that are not there, so none is taken."""
+        """Become useless, without taking a lock: a thread that is not there may hold it."""
 
 
 class Ending(Protocol):
