@@ -12,6 +12,7 @@
     ├── DeadlineExceededError   (TimeoutError)        the answer was not there in time
     ├── QueueFullError          (RuntimeError)        too many requests wait already
     ├── SessionClosedError      (RuntimeError)        the pipeline or session is closed
+    ├── ForkedProcessError      (RuntimeError)        it was made before this process was forked
     └── DownloadError           (OSError)             a model could not be downloaded
 
 Each also derives from the builtin exception in brackets, so that code which knows nothing of hugot
@@ -74,7 +75,11 @@ class QueueFullError(HugotError, RuntimeError):
 
 
 class SessionClosedError(HugotError, RuntimeError):
-    """The session or the pipeline was closed before the call."""
+    """The session or the pipeline was closed before the call, or closed with ``cancel`` during it."""
+
+
+class ForkedProcessError(HugotError, RuntimeError):
+    """The session or the pipeline was made by the process of which this one is a fork."""
 
 
 class DownloadError(HugotError, OSError):

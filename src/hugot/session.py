@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -9,11 +10,12 @@ from hugot.errors import InputError
 from hugot.models.hub import open_model
 from hugot.options import RuntimeOptions, make_options
 from hugot.pipelines import pipeline_class, task_name
+from hugot.pipelines.pickling import recipe
 from hugot.runtime.engine import Engine
 from hugot.runtime.gate import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from os import PathLike
     from pathlib import Path
 
@@ -70,9 +72,19 @@ class Session:
         options: Mapping[str, Any],
         library: Background[Library] | None = None,
     ) -> None:
-        self._gate = Gate("the session")
+        self._set(Engine(make_options(RuntimeOptions, options), library), model_folder)
+
+    @classmethod
+    def over(cls, engine: Engine, model_folder: str | PathLike[str] | None) -> Session:
+        """A session over an engine that others use as well, and close."""
+        session = cls.__new__(cls)
+        session._set(engine, model_folder)
+        return session
+
+    def _set(self, engine: Engine, model_folder: str | PathLike[str] | None) -> None:
+        self._gate = Gate("the session")  # for pipelines that are being made
         self._model_folder = model_folder
-        self.engine = Engine(make_options(RuntimeOptions, options), library)
+        self.engine = engine
         self._pipelines: dict[str, Pipeline[Any, Any]] = {}
 
     @overload
@@ -173,8 +185,22 @@ class Session:
                 revision=revision,
                 verify=verify,
             )
-            self._pipelines[name] = self._make(task, bundle, name, options)
-            return self._pipelines[name]
+            made = self._pipelines[name] = self._make(task, bundle, name, options)
+            made.made_from = recipe(
+                task,
+                model,
+                self._model_folder,
+                {
+                    "onnx_file": onnx_file,
+                    "variant": variant,
+                    "revision": revision,
+                    "verify": verify,
+                },
+                name,
+                options,
+                self.engine.options,
+            )
+            return made
         finally:
             self._gate.leave()
 
@@ -217,12 +243,23 @@ class Session:
         """
         return self.engine.end_profiling()
 
-    def close(self) -> None:
-        """Wait for running calls, then let go of all pipelines, models and threads."""
-        if self._gate.close():
-            for pipeline in self._pipelines.values():
-                pipeline.close()
-            self.engine.close()
+    def close(self, *, cancel: bool = False) -> None:
+        """Wait for running calls, then let go of all pipelines, models and threads.
+
+        Args:
+            cancel: stop the running calls, which raise SessionClosedError.
+
+        As for a pipeline, a future's callback may close too, and does not wait.
+        """
+        self._gate.close()
+        if self._gate.abandoned:
+            return
+        pipelines = list(self._pipelines.values())
+        for pipeline in pipelines:  # all of them first: none is to begin while another ends
+            pipeline.shut(cancel=cancel)
+        for pipeline in pipelines:
+            pipeline.close()
+        _after_all(pipelines, self.engine.close)
 
     def __enter__(self) -> Session:
         return self
@@ -252,3 +289,11 @@ class Session:
         while name in self._pipelines:
             name, number = f"{task}-{number}", number + 1
         return name
+
+
+def _after_all(pipelines: list[Pipeline[Any, Any]], action: Callable[[], None]) -> None:
+    """Do something when nothing of any of these pipelines, which are shut, runs any more."""
+    if pipelines:
+        pipelines[0].when_ended(partial(_after_all, pipelines[1:], action))
+    else:
+        action()

@@ -15,6 +15,7 @@ cdef class Library:
     cdef readonly str path
     cdef readonly str version
     cdef readonly int api_version
+    cdef int forks      # how many forks lie between the process that loaded it and this one
 
     cdef int check(self, OrtStatus* status, object failure, str doing) except -1
     cdef object _error(self, OrtStatus* status, object failure, str doing)

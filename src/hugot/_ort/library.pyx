@@ -74,6 +74,20 @@ _open_libraries = {}
 _lock = threading.Lock()
 
 
+def _after_fork_in_child():
+    """Tell every library that what it made until now belongs to another process."""
+    cdef Library library
+    for library in _open_libraries.values():
+        library.forks += 1
+    _lock.release()
+
+
+# The lock is held over a fork, so that none happens while an environment is being created.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release,
+                        after_in_child=_after_fork_in_child)
+
+
 cdef class Library:
     """A loaded ONNX Runtime. Made by `open_library`, never directly.
 

@@ -12,12 +12,12 @@ from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-from hugot._ort.c_api cimport OrtStatus, OrtValue
+from hugot._ort.c_api cimport OrtRunOptions, OrtStatus, OrtValue
 from hugot._ort.library cimport Library
-from hugot._ort.session cimport MAX_INPUTS, MAX_OUTPUTS, InferenceSession
+from hugot._ort.session cimport MAX_INPUTS, MAX_OUTPUTS, InferenceSession, RunOptions
 from hugot._ort.tensor cimport Tensor, wrap_output
 
-from hugot.errors import InferenceError, InputError
+from hugot.errors import CancelledError, InferenceError, InputError
 
 cdef enum:
     INT32 = 6           # ONNXTensorElementDataType
@@ -58,16 +58,17 @@ cdef class RowRunner:
                 raise InputError(f"input {name!r} of {session.inputs[i].dtype} is not one of a row")
             self.values[i] = _VALUES[name]
 
-    def run(self, list ids not None, list type_ids, outputs not None):
+    def run(self, list ids not None, list type_ids, outputs not None, RunOptions stop=None):
         """Run the model on one row of tokens, [1, tokens].
 
         Args:
             ids: token ids.
             type_ids: token type ids, or None where all are 0.
             outputs: numbers of the wanted outputs.
+            stop: a handle that can stop the run.
 
-        Returns a list of `Tensor`, one per wanted output. Raises InferenceError for everything that
-        ONNX Runtime reports.
+        Returns a list of `Tensor`, one per wanted output. Raises CancelledError when stopped,
+        InferenceError for everything else that ONNX Runtime reports.
         """
         cdef InferenceSession session = self.session
         cdef Library library = session.library
@@ -81,6 +82,8 @@ cdef class RowRunner:
         cdef Py_ssize_t count = PyList_GET_SIZE(ids)
         cdef Py_ssize_t line = count * sizeof(int64_t)
         cdef int64_t[2] dims
+        cdef const OrtRunOptions* options = (
+            session.run_options if stop is None else stop.options)
         cdef OrtStatus* status
         cdef Tensor tensor
         if type_ids is not None and PyList_GET_SIZE(type_ids) != count:
@@ -109,10 +112,13 @@ cdef class RowRunner:
                 made += 1
             with nogil:
                 status = library.api.Run(
-                    session.session, session.run_options, session.input_names,
+                    session.session, options, session.input_names,
                     <const OrtValue* const*> inputs, session.input_count,
                     wanted, wanted_count, results)
-            library.check(status, InferenceError, "running the model")
+            # The check tells ONNX Runtime's messages too, also after a run that went well.
+            stopped = stop is not None and stop.terminated
+            library.check(status, CancelledError if stopped else InferenceError,
+                          "running the model")
             for i in range(wanted_count):
                 taken += 1      # the tensor owns it from here on, or has freed it
                 tensor = wrap_output(library, results[i], wanted[i].decode())

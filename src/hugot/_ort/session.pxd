@@ -18,6 +18,7 @@ cdef class RunOptions:
 cdef class InferenceSession:
     cdef readonly Library library
     cdef OrtSession* session
+    cdef int forks              # those of the library when this was made
     cdef Py_buffer model        # held because the session may read its weights from there
     cdef readonly bint from_buffer
     cdef readonly bint accelerated

@@ -133,6 +133,7 @@ cdef class InferenceSession:
             self.run_defaults = RunOptions(library, self.run_config)
             self.run_options = self.run_defaults.options
         self.profiling = options.profiling is not None
+        self.forks = library.forks
         cdef SessionOptionsHandle session_options = SessionOptionsHandle(library)
         session_options.apply(options)
         for provider in providers:
@@ -157,6 +158,8 @@ cdef class InferenceSession:
         self._describe(path)
 
     def __dealloc__(self):
+        if self.library is None or self.forks != self.library.forks:
+            return      # in a forked child it would wait for threads that are not there
         if self.session != NULL:
             self.library.api.ReleaseSession(self.session)
         if self.gate != NULL:

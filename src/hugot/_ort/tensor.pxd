@@ -10,6 +10,7 @@ cdef enum:
 cdef class Tensor:
     cdef Library library            # kept alive because it frees the value
     cdef OrtValue* value
+    cdef int forks                  # those of the library when this was made
     cdef void* data
     cdef int element_type
     cdef int ndim

@@ -94,10 +94,11 @@ cdef class Tensor:
     """
 
     def __dealloc__(self):
-        if self.value != NULL:
-            self.library.api.ReleaseValue(self.value)
-        else:
+        if self.value == NULL:
             PyMem_Free(self.data)
+        elif self.forks == self.library.forks:
+            # In a forked child the allocator may be locked for ever, by a thread that is not there.
+            self.library.api.ReleaseValue(self.value)
 
     cdef int copy_data(self) except -1:
         """Exchange ONNX Runtime's memory for memory of this object's own."""
@@ -215,6 +216,7 @@ cdef Tensor wrap_output(Library library, OrtValue* value, str name):
     cdef Tensor tensor = Tensor.__new__(Tensor)
     tensor.library = library
     tensor.value = value
+    tensor.forks = library.forks
     cdef int onnx_type = 0
     library.check(library.api.GetValueType(value, &onnx_type), InferenceError, "reading an output")
     if onnx_type != ONNX_TYPE_TENSOR:

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from hugot.errors import InputError
+from hugot.errors import CancelledError, InputError, SessionClosedError
 from hugot.pipelines.bulk import counted, run_windows
 from hugot.pipelines.planned import Plan, tune, warm_shapes
-from hugot.pipelines.task import Options, Task
+from hugot.pipelines.task import Options, Task, takes_signals
 from hugot.pipelines.window import growing, slices
+from hugot.runtime.request import in_callback
 from hugot.text.batch import RowBatch
 from hugot.text.shapes import EXACT
 
@@ -192,13 +193,41 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         """Begin to count at zero again."""
         self._recorder.reset()
 
-    def close(self) -> None:
-        """Wait for running calls and let go of the model; later calls raise SessionClosedError."""
-        if not self._gate.close():
+    def close(self, *, cancel: bool = False) -> None:
+        """Wait for running calls and let go of the model; later calls raise SessionClosedError.
+
+        Args:
+            cancel: stop the running calls, which raise SessionClosedError as well.
+
+        A future's callback may close as well; it cannot wait for what it is part of, so the model
+        goes when the last call has ended.
+        """
+        self.shut(cancel=cancel)
+        if in_callback():
+            self._gate.when_empty(self._release)
+        else:
+            self._gate.wait()
+            self._release()
+
+    def shut(self, *, cancel: bool) -> None:
+        """The beginning of `close`: turn new calls away, and stop those that run or not."""
+        self._gate.shut()
+        if cancel and not self._gate.abandoned:
+            self.stop_calls(
+                lambda: SessionClosedError(f"pipeline {self.name!r} was closed during the call")
+            )
+
+    def when_ended(self, action: Callable[[], object]) -> None:
+        """Have `action` called when nothing of this pipeline, which is shut, runs any more."""
+        self._gate.when_empty(action)
+
+    def _release(self) -> None:
+        # Of all who close, one gets the model. A forked child leaves it where it is.
+        if self._gate.abandoned or self.__dict__.pop("_model", None) is None:
             return
         if self._batcher is not None:
             self._batcher.close()
-        del self._model, self._tokenizer
+        del self._tokenizer
         if self._on_close is not None:
             self._on_close()
 
@@ -207,6 +236,20 @@ class Pipeline(Task[Options], Generic[Options, Result]):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def __reduce__(self) -> Any:
+        """Pickled, a pipeline is what it was made from; unpickling makes it again."""
+        from hugot.pipelines.pickling import restore
+
+        if self._gate.closed and not self._gate.abandoned:
+            raise SessionClosedError(f"pipeline {self.name!r} is closed; it cannot be pickled")
+        return restore, (self.made_from,)
+
+    def __copy__(self) -> Any:
+        return self  # as for a module or a function: a copy would load the model again
+
+    def __deepcopy__(self, memo: object) -> Any:
+        return self
 
     def __repr__(self) -> str:
         state = ", closed" if self._gate.closed else ""
@@ -233,11 +276,20 @@ class Pipeline(Task[Options], Generic[Options, Result]):
         try:
             text = self.check_input(value, 0, options)
             batch = self._tokenized([text], options, 0)
-            if type(batch) is RowBatch and batch.row_ids and self._model.exact:
+            if (
+                type(batch) is RowBatch
+                and batch.row_ids
+                and self._model.exact
+                and (len(batch.row_ids) <= self._quick_tokens or not takes_signals())
+            ):
                 return [self._run_row(text, batch, options)]
             window = self._window([text], batch, options)
             started = True
             return self.finish(self._start(window))
+        except CancelledError as error:
+            if self._gate.ended_by is None:
+                raise
+            raise self._gate.ended_by() from error
         finally:
             if not started:
                 self._gate.leave()

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A window and its job; `shared` jobs are run by the workers, others by who waits for them."""
+    """A window and its job.
+
+    `shared` jobs are run by the workers, others by who waits for them; `tokens` counts the padded ones.
+    """
 
     window: Window[Any]
     job: Job
     shared: bool
+    tokens: int
 
 
 def run_windows(
@@ -30,6 +34,7 @@ def run_windows(
 ) -> Iterator[Sequence[Any]]:
     """Results of each window, tokenizing the next while one runs; see `Pipeline.stream_batches`."""
     first_index = 0
+    before: Running | None = None
     ahead: Running | None = None
     try:
         for inputs in windows:
@@ -37,7 +42,8 @@ def run_windows(
             if inputs:
                 ahead, refused = _start_what_fits(pipeline, inputs, options, first_index)
             if before is not None:
-                yield pipeline.finish(before)
+                running, before = before, None
+                yield pipeline.finish(running)
             if ahead is not None and (refused is not None or not ahead.shared):
                 # What the caller's thread runs by itself gains nothing from looking ahead, and would
                 # keep a closed pipeline waiting.
@@ -52,8 +58,9 @@ def run_windows(
             running, ahead = ahead, None
             yield pipeline.finish(running)
     finally:
-        if ahead is not None:
-            ahead.job.cancel()
+        for left in (before, ahead):
+            if left is not None:
+                left.job.cancel()
 
 
 def counted(windows: Iterator[Sequence[Any]], recorder: Recorder) -> Iterator[Sequence[Any]]:

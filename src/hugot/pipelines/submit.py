@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +88,7 @@ def batcher_of(pipeline: Pipeline[Any, Any]) -> MicroBatcher:
     made: MicroBatcher | None = pipeline._batcher
     if made is not None:
         return made
-    with _MAKING:
+    with pipeline._making_batcher:
         if pipeline._batcher is None:
             pipeline._gate.enter()
             try:
@@ -97,9 +96,6 @@ def batcher_of(pipeline: Pipeline[Any, Any]) -> MicroBatcher:
             finally:
                 pipeline._gate.leave()
         return pipeline._batcher
-
-
-_MAKING = threading.Lock()
 
 
 def _make_batcher(pipeline: Pipeline[Any, Any]) -> MicroBatcher:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from itertools import chain
 from time import perf_counter
@@ -10,12 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import numpy as np
 
 from hugot._fast.recorder import Recorder
-from hugot.errors import InputError
+from hugot.errors import InputError, SessionClosedError
 from hugot.options import check_names, option_names
 from hugot.pipelines.bulk import Running
 from hugot.pipelines.window import Window
-from hugot.runtime.executor import Job
-from hugot.runtime.gate import Gate
+from hugot.runtime.calls import Calls
+from hugot.runtime.lifetime import tell_of_exit
 from hugot.text.planner import Group, plan
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     from hugot._ort.session import RunOptions
     from hugot._ort.tensor import Tensor
+    from hugot.errors import HugotError
     from hugot.models.bundle import ModelBundle
+    from hugot.pipelines.pickling import Recipe
     from hugot.pipelines.task_options import TaskOptions
     from hugot.runtime.engine import Engine
     from hugot.runtime.microbatch import MicroBatcher
@@ -32,6 +35,12 @@ if TYPE_CHECKING:
     from hugot.text.tokenizer import Text, TextTokenizer
 
 _ONE_ROW = np.zeros(1, np.int64)
+
+# Python hears of an interrupt only between two runs on its main thread. Work that takes longer than this
+# is handed to a worker, which the main thread waits for; the way there and back takes up to 0.4 ms.
+_QUICK_SECONDS = 0.05
+# Padded tokens that are taken to run so fast until there is a measurement.
+_FIRST_QUICK_TOKENS = 128
 
 Options = TypeVar("Options", bound="TaskOptions")
 
@@ -61,16 +70,21 @@ class Task(Generic[Options]):
         self.options: Options = self.options_type(**options)
         self._engine = engine
         self._bundle = bundle
+        self.made_from: Recipe | None = None  # for pickling
         self._on_close: Callable[[], None] | None = None
         self._batcher: MicroBatcher | None = None
-        self._gate = Gate(f"pipeline {name!r}")
+        self._quick_tokens = _FIRST_QUICK_TOKENS
+        self._making_batcher = threading.Lock()
+        self._gate = Calls(f"pipeline {name!r}")
         self._recorder = Recorder()
         try:
             self._tokenizer = self.load_tokenizer(engine, bundle)
         finally:
             # The engine's thread loads it meanwhile. Where both fail, the model's error is the one told.
             self._model = engine.load_model(bundle)
+        self._gate.rows = self._row_stop = self._model.new_run_options()
         self.validate()
+        tell_of_exit(self)
 
     # What a task defines
 
@@ -184,27 +198,38 @@ class Task(Generic[Options]):
         try:
             groups = self._plan(window)
             shared = self._model.layout.workers > 1 and len(groups) > 1
-            run_options = self._model.new_run_options() if shared else None
+            tokens = sum([len(group.rows) * group.width for group in groups])
+            run_options = self._model.new_run_options()
         except BaseException:
             self._gate.leave()
             raise
-        job = Job(
-            work=lambda group: self._run_group(group, window, run_options),
-            groups=groups,
-            stop=run_options.terminate if run_options is not None else _nothing_runs,
-            on_done=self._gate.leave,
+        job = self._gate.new_job(
+            lambda group: self._run_group(group, window, run_options), groups, run_options
         )
         if shared:
             self._model.executor.start(job)
-        return Running(window, job, shared)
+        return Running(window, job, shared, tokens)
 
     def finish(self, running: Running) -> Sequence[Any]:
         """Wait for a window that was started, or run it; gives one result per input."""
-        if not running.shared:
+        if running.shared:
+            running.job.wait()
+        else:
+            self._run_here(running)
+        return self._collected(running.window)
+
+    def _run_here(self, running: Running) -> None:
+        """Run a job that the workers do not know of, so that an interrupt ends it."""
+        began = perf_counter()
+        if running.tokens > self._quick_tokens and takes_signals():
+            self._model.executor.start(running.job)
+        else:
             while running.job.run_one():
                 pass
         running.job.wait()
-        return self._collected(running.window)
+        seconds = perf_counter() - began
+        if running.tokens:
+            self._quick_tokens = int(_QUICK_SECONDS * running.tokens / seconds)
 
     def _open_window(
         self, inputs: Sequence[Any], options: Options, first_index: int
@@ -250,7 +275,9 @@ class Task(Generic[Options]):
     def _run_row(self, text: Text, batch: RowBatch, options: Options) -> Any:
         """The result of a text that is one row."""
         began = perf_counter()
-        outputs = self._model.forward_row(batch, self._tokenizer, self.wanted_outputs(options))
+        outputs = self._model.forward_row(
+            batch, self._tokenizer, self.wanted_outputs(options), self._row_stop
+        )
         ran = perf_counter()
         answer = self.answer_row(outputs, text, batch, options)
         self._recorder.ran_row(ran - began, perf_counter() - ran, len(batch.row_ids))
@@ -279,6 +306,23 @@ class Task(Generic[Options]):
         self._recorder.postprocessed(perf_counter() - began, 0)
         return results
 
+    # How calls are ended
 
-def _nothing_runs() -> None:
-    """What stops the groups of a job that only its own caller runs."""
+    def stop_calls(self, error: Callable[[], HugotError]) -> None:
+        """End what runs with an error; the gate must be shut."""
+        self._gate.stop(error)
+        if self._batcher is not None:
+            self._batcher.stop(error)
+
+    def end_calls(self) -> Callable[[float], object]:
+        """The process ends: nobody waits for answers any more. For hugot's own layers."""
+        self._gate.shut()
+        self.stop_calls(
+            lambda: SessionClosedError(f"pipeline {self.name!r} was stopped: the process ends")
+        )
+        return self._gate.wait
+
+
+def takes_signals() -> bool:
+    """Whether Python's signal handlers, and so interrupts, run on this thread."""
+    return threading.current_thread() is threading.main_thread()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 import threading
 import time
 import weakref
@@ -62,6 +63,7 @@ class _State:
         self._dropped = 0
         self._stopped = False
         self._thread: threading.Thread | None = None
+        self._pid = os.getpid()
 
     def add(self, when: float, action: Callable[[], object]) -> Deadline:
         deadline = Deadline(when, next(self._numbers), action)
@@ -88,6 +90,8 @@ class _State:
                 self._dropped = 0
 
     def stop(self) -> None:
+        if os.getpid() != self._pid:
+            return  # a forked child has no such thread, and the lock may be held for ever
         with self._changed:
             self._stopped = True
             self._heap.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import weakref
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from hugot.text.planner import Group
 
 Work: TypeAlias = "Callable[[Group], None]"
+
+# Between two looks for a signal.
+_SIGNAL_SECONDS = 0.05
 
 
 class Job:
@@ -71,7 +75,9 @@ class Job:
     def wait(self) -> None:
         """Wait until every group has ended; raises the first error. An interrupt cancels the job."""
         try:
-            self._done.wait()
+            # A signal that comes just before a wait does not end it, and on Windows none does.
+            while not self._done.wait(_SIGNAL_SECONDS):
+                pass
         except BaseException:
             self.cancel()
             raise
@@ -83,16 +89,29 @@ class Job:
 
         `wait` raises CancelledError from then on, unless the job was done before.
         """
+        self.stop(CancelledError("the job was cancelled"))
+        self._done.wait()
+
+    def stop(self, error: BaseException) -> None:
+        """As `cancel`, but without waiting; `wait` raises `error`."""
         if self._done.is_set():
             return
         with self._lock:
             self._waiting.clear()
-            self._error = self._error or CancelledError("the job was cancelled")
+            self._error = self._error or error
             idle = self._running == 0
         self._stop()
         if idle:
             self._finish()
-        self._done.wait()
+
+    def abandon(self, error: BaseException) -> None:
+        """End in a forked child, where nobody runs the groups; `wait` raises `error`."""
+        self._lock = threading.Lock()
+        self._waiting.clear()
+        self._finished = True
+        self._error = self._error or error
+        self._done = threading.Event()
+        self._done.set()
 
     def _end_group(self, error: BaseException | None) -> None:
         with self._lock:
@@ -136,11 +155,16 @@ class Executor:
         self._queue: queue.SimpleQueue[Runnable | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._finalizer = weakref.finalize(self, _stop_threads, self._queue, self._threads)
+        self._closed = False
+        self._finalizer = weakref.finalize(
+            self, _stop_threads, self._queue, self._threads, os.getpid()
+        )
 
     def start(self, job: Runnable) -> None:
         """Have the job's groups run; `Job.wait` tells when they have."""
         with self._lock:
+            if self._closed:  # a job that was stopped on its way here
+                return
             while len(self._threads) < self.workers:
                 # The thread knows the queue alone: it must not keep the executor alive.
                 thread = threading.Thread(
@@ -156,6 +180,8 @@ class Executor:
 
     def close(self) -> None:
         """End the threads. Call it when no job is under way."""
+        with self._lock:
+            self._closed = True
         self._finalizer()
 
 
@@ -167,8 +193,10 @@ def _serve(jobs: queue.SimpleQueue[Runnable | None]) -> None:
 
 
 def _stop_threads(
-    jobs: queue.SimpleQueue[Runnable | None], threads: list[threading.Thread]
+    jobs: queue.SimpleQueue[Runnable | None], threads: list[threading.Thread], pid: int
 ) -> None:
+    if os.getpid() != pid:
+        return  # a forked child has none of them
     for _ in threads:
         jobs.put(None)
     current = threading.current_thread()

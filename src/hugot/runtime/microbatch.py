@@ -20,6 +20,7 @@ from hugot.runtime.request import Outcome, deliver
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from hugot.errors import HugotError
     from hugot.runtime.executor import Executor
     from hugot.runtime.gate import Gate
     from hugot.runtime.group import Work
@@ -62,6 +63,8 @@ class MicroBatcher:
         self._queued = 0  # requests that were admitted and have not begun
         self._turns = 0  # turns that workers were asked to take and have not ended
         self._running = 0  # groups that run
+        self._admitted: set[Request] = set()  # those that are not settled
+        self._ended_by: Callable[[], HugotError] | None = None
 
     # What callers do
 
@@ -72,9 +75,14 @@ class MicroBatcher:
         """
         self._gate.enter()
         with self._lock:
+            ended_by = self._ended_by
             full = self._queued >= self._max_queue
-            if not full:
+            if not full and ended_by is None:
                 self._queued += 1
+                self._admitted.add(request)
+        if ended_by is not None:
+            self._gate.leave()
+            raise ended_by()
         if full:
             self._gate.leave()
             raise QueueFullError(
@@ -114,15 +122,7 @@ class MicroBatcher:
 
         A group that serves nobody any more is stopped.
         """
-        with self._lock:
-            if request.settled:
-                return False
-            unneeded = self._settle(request)
-            idle = not request.groups
-        _stop(unneeded)
-        if idle:
-            self._let_go([request])
-        return True
+        return self._give_up(request, None)
 
     def cancel(self, request: Request) -> None:
         """Withdraw a request whose sender wants no answer any more, and count it."""
@@ -133,9 +133,15 @@ class MicroBatcher:
         """End a request whose time is up."""
         state = "it was running" if request.begun else f"{self._queued} requests waited"
         error = DeadlineExceededError(f"no answer within timeout={request.timeout} s; {state}")
-        outcome = Outcome(request, None, error)
-        if self.withdraw(request):
-            deliver([outcome])
+        self._give_up(request, Outcome(request, None, error))
+
+    def stop(self, error: Callable[[], HugotError]) -> None:
+        """End all requests with an error, also those that run; none is admitted any more."""
+        with self._lock:
+            self._ended_by = error
+            requests = list(self._admitted)
+        for request in requests:
+            self._give_up(request, Outcome(request, None, error()))
 
     def close(self) -> None:
         """End the thread of the deadlines. Call it when the gate is closed."""
@@ -232,9 +238,22 @@ class MicroBatcher:
 
     def _end(self, request: Request, result: Any, error: BaseException | None) -> None:
         """End a request that was never queued."""
-        outcome = Outcome(request, result, error)
-        if self.withdraw(request):
+        self._give_up(request, Outcome(request, result, error))
+
+    def _give_up(self, request: Request, outcome: Outcome | None) -> bool:
+        """Settle a request before its time, with the outcome that is told, if one is."""
+        with self._lock:
+            if request.settled:
+                return False
+            unneeded = self._settle(request)
+            idle = not request.groups
+        _stop(unneeded)
+        # Whoever closes the pipeline is to find the answer there.
+        if outcome is not None:
             deliver([outcome])
+        if idle:
+            self._let_go([request])
+        return True
 
     def _begin(self, request: Request) -> None:
         """Count it out of the queue; the lock is held."""
@@ -245,6 +264,7 @@ class MicroBatcher:
     def _settle(self, request: Request) -> list[RunningGroup]:
         """Take a request out; gives the groups that nobody needs any more. The lock is held."""
         request.settled = True
+        self._admitted.discard(request)
         self._begin(request)
         if request.waiting:
             self._waiting.remove(request)

@@ -135,16 +135,20 @@ class LoadedModel:
         return inputs  # type: ignore[return-value]  # an array of arrays serves as a sequence
 
     def forward_row(
-        self, batch: RowBatch, tokenizer: TextTokenizer, outputs: Sequence[int]
+        self,
+        batch: RowBatch,
+        tokenizer: TextTokenizer,
+        outputs: Sequence[int],
+        stop: RunOptions | None = None,
     ) -> list[Tensor]:
         """As `forward` for a row that stands alone, with less between it and the run."""
         only = self._lanes.only
         if only is not None and only.row_runner is not None:
-            return only.row_runner.run(batch.row_ids, batch.row_type_ids, outputs)
+            return only.row_runner.run(batch.row_ids, batch.row_type_ids, outputs, stop)
         with self._lanes.take(alone=True) as lane:
             if lane.row_runner is not None:
-                return lane.row_runner.run(batch.row_ids, batch.row_type_ids, outputs)
-        return self.forward(batch, Group(_ROW_0, len(batch.row_ids)), tokenizer, outputs)
+                return lane.row_runner.run(batch.row_ids, batch.row_type_ids, outputs, stop)
+        return self.forward(batch, Group(_ROW_0, len(batch.row_ids)), tokenizer, outputs, stop)
 
     def new_run_options(self) -> RunOptions:
         """A handle that can stop runs of this model."""

@@ -7,6 +7,8 @@ from concurrent.futures import Future, InvalidStateError
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from hugot.runtime import lifetime
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Mapping, Sequence
@@ -128,18 +130,22 @@ class Request:
 class AnswerFuture(Future[Any]):
     """The future of a request; unlike an executor's, it can be cancelled while the request runs.
 
-    It counts as pending until it is done.
+    It counts as pending until it is done. In a forked child it has no answer.
     """
 
     def __init__(self) -> None:
         super().__init__()
+        self._forks = lifetime.forks
         self.withdraw: Callable[[], object] | None = None
         self._first_to_cancel = threading.Lock()
 
     def cancel(self) -> bool:
         """Give the request up; False where its answer is there already."""
-        if not super().cancel():
+        if self._forks != lifetime.forks:
             return False
+        with _telling:
+            if not super().cancel():
+                return False
         if self._first_to_cancel.acquire(blocking=False):
             # Or those who wait for several futures at once would not hear of it.
             self.set_running_or_notify_cancel()
@@ -147,6 +153,20 @@ class AnswerFuture(Future[Any]):
                 withdraw()
                 self.withdraw = None
         return True
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The answer; see `Future.result`."""
+        self._refuse_in_child()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The error; see `Future.exception`."""
+        self._refuse_in_child()
+        return super().exception(timeout)
+
+    def _refuse_in_child(self) -> None:
+        if self._forks != lifetime.forks:
+            raise lifetime.forked_error("the request of this future")
 
 
 class Outcome:
@@ -172,6 +192,26 @@ class Outcome:
             self.recorder.failed(self.error)
 
 
+class _Telling(threading.local):
+    """Whether this thread calls what people have added to futures; with ``with``, it does."""
+
+    depth = 0
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.depth -= 1
+
+
+_telling = _Telling()
+
+
+def in_callback() -> bool:
+    """Whether this is called by a future's callback, which the request that it is of waits for."""
+    return _telling.depth > 0
+
+
 def deliver(outcomes: Sequence[Outcome]) -> None:
     """Tell those who wait; an event loop is woken once for all that it waits for."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
@@ -181,7 +221,8 @@ def deliver(outcomes: Sequence[Outcome]) -> None:
             by_loop.setdefault(outcome.loop, []).append(outcome)
         else:
             outcome.future.withdraw = None
-            _tell_thread(outcome)
+            with _telling:
+                _tell_thread(outcome)
     for loop, some in by_loop.items():
         try:
             loop.call_soon_threadsafe(_tell_tasks, some)
