@@ -13,6 +13,8 @@ _LEVELS = (10, 20, 30, 40, 50)
 _DEBUG = 10
 # What ONNX Runtime says when hugot itself stops a run.
 _STOPPED = "Exiting due to terminate flag"
+# How a failed run is told; whoever asked for the run gets it as an exception, perhaps in another thread.
+_FAILED = "Non-zero status code returned while running"
 
 Message = tuple[float, int, str, str]
 
@@ -24,14 +26,15 @@ def tell(messages: Iterable[Message], dropped: int, raised: str) -> None:
         messages: time in seconds since 1970, severity, place in ONNX Runtime's sources, text.
         dropped: number of those that were lost because too many waited.
         raised: text of the exception that is about to be raised, or ``""``. What it says already is
-            told at level DEBUG, as is what follows from stopping a run.
+            told at level DEBUG, as is that a run failed or was stopped.
     """
     import logging  # it costs milliseconds, which a program that is told nothing is spared
 
     logger = logging.getLogger(LOGGER)
     for seconds, severity, place, text in messages:
         level = _LEVELS[severity]
-        if text.startswith(_STOPPED) or (raised and text.strip() in raised):
+        known = _STOPPED in text or text.startswith(_FAILED)
+        if known or (raised and text.strip() in raised):
             level = _DEBUG
         if not logger.isEnabledFor(level):
             continue
