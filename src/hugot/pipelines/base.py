@@ -11,7 +11,7 @@ from hugot.pipelines.bulk import counted, run_windows
 from hugot.pipelines.planned import Plan, tune, warm_shapes
 from hugot.pipelines.task import Options, Task, takes_signals
 from hugot.pipelines.window import growing, slices
-from hugot.runtime.request import in_callback
+from hugot.runtime.telling import in_callback
 from hugot.text.batch import RowBatch
 from hugot.text.shapes import EXACT
 

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from hugot.runtime import lifetime
+from hugot.runtime.telling import telling
 
 if TYPE_CHECKING:
     import asyncio
@@ -143,7 +144,7 @@ class AnswerFuture(Future[Any]):
         """Give the request up; False where its answer is there already."""
         if self._forks != lifetime.forks:
             return False
-        with _telling:
+        with telling:
             if not super().cancel():
                 return False
         if self._first_to_cancel.acquire(blocking=False):
@@ -192,26 +193,6 @@ class Outcome:
             self.recorder.failed(self.error)
 
 
-class _Telling(threading.local):
-    """Whether this thread calls what people have added to futures; with ``with``, it does."""
-
-    depth = 0
-
-    def __enter__(self) -> None:
-        self.depth += 1
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.depth -= 1
-
-
-_telling = _Telling()
-
-
-def in_callback() -> bool:
-    """Whether this is called by a future's callback, which the request that it is of waits for."""
-    return _telling.depth > 0
-
-
 def deliver(outcomes: Sequence[Outcome]) -> None:
     """Tell those who wait; an event loop is woken once for all that it waits for."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
@@ -221,7 +202,7 @@ def deliver(outcomes: Sequence[Outcome]) -> None:
             by_loop.setdefault(outcome.loop, []).append(outcome)
         else:
             outcome.future.withdraw = None
-            with _telling:
+            with telling:
                 _tell_thread(outcome)
     for loop, some in by_loop.items():
         try:
