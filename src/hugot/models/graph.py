@@ -1,15 +1,18 @@
-"""Which operators a graph has, read from its file without loading the model."""
+"""What a graph has, read from its file without loading the model: operators, tensors in other files."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from hugot.errors import ModelFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from os import PathLike
     from typing import BinaryIO
+
+    _Fields: TypeAlias = Mapping[str, Mapping[int, str]]
 
 # What leads to operators, as message → number of a field → message in that field; the numbers are those
 # of onnx.proto3. All else, the weights above all, is stepped over.
@@ -19,6 +22,16 @@ _FIELDS: Final = {
     "function": {7: "node"},
     "node": {4: "op_type", 5: "attribute"},
     "attribute": {6: "graph", 11: "graph"},
+}
+# What leads to entries that tell where a tensor's data is: key and value, both strings.
+_TENSOR_FIELDS: Final = {
+    "model": {7: "graph", 25: "function"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "entry"},
 }
 _LONGEST_NAME = 1024
 _LONGEST_VARINT = 10
@@ -35,25 +48,51 @@ def op_types(path: str | PathLike[str]) -> frozenset[str]:
 
     Raises ModelFormatError for a file that is not, or not wholly, made of such messages.
     """
+    with open(path, "rb") as file:
+        places = _walk(file, path, _FIELDS, "op_type")
+        return frozenset(_read_text(file, path, start, stop) for start, stop in places)
+
+
+def data_files(path: str | PathLike[str]) -> frozenset[str]:
+    """Names, as the file has them, of the other files in which tensors of an ``.onnx`` file have data.
+
+    Raises ModelFormatError as `op_types` does.
+    """
     found = set()
     with open(path, "rb") as file:
-        end = file.seek(0, 2)
-        pending = [("model", 0, end)]
-        while pending:
-            message, begin, end = pending.pop()
-            children = _FIELDS[message]
-            try:
-                for number, start, stop in _byte_fields(file, begin, end):
-                    child = children.get(number)
-                    if child == "op_type":
-                        found.add(_read_name(file, start, stop))
-                    elif child is not None:
-                        pending.append((child, start, stop))
-            except _DamageError as damage:
-                raise ModelFormatError(
-                    f"{path} cannot be read as an ONNX file: {damage}"
-                ) from damage
+        for begin, end in _walk(file, path, _TENSOR_FIELDS, "entry"):
+            with _telling(path):
+                parts = {
+                    number: (start, stop) for number, start, stop in _byte_fields(file, begin, end)
+                }
+            if 1 in parts and _read_text(file, path, *parts[1]) == "location":
+                found.add(_read_text(file, path, *parts[2]) if 2 in parts else "")
     return frozenset(found)
+
+
+def _walk(
+    file: BinaryIO, path: str | PathLike[str], fields: _Fields, wanted: str
+) -> Iterator[tuple[int, int]]:
+    """Where the fields of a kind begin and end, by the table of what leads to them."""
+    pending = [("model", 0, file.seek(0, 2))]
+    while pending:
+        message, begin, end = pending.pop()
+        children = fields[message]
+        with _telling(path):
+            for number, start, stop in _byte_fields(file, begin, end):
+                child = children.get(number)
+                if child == wanted:
+                    yield start, stop
+                elif child is not None:
+                    pending.append((child, start, stop))
+
+
+@contextmanager
+def _telling(path: str | PathLike[str]) -> Iterator[None]:
+    try:
+        yield
+    except _DamageError as damage:
+        raise ModelFormatError(f"{path} cannot be read as an ONNX file: {damage}") from damage
 
 
 class _DamageError(Exception):
@@ -95,8 +134,10 @@ def _read_varint(file: BinaryIO, place: int, end: int) -> tuple[int, int]:
     raise _DamageError(f"no integer ends at byte {place}")
 
 
-def _read_name(file: BinaryIO, start: int, stop: int) -> str:
+def _read_text(file: BinaryIO, path: str | PathLike[str], start: int, stop: int) -> str:
     if stop - start > _LONGEST_NAME:
-        raise _DamageError(f"an operator's name at byte {start} has {stop - start} bytes")
+        raise ModelFormatError(
+            f"{path} cannot be read as an ONNX file: a name at byte {start} has {stop - start} bytes"
+        )
     file.seek(start)
     return file.read(stop - start).decode("utf-8", "replace")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hugot._ort.session import InferenceSession
 from hugot.errors import HugotError
+from hugot.models.confinement import CHECKED_SINCE, refuse_outside_data
 from hugot.models.optimized import Candidate, OptimizedModel, find_optimized, log_ignored
 
 if TYPE_CHECKING:
@@ -73,4 +74,6 @@ def create_session(
             )
         except HugotError as error:
             log_ignored(source.onnx_path, error)
+    if tuple(map(int, library.version.split(".")[:2])) < CHECKED_SINCE:
+        refuse_outside_data(source.onnx_path)
     return InferenceSession(library, source.onnx_path, options, providers, hold_threads=True)
