@@ -95,6 +95,8 @@ class RuntimeOptions:
                 check_positive(name, getattr(self, name))
         check_choice("microbatch", self.microbatch, (None, True, False))
         check_positive("max_queue", self.max_queue)
+        if not isinstance(self.session_config, Mapping):
+            raise InputError(f"session_config={self.session_config!r}; it must be a dict")
         for entry in self.session_config.items():
             if not all(isinstance(part, str) for part in entry):
                 raise InputError(f"session_config: names and values must be str, not {entry!r}")
@@ -147,6 +149,6 @@ def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
 
 
 def check_positive(name: str, value: object) -> None:
-    """Raise InputError unless `value` is an int of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InputError(f"{name}={value!r}; it must be a whole number of at least 1")
+    """Raise InputError unless `value` is an int of at least 1 that fits into 64 bits."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**63:
+        raise InputError(f"{name}={value!r:.80}; it must be a whole number of at least 1")

@@ -8,6 +8,7 @@ import selectors
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 _WORKER = Path(__file__).with_name("fuzz_worker.py")
@@ -19,7 +20,7 @@ class Child:
 
     def __init__(self):
         self._process = None
-        self._stderr = tempfile.TemporaryFile()
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the child)
 
     def ask(self, task, folder, texts, **options):
         """The worker's report; the outcome is "crash" or "hang" where there is none."""
@@ -40,11 +41,19 @@ class Child:
         return {"outcome": outcome, "status": process.returncode, "stderr": self._said()}
 
     def close(self):
-        """End the process."""
+        """End the process; another is started when one is asked again."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            for stream in (self._process.stdin, self._process.stdout):
+                with suppress(BrokenPipeError):
+                    stream.close()
+            self._process.wait()
             self._process = None
+
+    def end(self):
+        """End the process, and let go of what it said."""
+        self.close()
+        self._stderr.close()
 
     def _running(self):
         if self._process is None:

@@ -85,9 +85,8 @@ def main():
     """Serve until stdin ends."""
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    reports = open(1, "w", buffering=1, closefd=False)
     for line in sys.stdin:
-        reports.write(json.dumps(answer(json.loads(line))) + "\n")
+        print(json.dumps(answer(json.loads(line))), flush=True)
 
 
 if __name__ == "__main__":

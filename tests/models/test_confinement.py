@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -95,7 +94,7 @@ def test_no_onnx_runtime_reads_data_outside_of_the_folder(copy_of, location):
 
 def test_the_check_is_made_for_an_onnx_runtime_that_has_none(copy_of, monkeypatch):
     folder = copy_of("bert-uncased-text-external")
-    seen: list[Path] = []
+    seen = []
     monkeypatch.setattr("hugot.runtime.native.refuse_outside_data", seen.append)
     hugot.pipeline("text-classification", folder).close()
     checked_by_itself = tuple(map(int, library().version.split(".")[:2])) >= (1, 24)

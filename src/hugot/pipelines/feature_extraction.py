@@ -67,10 +67,11 @@ class FeatureExtractionOptions(TaskOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        modes = (self.pooling,) if isinstance(self.pooling, str) else tuple(self.pooling)
+        listed = isinstance(self.pooling, (tuple, list)) and len(self.pooling) > 0
+        modes = tuple(self.pooling) if listed else (self.pooling,)
         known = POOLING_MODES if len(modes) == 1 else tuple(kernels.MODES)
-        for mode in modes or ("",):
-            if _OTHER_NAMES.get(mode, mode) not in known:
+        for mode in modes:
+            if not isinstance(mode, str) or _OTHER_NAMES.get(mode, mode) not in known:
                 raise InputError(
                     f"pooling={self.pooling!r}; it can be {', '.join(map(repr, POOLING_MODES))}, or "
                     "a tuple of pooling modes"
@@ -81,6 +82,9 @@ class FeatureExtractionOptions(TaskOptions):
             raise InputError(f"normalize={self.normalize!r}; it can be True, False or None")
         if self.truncate_dim is not None:
             check_positive("truncate_dim", self.truncate_dim)
+        for name in ("prompt", "prompt_name", "output_name"):
+            if not isinstance(getattr(self, name), str | None):
+                raise InputError(f"{name}={getattr(self, name)!r:.80}; it must be a str")
 
 
 class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.float32]"]):

@@ -78,7 +78,7 @@ class TokenClassificationOptions(TaskOptions):
         check_choice(
             "aggregation_strategy", self.aggregation_strategy, tuple(aggregation.STRATEGIES)
         )
-        if isinstance(self.ignore_labels, str):
+        if not isinstance(self.ignore_labels, (list, tuple, set, frozenset)):
             raise InputError(
                 f"ignore_labels={self.ignore_labels!r}; it must be a list: [{self.ignore_labels!r}]"
             )

@@ -162,8 +162,8 @@ def as_float32(tensor: Tensor, rank: int, rows: int, width: int) -> Any:
     if not tensor.is_shaped(rank, rows, width):
         raise ModelFormatError(
             f"the graph gave an output of shape {list(tensor.shape)} for {rows} rows of {width} "
-            f"tokens; it must be {[rows, width][: rank - 1]} and one more. Export the model with dynamic "
-            "axes for batch and sequence."
+            f"tokens; it must be {[rows, width][: rank - 1]} and one more. Export the model with "
+            "dynamic axes for batch and sequence."
         )
     dtype = tensor.dtype
     if dtype == "float32":

@@ -79,8 +79,8 @@ class TextTokenizer:
         if max_length is not None:
             if not special <= max_length < _TOO_LARGE:
                 raise TokenizerError(
-                    f"{bundle.folder} allows {max_length} tokens in a row, of which {special} are special; "
-                    "see max_position_embeddings in config.json, model_max_length in "
+                    f"{bundle.folder} allows {max_length} tokens in a row, of which {special} are "
+                    "special; see max_position_embeddings in config.json, model_max_length in "
                     "tokenizer_config.json, max_seq_length in sentence_bert_config.json"
                 )
             side = value_of(config, "truncation_side", str, source, "right")
@@ -198,8 +198,9 @@ class TextTokenizer:
 
     def _pad_id(self, bundle: ModelBundle, baked: dict[str, Any]) -> int:
         default = baked.get("pad_id", bundle.config.get("pad_token_id"))
-        usable = isinstance(default, int) and 0 <= default < _TOO_LARGE
-        return self._id_of(bundle.tokenizer_config.get("pad_token"), default if usable else 0)
+        if not isinstance(default, int) or not 0 <= default < _TOO_LARGE:
+            default = 0
+        return self._id_of(bundle.tokenizer_config.get("pad_token"), default)
 
     def _encode(self, texts: list[Text], spans: bool, words: bool, first_index: int) -> list[Any]:
         encode_batch = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
