@@ -1,5 +1,6 @@
 """A short run for valgrind: sessions come and go, single texts and lists, errors."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import hugot
@@ -16,7 +17,5 @@ for task, name in TASKS.items():
         with hugot.pipeline(task, EXAMPLES / name, threads=1) as pipeline:
             pipeline("a text")
             pipeline(["a text", "another one", ""])
-            try:
+            with suppress(hugot.InputError):
                 pipeline(["good", 5])
-            except hugot.InputError:
-                pass
