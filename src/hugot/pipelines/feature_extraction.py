@@ -68,7 +68,7 @@ class FeatureExtractionOptions(TaskOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         listed = isinstance(self.pooling, (tuple, list)) and len(self.pooling) > 0
-        modes = tuple(self.pooling) if listed else (self.pooling,)
+        modes: tuple[Any, ...] = tuple(self.pooling) if listed else (self.pooling,)
         known = POOLING_MODES if len(modes) == 1 else tuple(kernels.MODES)
         for mode in modes:
             if not isinstance(mode, str) or _OTHER_NAMES.get(mode, mode) not in known:
