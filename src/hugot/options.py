@@ -265,9 +265,9 @@ def check_mapping(name: str, value: object) -> None:
 
 
 def check_positive(name: str, value: object) -> None:
-    """Raise InputError unless `value` is an int of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InputError(f"{name}={value!r}; it must be a whole number of at least 1")
+    """Raise InputError unless `value` is an int of at least 1 that fits into 64 bits."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value < 2**63:
+        raise InputError(f"{name}={value!r:.80}; it must be a whole number of at least 1")
 
 
 def check_widths(widths: object, policy: str | None) -> None:

@@ -1,9 +1,11 @@
 """From `tokenizers.Encoding` objects to flat arrays of integers."""
 
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
-from cpython.long cimport PyLong_AsLong
+from cpython.long cimport PyLong_AsLongLong
 from cpython.object cimport PyObject
 from libc.stdint cimport int32_t, int64_t
+
+from hugot.errors import TokenizerError
 
 
 def row_offsets(list encodings not None, int64_t[::1] offsets not None):
@@ -25,10 +27,14 @@ def gather(list encodings not None, str field not None, int32_t[::1] out not Non
     cdef Py_ssize_t j
     cdef list values
     cdef PyObject* value
+    cdef int64_t number
     for encoding in encodings:
         values = getattr(encoding, field)
         for j in range(PyList_GET_SIZE(values)):
             value = PyList_GET_ITEM(values, j)
             # Special tokens belong to no word and no sequence: None there, -1 here.
-            out[position] = -1 if <object> value is None else <int32_t> PyLong_AsLong(<object> value)
+            number = -1 if <object> value is None else PyLong_AsLongLong(<object> value)
+            if number != <int32_t> number:
+                raise TokenizerError(f"{number} in the {field} of a text does not fit into 32 bits")
+            out[position] = <int32_t> number
             position += 1

@@ -6,6 +6,10 @@ for. Each is read once, and spans only for the tokens of which they are wanted w
 
 from libc.stdint cimport int32_t, uint8_t
 
+# Ids beyond any real vocabulary, which a damaged one may have, are not remembered.
+cdef enum:
+    MOST_STRINGS = 1 << 22
+
 
 cdef class TokenStrings:
     """Strings of the tokens that have occurred, by id.
@@ -26,6 +30,8 @@ cdef class TokenStrings:
         """The string of a token, as the vocabulary has it."""
         cdef list strings = self._strings
         cdef object known
+        if token_id >= MOST_STRINGS:
+            return <str> self._token(token_id)
         if token_id >= len(strings):
             # Ids may have gaps. The list grows as a copy, since another thread may be reading it.
             size = max(token_id + 1, 2 * len(strings))

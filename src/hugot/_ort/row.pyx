@@ -154,8 +154,10 @@ cdef class RowRunner:
                 value = PyLong_AsLongLong(<object> <PyObject*> PyList_GET_ITEM(source, i))
             if wide:
                 (<int64_t*> line)[i] = value
-            else:
+            elif value == <int32_t> value:
                 (<int32_t*> line)[i] = <int32_t> value
+            else:
+                raise InputError(f"the token id {value} does not fit into the graph's 32 bits")
         return 0
 
 

@@ -270,7 +270,7 @@ cdef class InferenceSession:
             library.check(library.api.GetDimensions(tensor, dims, count), ModelFormatError, doing)
             library.check(library.api.GetSymbolicDimensions(tensor, symbols, count),
                           ModelFormatError, doing)
-            shape = tuple([dims[i] if dims[i] >= 0 else (symbols[i].decode() or None)
+            shape = tuple([dims[i] if dims[i] >= 0 else (symbols[i].decode("utf-8", "replace") or None)
                            for i in range(count)])
             return TensorSpec(name, element_name(element_type[0]), shape)
         finally:

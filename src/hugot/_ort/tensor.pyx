@@ -131,6 +131,11 @@ cdef class Tensor:
     def __releasebuffer__(self, Py_buffer* buffer):
         pass
 
+    def is_shaped(self, int rank, Py_ssize_t rows, Py_ssize_t width):
+        """Whether it is [rows, n] for a rank of 2, [rows, width, n] for one of 3."""
+        return (self.ndim == rank and self.dims[0] == rows
+                and (rank == 2 or self.dims[1] == width))
+
     @property
     def shape(self):
         """Dimensions, as a tuple of int."""

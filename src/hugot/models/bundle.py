@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from hugot.errors import ModelFormatError, ModelNotFoundError
 from hugot.models.files import read_json
 from hugot.models.sentence import SentenceFiles, read_sentence_files
+from hugot.models.values import value_of
 from hugot.models.variants import EXPORT_HINT, FOLDERS, choose_graph, refuse_unfit, wanted_file
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ _POSITIONS_AFTER_PADDING = frozenset(
         "xmod",
     }
 )
-# transformers writes int(1e30) for a tokenizer that knows no limit.
-_NO_LIMIT = 10**12
+# transformers writes int(1e30) for a tokenizer that knows no limit; nor is one that takes over 32 bits.
+_NO_LIMIT = 2**31
+_MOST_LABELS = 10**6
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,10 @@ class ModelBundle:
                     f"{self.folder / 'config.json'}: id2label must name every label from 0 on; it is "
                     f"{named!r}"
                 ) from error
-        return [f"LABEL_{i}" for i in range(int(self.config.get("num_labels", 2)))]
+        count = value_of(self.config, "num_labels", int, self.folder / "config.json", 2)
+        if count > _MOST_LABELS:
+            raise ModelFormatError(f"{self.folder / 'config.json'}: num_labels is {count}")
+        return [f"LABEL_{i}" for i in range(count)]
 
     @property
     def hidden_size(self) -> int:
@@ -109,12 +114,13 @@ class ModelBundle:
     def config_limit(self) -> int | None:
         """Rows of the position table that serve tokens, or None where there is no such table."""
         positions = self.config.get("max_position_embeddings")
-        if not isinstance(positions, int) or positions <= 0:
+        if not isinstance(positions, int) or not 0 < positions < _NO_LIMIT:
             return None
         if self.config.get("position_biased_input") is False:
             return None  # DeBERTa v2 and v3: relative positions only
-        if self.config.get("model_type") in _POSITIONS_AFTER_PADDING:
-            return positions - int(self.config.get("pad_token_id") or 0) - 1
+        source = self.folder / "config.json"
+        if value_of(self.config, "model_type", str, source) in _POSITIONS_AFTER_PADDING:
+            positions -= value_of(self.config, "pad_token_id", int, source, 0) + 1
         return positions
 
 

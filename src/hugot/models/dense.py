@@ -9,7 +9,7 @@ from hugot.errors import ModelFormatError
 from hugot.models.files import read_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -38,6 +38,11 @@ class Dense:
 
     def __call__(self, x: Array) -> Array:
         """Vectors [n, out] from vectors [n, in]."""
+        if x.shape[1] != self.weight.shape[1]:
+            raise ModelFormatError(
+                f"the Dense module takes vectors of {self.weight.shape[1]} numbers; the pooling before "
+                f"it gives {x.shape[1]}"
+            )
         sums = x @ self.weight.T
         if self.bias is not None:
             sums += self.bias
@@ -62,6 +67,7 @@ def read_dense(folder: Path) -> Dense:
             f"{', '.join(_activations())}"
         )
     weights = _read_weights(folder / "model.safetensors")
+    _check_shapes(folder, weights, adds_input=bool(config.get("use_residual")))
     return Dense(
         weight=weights["linear.weight"],
         bias=weights.get("linear.bias"),
@@ -69,6 +75,21 @@ def read_dense(folder: Path) -> Dense:
         adds_input=bool(config.get("use_residual")),
         residual=weights.get("residual.weight"),
     )
+
+
+def _check_shapes(folder: Path, weights: Mapping[str, Any], *, adds_input: bool) -> None:
+    """Raise ModelFormatError unless the arrays fit each other."""
+    weight = weights["linear.weight"]
+    fits = weight.ndim == 2
+    if fits and "linear.bias" in weights:
+        fits = weights["linear.bias"].shape == weight.shape[:1]
+    if fits and "residual.weight" in weights:
+        fits = weights["residual.weight"].shape == weight.shape
+    elif fits and adds_input:
+        fits = weight.shape[0] == weight.shape[1]
+    if not fits:
+        shapes = {name: list(array.shape) for name, array in weights.items()}
+        raise ModelFormatError(f"the arrays of {folder} do not fit each other: {shapes}")
 
 
 def _read_weights(path: Path) -> dict[str, Any]:

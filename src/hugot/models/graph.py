@@ -32,7 +32,14 @@ _TO_EXTERNAL_DATA: Final = {
     "graph": {1: "node", 5: "tensor", 15: "sparse_tensor"},
     "function": {7: "node"},
     "node": {5: "attribute"},
-    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse_tensor"},
+    "attribute": {
+        5: "tensor",
+        6: "graph",
+        10: "tensor",
+        11: "graph",
+        22: "sparse_tensor",
+        23: "sparse_tensor",
+    },
     "sparse_tensor": {1: "tensor", 2: "tensor"},
     "tensor": {13: "entry"},
 }

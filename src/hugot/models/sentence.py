@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hugot.errors import ModelFormatError
 from hugot.models.files import read_json
+from hugot.models.values import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,7 +90,8 @@ def read_sentence_files(folder: Path) -> SentenceFiles:
             steps.append(kind)
     if not pooling_config:
         pooling_config = read_json(folder / "1_Pooling" / "config.json")
-    prompts = read_json(folder / "config_sentence_transformers.json")
+    prompt_file = folder / "config_sentence_transformers.json"
+    prompts = read_json(prompt_file)
     length_config = _length_config(folder)
     length = length_config.get("max_seq_length")
     return SentenceFiles(
@@ -99,9 +101,9 @@ def read_sentence_files(folder: Path) -> SentenceFiles:
         max_seq_length=length if isinstance(length, int) and length > 0 else None,
         lowercase=bool(length_config.get("do_lower_case")),
         # sentence-transformers knows these two names for every model.
-        prompts={"query": "", "document": "", **(prompts.get("prompts") or {})},
-        default_prompt_name=prompts.get("default_prompt_name"),
-        truncate_dim=prompts.get("truncate_dim"),
+        prompts={"query": "", "document": "", **_prompts(prompts, prompt_file)},
+        default_prompt_name=value_of(prompts, "default_prompt_name", str, prompt_file),
+        truncate_dim=value_of(prompts, "truncate_dim", int, prompt_file),
     )
 
 
@@ -113,6 +115,11 @@ def _inner(path: str, folder: Path) -> str:
             f"{folder / 'modules.json'}: the path {path!r} leads out of the model's folder"
         )
     return path
+
+
+def _prompts(config: Mapping[str, Any], path: Path) -> dict[str, str]:
+    prompts = value_of(config, "prompts", dict, path, {})
+    return {name: value_of(prompts, name, str, path, "") for name in prompts}
 
 
 def _read_modules(path: Path) -> list[dict[str, Any]]:
@@ -130,8 +137,8 @@ def _read_modules(path: Path) -> list[dict[str, Any]]:
 def _pooling_modes(config: Mapping[str, Any], folder: Path) -> tuple[str, ...] | None:
     named = config.get("pooling_mode")
     if named is not None:
-        names = [named] if isinstance(named, str) else list(named)
-        unknown = [name for name in names if name not in _MODES]
+        names = named if isinstance(named, list) else [named]
+        unknown = [name for name in names if not isinstance(name, str) or name not in _MODES]
         if unknown:
             raise ModelFormatError(f"{folder}: unknown pooling mode {unknown[0]!r}")
         return tuple(_MODES[name] for name in names)

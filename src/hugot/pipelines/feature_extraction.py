@@ -67,10 +67,11 @@ class FeatureExtractionOptions(TaskOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        modes = (self.pooling,) if isinstance(self.pooling, str) else tuple(self.pooling)
+        listed = isinstance(self.pooling, (tuple, list)) and len(self.pooling) > 0
+        modes: tuple[Any, ...] = tuple(self.pooling) if listed else (self.pooling,)
         known = POOLING_MODES if len(modes) == 1 else tuple(kernels.MODES)
-        for mode in modes or ("",):
-            if _OTHER_NAMES.get(mode, mode) not in known:
+        for mode in modes:
+            if not isinstance(mode, str) or _OTHER_NAMES.get(mode, mode) not in known:
                 raise InputError(
                     f"pooling={self.pooling!r}; it can be {', '.join(map(repr, POOLING_MODES))}, or "
                     "a tuple of pooling modes"
@@ -81,6 +82,9 @@ class FeatureExtractionOptions(TaskOptions):
             raise InputError(f"normalize={self.normalize!r}; it can be True, False or None")
         if self.truncate_dim is not None:
             check_positive("truncate_dim", self.truncate_dim)
+        for name in ("prompt", "prompt_name", "output_name"):
+            if not isinstance(getattr(self, name), str | None):
+                raise InputError(f"{name}={getattr(self, name)!r:.80}; it must be a str")
 
 
 class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.float32]"]):
@@ -138,11 +142,11 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
         self, outputs: list[Tensor], group: Group, window: Window[FeatureExtractionOptions]
     ) -> None:
         """Pool the token vectors of a group, or copy each row's out."""
-        hidden_state = as_float32(outputs[0])
+        steps = self._steps_of(window.options)
+        hidden_state = as_float32(outputs[0], steps.rank, len(group.rows), group.width)
         if len(hidden_state.shape) == 2:
             window.results.pooled(hidden_state.shape[1])[group.rows] = hidden_state
             return
-        steps = self._steps_of(window.options)
         left = self._tokenizer.pads_left
         offsets = window.batch.offsets
         if steps.modes is None:
@@ -168,7 +172,7 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
     ) -> NDArray[np.float32]:
         """The vector of a row that stands alone."""
         steps = self._steps_of(options)
-        hidden_state = as_float32(outputs[0])
+        hidden_state = as_float32(outputs[0], steps.rank, 1, len(batch.row_ids))
         shape = hidden_state.shape
         if steps.modes is None or len(steps.modes) > 1 or len(shape) != 3:
             return super().answer_row(outputs, text, batch, options)  # type: ignore[no-any-return]
@@ -211,7 +215,7 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
             number = named[0]
         else:
             number = next((i for i, spec in enumerate(specs) if spec.name in _TOKEN_OUTPUTS), 0)
-        if len(specs[number].shape) not in (2, 3):
+        if not specs or len(specs[number].shape) not in (2, 3):
             raise ModelFormatError(
                 f"{self._bundle.onnx_path} has no output for feature-extraction: it needs token "
                 "vectors [batch, tokens, dim] or vectors [batch, dim], and has "
@@ -227,7 +231,8 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
         output = self._output(options)
         modes, modules = self._modules(options)
         prompt = self._prompt(options)
-        pools = len(self._model.session.outputs[output].shape) == 3
+        rank = len(self._model.session.outputs[output].shape)
+        pools = rank == 3
         after: list[Callable[[NDArray[np.float32]], NDArray[np.float32]]] = []
         for module in modules if pools else ():
             if not isinstance(module, str):
@@ -243,6 +248,7 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
             after.append(_normalize)
         return _Steps(
             output=output,
+            rank=rank,
             prompt=prompt,
             skip=self._prompt_tokens(prompt),
             modes=None if modes is None else tuple(kernels.MODES[mode] for mode in modes),
@@ -297,6 +303,7 @@ class _Steps:
 
     Attributes:
         output: number of the output that is read.
+        rank: number of its dimensions: 3 for token vectors, 2 for finished ones.
         prompt: the text that goes before every input.
         skip: tokens of the prompt that take no part in the pooling.
         modes: the kernel's pooling modes, None for token vectors.
@@ -305,6 +312,7 @@ class _Steps:
     """
 
     output: int
+    rank: int
     prompt: str
     skip: int
     modes: tuple[int, ...] | None
@@ -338,4 +346,10 @@ class _Vectors:
         with self._lock:
             if self.array is None:
                 self.array = np.empty((len(self.tokens), dim), np.float32)
+            elif self.array.shape[1] != dim:
+                # The kernel writes `dim` numbers to each row.
+                raise ModelFormatError(
+                    f"the graph gave vectors of {self.array.shape[1]} numbers for some texts and of "
+                    f"{dim} for others"
+                )
             return self.array

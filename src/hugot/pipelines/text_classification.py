@@ -115,7 +115,7 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
         self, outputs: list[Tensor], group: Group, window: Window[TextClassificationOptions]
     ) -> None:
         """Turn the logits of each row into its labels and scores."""
-        logits = as_float32(outputs[0])
+        logits = as_float32(outputs[0], 2, len(group.rows), group.width)
         check_label_count(self._bundle, logits.shape[1])
         function, k = self._ranking(window.options, self._ranking_of)
         ranking.classify(logits, group.rows, function, k, self._labels, window.results)
@@ -128,7 +128,7 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
         options: TextClassificationOptions,
     ) -> TextResult:
         """Labels and scores of a row that stands alone."""
-        logits = as_float32(outputs[0])
+        logits = as_float32(outputs[0], 2, 1, len(batch.row_ids))
         check_label_count(self._bundle, logits.shape[1])
         function, k = self._ranking(options, self._ranking_of)
         results: list[Any] = [None]

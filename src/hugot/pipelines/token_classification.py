@@ -78,7 +78,7 @@ class TokenClassificationOptions(TaskOptions):
         check_choice(
             "aggregation_strategy", self.aggregation_strategy, tuple(aggregation.STRATEGIES)
         )
-        if isinstance(self.ignore_labels, str):
+        if not isinstance(self.ignore_labels, (list, tuple, set, frozenset)):
             raise InputError(
                 f"ignore_labels={self.ignore_labels!r}; it must be a list: [{self.ignore_labels!r}]"
             )
@@ -181,7 +181,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
         self, outputs: list[Tensor], group: Group, window: Window[TokenClassificationOptions]
     ) -> None:
         """Turn the logits of each row into its entities."""
-        logits = as_float32(outputs[0])
+        logits = as_float32(outputs[0], 3, len(group.rows), group.width)
         check_label_count(self._bundle, logits.shape[2])
         self._finder.find(
             logits,
@@ -201,7 +201,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
         options: TokenClassificationOptions,
     ) -> Entities:
         """The entities of a row that stands alone."""
-        logits = as_float32(outputs[0])
+        logits = as_float32(outputs[0], 3, 1, len(batch.row_ids))
         check_label_count(self._bundle, logits.shape[2])
         rules = self._rules_of(options, self._rules)
         return self._finder.find_row(logits, batch.row_ids, batch.encodings[0], text, rules)

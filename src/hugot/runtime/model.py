@@ -9,6 +9,7 @@ import numpy as np
 from hugot._fast import padding
 from hugot._ort.session import RunOptions
 from hugot.errors import ModelFormatError
+from hugot.models.values import value_of
 from hugot.runtime.lanes import Lanes
 from hugot.runtime.native import placement_of
 from hugot.text.planner import Group
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from hugot.text.tokenizer import TextTokenizer
 
 IntegerArray: TypeAlias = "NDArray[np.int32 | np.int64]"
+# Beginnings of the names of element types that become float32; those of 8-bit floats come as bits.
+_REAL_NUMBERS = ("float16", "float64", "bfloat16", "int", "uint", "bool")
 _ROW_0 = np.zeros(1, np.int64)
 _Fill: TypeAlias = "Callable[[TokenBatch, Group, TextTokenizer, IntegerArray], None]"
 
@@ -75,7 +78,15 @@ class LoadedModel:
         names = [spec.name for spec in self.session.inputs]
         self._places = _usual_places(self.session.inputs)
         # A tokenizer that does not list type ids gives none; the graph is fed zeros then.
-        listed = bundle.tokenizer_config.get("model_input_names") or names
+        listed = (
+            value_of(
+                bundle.tokenizer_config,
+                "model_input_names",
+                list,
+                bundle.folder / "tokenizer_config.json",
+            )
+            or names
+        )
         self.takes_type_ids = "token_type_ids" in names and "token_type_ids" in listed
         # Without a mask, padding would be taken for text.
         self.pads = "attention_mask" in names
@@ -155,10 +166,32 @@ class LoadedModel:
         return RunOptions(self.session.library, self.session.run_config)
 
 
-def as_float32(tensor: Tensor) -> Any:
-    """A buffer of float32 over a tensor; a copy only where its dtype is another."""
-    if tensor.dtype == "float32":
+def as_float32(tensor: Tensor, rank: int, rows: int, width: int) -> Any:
+    """A buffer of float32 over an output [rows, n] or [rows, width, n]; a copy where its dtype differs.
+
+    The kernels rely on these dimensions, and a graph may give others than it declares.
+
+    Args:
+        tensor: the output.
+        rank: number of its dimensions, 2 or 3.
+        rows: rows that the model was run on.
+        width: tokens in each, padding included.
+
+    Raises ModelFormatError for another shape, and for elements that are no real numbers.
+    """
+    if not tensor.is_shaped(rank, rows, width):
+        raise ModelFormatError(
+            f"the graph gave an output of shape {list(tensor.shape)} for {rows} rows of {width} "
+            f"tokens; it must be {[rows, width][: rank - 1]} and one more. Export the model with "
+            "dynamic axes for batch and sequence."
+        )
+    dtype = tensor.dtype
+    if dtype == "float32":
         return tensor
+    if not dtype.startswith(_REAL_NUMBERS):
+        raise ModelFormatError(
+            f"the graph gave an output of {dtype}; it must be of float32 or float16"
+        )
     return np.ascontiguousarray(tensor.numpy(), np.float32)
 
 

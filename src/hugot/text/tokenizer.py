@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hugot.errors import InputError, TokenizerError
+from hugot.models.values import value_of
 from hugot.text.batch import RowBatch, TokenBatch, batch_from_encodings
 from hugot.text.pool import start_pool
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 # Decoders that give a token a text of its own, which depends on nothing but the token and whether it is
 # the first; ByteLevel does so where the bytes of a character are not spread over tokens.
 _DECODERS_BY_TOKEN = ("ByteLevel", "Metaspace", "NoneType", "WordPiece")
+
+# What does not fit into 32 bits.
+_TOO_LARGE = 2**31
 
 # A text, a pair of texts, or a text that comes as a list of words.
 Text: TypeAlias = str | tuple[str, str] | list[str]
@@ -60,9 +64,13 @@ class TextTokenizer:
 
         try:
             tokenizer = tokenizers.Tokenizer.from_file(str(bundle.tokenizer_path))
-        except Exception as error:  # tokenizers raises bare Exception for a bad file
+            # A template gives every single text the same type ids; most give it none but 0.
+            self._types_in_single = any(tokenizer.encode("a").type_ids)
+        except BaseException as error:  # tokenizers raises bare Exception for a bad file, or panics
+            raise_others(error)
             raise TokenizerError(f"{bundle.tokenizer_path} cannot be used: {error}") from error
         config = bundle.tokenizer_config
+        source = bundle.folder / "tokenizer_config.json"
         baked = tokenizer.padding or {}
         tokenizer.no_padding()
         tokenizer.no_truncation()
@@ -70,26 +78,34 @@ class TextTokenizer:
             first = tokenizers.normalizers.Lowercase()
             rest = [tokenizer.normalizer] if tokenizer.normalizer is not None else []
             tokenizer.normalizer = tokenizers.normalizers.Sequence([first, *rest])
+        special = tokenizer.num_special_tokens_to_add(is_pair=False)
         if max_length is not None:
+            if not special <= max_length < _TOO_LARGE:
+                raise TokenizerError(
+                    f"{bundle.folder} allows {max_length} tokens in a row, of which {special} are "
+                    "special; see max_position_embeddings in config.json, model_max_length in "
+                    "tokenizer_config.json, max_seq_length in sentence_bert_config.json"
+                )
+            side = value_of(config, "truncation_side", str, source, "right")
             tokenizer.enable_truncation(
                 max_length,
                 stride=stride,
                 strategy="longest_first",
-                direction=config.get("truncation_side", "right"),
+                direction="left" if side == "left" else "right",
             )
         self._tokenizer = tokenizer
         self._pool_threads = threads
         self.max_length = max_length
         self.pad_id = self._pad_id(bundle, baked)
-        self.pad_type_id = int(config.get("pad_token_type_id", baked.get("pad_type_id", 0)))
+        self.pad_type_id = value_of(
+            config, "pad_token_type_id", int, source, baked.get("pad_type_id", 0)
+        )
         self.pads_left = config.get("padding_side", baked.get("direction", "right")) == "left"
         self.unknown_id = self._id_of(config.get("unk_token"), -1)
         self.marks_subwords = bool(getattr(tokenizer.model, "continuing_subword_prefix", None))
         self._decoder = tokenizer.decoder
         self.joins_by_token = type(self._decoder).__name__ in _DECODERS_BY_TOKEN
-        self.adds_special_tokens = tokenizer.num_special_tokens_to_add(is_pair=False) > 0
-        # A template gives every single text the same type ids; most give it none but 0.
-        self._types_in_single = any(tokenizer.encode("a").type_ids)
+        self.adds_special_tokens = special > 0
 
     def encode(
         self,
@@ -127,7 +143,8 @@ class TextTokenizer:
         """One text, without the detour over the tokenizer's thread pool."""
         try:
             encoding = self._tokenizer.encode(text)
-        except Exception as error:
+        except BaseException as error:
+            raise_others(error)
             raise self._blame([text], False, error, first_index) from error
         if not truncate:
             self._refuse_cut([encoding], first_index)
@@ -182,14 +199,17 @@ class TextTokenizer:
 
     def _id_of(self, token: Any, default: int) -> int:
         name = token.get("content") if isinstance(token, dict) else token
-        found = self._tokenizer.token_to_id(name) if isinstance(name, str) else None
+        try:
+            found = self._tokenizer.token_to_id(name) if isinstance(name, str) else None
+        except UnicodeEncodeError:  # a lone surrogate, which is in no vocabulary
+            found = None
         return default if found is None else found
 
     def _pad_id(self, bundle: ModelBundle, baked: dict[str, Any]) -> int:
         default = baked.get("pad_id", bundle.config.get("pad_token_id"))
-        return self._id_of(
-            bundle.tokenizer_config.get("pad_token"), default if isinstance(default, int) else 0
-        )
+        if not isinstance(default, int) or not 0 <= default < _TOO_LARGE:
+            default = 0
+        return self._id_of(bundle.tokenizer_config.get("pad_token"), default)
 
     def _encode(self, texts: list[Text], spans: bool, words: bool, first_index: int) -> list[Any]:
         if self._pool_threads is not None:
@@ -198,7 +218,8 @@ class TextTokenizer:
         encode_batch = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
         try:
             return encode_batch(texts, is_pretokenized=words)
-        except Exception as error:
+        except BaseException as error:
+            raise_others(error)
             raise self._blame(texts, words, error, first_index) from error
 
     def _refuse_cut(self, encodings: Sequence[Any], first_index: int) -> None:
@@ -216,20 +237,30 @@ class TextTokenizer:
         return len(encoding) == self.max_length and bool(encoding.overflowing)
 
     def _blame(
-        self, texts: Sequence[Any], words: bool, error: Exception, first_index: int
+        self, texts: Sequence[Any], words: bool, error: BaseException, first_index: int
     ) -> Exception:
         """Find the text that cannot be tokenized, and name it."""
         for index, text in enumerate(texts, first_index):
             try:
                 self._tokenizer.encode_batch_fast([text], is_pretokenized=words)
-            except Exception as cause:
+            except BaseException as cause:
+                raise_others(cause)
                 return InputError(
                     f"input {index} cannot be tokenized: {_reason(text, cause)}", index
                 )
         return TokenizerError(f"the tokenizer failed: {error}")
 
 
-def _reason(text: Any, cause: Exception) -> str:
+def raise_others(error: BaseException) -> None:
+    """Raise what is no failure of the tokenizer, such as an interrupt.
+
+    A panic of its Rust code comes as an exception that is no `Exception`.
+    """
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        raise error
+
+
+def _reason(text: Any, cause: BaseException) -> str:
     for part in text if isinstance(text, tuple | list) else (text,):
         if not isinstance(part, str):
             return f"it is of type {type(part).__name__}, not str"
