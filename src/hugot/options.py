@@ -162,7 +162,7 @@ class RuntimeOptions:
                 check_path(name, value)
                 if not os.path.isdir(os.path.dirname(value) or "."):
                     raise InputError(f"{name}={value!r}; there is no such folder")
-        if isinstance(self.custom_op_libraries, str | os.PathLike):
+        if not isinstance(self.custom_op_libraries, list | tuple):
             raise InputError(f"custom_op_libraries={self.custom_op_libraries!r}; it must be a list")
         for value in self.custom_op_libraries:
             check_path("custom_op_libraries", value)
