@@ -81,6 +81,20 @@ def test_verify_tells_name_and_commit_of_what_is_whole(run, server, tmp_path) ->
     assert "not v2" in run("verify", folder, "--revision", "v2").stderr
 
 
+def test_verify_loads_the_model_in_another_process_when_told(run, copy_of) -> None:
+    folder = copy_of("bert-uncased-text")
+    done = run("verify", "--record", "--load", folder)
+    assert done.stdout.splitlines()[1] == f"{folder / 'model.onnx'}: loads and runs"
+    cut = (folder / "model.onnx").read_bytes()[:-1000]
+    (folder / "model.onnx").write_bytes(cut)
+    (folder / "hugot.json").unlink()
+    run("verify", "--record", folder)
+    assert run("verify", folder).returncode == 0
+    done = run("verify", "--load", folder)
+    assert done.returncode == 1
+    assert "model.onnx" in done.stderr
+
+
 def test_verify_fails_and_lists_what_is_damaged(run, copy_of) -> None:
     folder = copy_of("bert-uncased-text")
     assert "no hugot.json" in run("verify", folder).stderr
