@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HUGOT = [sys.executable, "-c", "from hugot.cli.main import main; main()", "run"]
+TASK = ["-t", "text-classification"]
 STATE = "hugot-run.json"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
@@ -125,6 +126,37 @@ def test_a_signal_to_a_run_over_stdin_ends_it_behind_what_was_read(models) -> No
     assert process.wait(30) == 143
     for stream in (process.stdin, process.stdout):
         stream.close()
+
+
+# The signal goes to a thread beside the main one, whose waiting it does not end.
+TAKEN_BY_ANOTHER_THREAD = """
+import signal, threading
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+from hugot.cli.main import main
+main()
+"""
+
+
+@posix
+def test_a_signal_that_does_not_end_the_waiting_for_a_line_ends_the_run(models) -> None:
+    model = str(models / "bert-uncased-text")
+    process = subprocess.Popen(
+        [sys.executable, "-c", TAKEN_BY_ANOTHER_THREAD, *HUGOT[3:], "-p", model, *TASK],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        process.stdin.write(b'{"input": "a"}\n')
+        process.stdin.flush()
+        assert process.stdout.readline()
+        time.sleep(0.3)  # until it waits
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 143
+    finally:
+        process.kill()
+        for stream in (process.stdin, process.stdout):
+            stream.close()
 
 
 @posix

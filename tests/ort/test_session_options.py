@@ -251,6 +251,8 @@ def operators(tmp_path_factory):
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or sys.platform == "win32":
         pytest.skip("there is no C compiler")
+    if not (ROOT / "src").exists():
+        pytest.skip("the header is in the sources alone")
     path = tmp_path_factory.mktemp("operators") / "libexample.so"
     source = Path(__file__).with_name("custom_op.c")
     include = f"-I{ROOT / 'src' / 'hugot' / '_ort'}"

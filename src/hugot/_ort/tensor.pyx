@@ -178,7 +178,9 @@ cdef class Tensor:
         array = np.asarray(self)
         if self.element_type == BFLOAT16:
             # A bfloat16 is the upper half of the float32 of the same value.
-            return np.asarray(array.astype(np.uint32) << 16).view(np.float32)
+            # The dtype is named: numpy 1 widens what has no dimensions.
+            widened = np.left_shift(array.astype(np.uint32), 16, dtype=np.uint32)
+            return np.asarray(widened).view(np.float32)
         return array
 
     def _nibbles(self, np):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 16
 _CHUNKS_AHEAD = 16
+# Between two looks for a signal.
+_SIGNAL_SECONDS = 0.25
 LONGEST_LINE = 1 << 24
 
 
@@ -74,12 +76,21 @@ class LineReader:
 
         Raises ModelNotFoundError for what cannot be read.
         """
-        chunk = self._chunks.get(block=wait)
+        chunk = self._waited() if wait else self._chunks.get(block=False)
         if isinstance(chunk, BaseException):
             raise chunk
         if chunk is not None:
             self._room.release()
         return chunk
+
+    def _waited(self) -> Chunk | BaseException | None:
+        # In periods: a signal that comes just before the wait begins, or to another thread, does not
+        # end it; the handler runs between two periods.
+        while True:
+            try:
+                return self._chunks.get(timeout=_SIGNAL_SECONDS)
+            except queue.Empty:
+                pass
 
     def wake(self) -> None:
         """End the waiting for a chunk, as if the input ended; a signal handler may call it."""
