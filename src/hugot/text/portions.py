@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from hugot.text.tokenizer import Text
 
-# Tokenizing so many takes some 40 ms on one or two CPUs.
-CHARACTERS = 100_000
+# Tokenizing so many takes some 15 ms, and several times that while workers have the CPUs.
+CHARACTERS = 40_000
 
 
 def portions(texts: list[Text]) -> Iterator[list[Text]]:
