@@ -11,7 +11,7 @@ import sys
 import textwrap
 import threading
 import time
-from itertools import chain, repeat
+from itertools import chain, count, repeat
 
 import pytest
 import slow_models
@@ -20,6 +20,7 @@ from places import FIXTURES
 
 import hugot
 from hugot import SessionClosedError
+from hugot.pipelines import task
 
 TIMEOUT = 15
 LONG_TEXT = "word " * 50
@@ -291,14 +292,24 @@ def test_an_interrupt_ends_a_call_at_once_and_the_pipeline_is_of_use(folder, cal
         stderr=subprocess.PIPE,
         text=True,
     )
-    try:
-        assert child.stdout.readline() == "ready\n"
-        time.sleep(0.3)
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=TIMEOUT)
-    finally:
-        child.kill()
+    with child:
+        try:
+            assert child.stdout.readline() == "ready\n"
+            time.sleep(0.3)
+            child.send_signal(signal.SIGINT)
+            out, err = child.communicate(timeout=TIMEOUT)
+        finally:
+            child.kill()
     assert (child.returncode, out, err) == (0, "interrupted 1 0\n[]\n", "")
+
+
+def test_a_small_run_tells_nothing_of_how_long_a_large_one_would_keep_an_interrupt_waiting(
+    endless, monkeypatch
+) -> None:
+    ticks = count()
+    monkeypatch.setattr(task, "perf_counter", lambda: next(ticks) / 1e6)  # a run takes microseconds
+    endless(["short"])
+    assert endless._quick_tokens <= 128
 
 
 # The end of the process

@@ -142,6 +142,31 @@ def test_with_work_under_way_nothing_in_the_child_hangs(tmp_path, work) -> None:
     assert lines == [expected.get(work, "None"), "closed"]
 
 
+def test_a_fork_while_another_thread_makes_ready_for_requests_does_not_hang_the_child() -> None:
+    assert run(f"""
+        made = hugot.pipeline("text-classification", {MODEL!r})
+        with made._making_batcher:
+            in_child(lambda: made.submit("a"))
+    """) == [REFUSED]
+
+
+def test_a_fork_waits_while_another_thread_starts_the_pool_of_the_tokenizers() -> None:
+    assert run(f"""
+        from hugot.text import pool
+        made = hugot.pipeline("text-classification", {MODEL!r})
+        held = threading.Event()
+
+        def hold():
+            with pool._lock:
+                held.set()
+                time.sleep(0.3)
+
+        threading.Thread(target=hold).start()
+        held.wait()
+        in_child(lambda: len(pickle.loads(pickle.dumps(made))(["a"] * 300)))
+    """) == ["300"]
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_child_ends_as_any_process_does(threads) -> None:
     assert run(f"""

@@ -90,6 +90,16 @@ def test_what_unpickled_pipelines_share_ends_with_the_last_of_them(end) -> None:
         gc.enable()
 
 
+def test_an_unpickled_pipeline_runs_the_graph_that_was_chosen(copy_of) -> None:
+    folder = copy_of("bert-uncased-text")
+    shutil.copy(FIXTURES / "bert-uncased-text-fp16" / "model.onnx", folder / "model_fp16.onnx")
+    with hugot.pipeline("text-classification", folder, variant="fp16", threads=1) as made:
+        assert made._bundle.onnx_path.name == "model_fp16.onnx"
+        with pickle.loads(pickle.dumps(made)) as other:
+            assert other._bundle.onnx_path == made._bundle.onnx_path
+            assert same(other(TEXTS), made(TEXTS))
+
+
 def test_a_pipeline_whose_folder_is_not_there_raises_where_it_is_unpickled(copy_of) -> None:
     folder = copy_of("bert-uncased-text")
     with hugot.pipeline("text-classification", folder) as made:

@@ -293,6 +293,7 @@ def test_a_request_that_runs_too_long_ends_with_an_error_and_its_run_is_stopped(
 
 def test_a_deadline_that_is_kept_does_nothing(made):
     assert made.send("a", timeout=60).result(TIMEOUT) == ["a"]
+    made.gate.close()  # the answer is told first, then the deadline is dropped
     assert [each.action for each in made.batcher._deadlines._state._heap] in ([None], [])
 
 

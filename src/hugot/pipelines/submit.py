@@ -88,13 +88,10 @@ def batcher_of(pipeline: Pipeline[Any, Any]) -> MicroBatcher:
     made: MicroBatcher | None = pipeline._batcher
     if made is not None:
         return made
-    with pipeline._making_batcher:
+    # The gate first: in a forked child, a thread that is not there may hold the lock.
+    with pipeline._gate, pipeline._making_batcher:
         if pipeline._batcher is None:
-            pipeline._gate.enter()
-            try:
-                pipeline._batcher = _make_batcher(pipeline)
-            finally:
-                pipeline._gate.leave()
+            pipeline._batcher = _make_batcher(pipeline)
         return pipeline._batcher
 
 

@@ -41,6 +41,8 @@ _ONE_ROW = np.zeros(1, np.int64)
 _QUICK_SECONDS = 0.05
 # Padded tokens that are taken to run so fast until there is a measurement.
 _FIRST_QUICK_TOKENS = 128
+# A measurement holds for runs of up to so many times its tokens.
+_GROWTH = 2
 
 Options = TypeVar("Options", bound="TaskOptions")
 
@@ -229,7 +231,10 @@ class Task(Generic[Options]):
         running.job.wait()
         seconds = perf_counter() - began
         if running.tokens:
-            self._quick_tokens = int(_QUICK_SECONDS * running.tokens / seconds)
+            # What a small run took does not tell of one that is far larger: attention grows with the
+            # square of the width.
+            known = max(_FIRST_QUICK_TOKENS, _GROWTH * running.tokens)
+            self._quick_tokens = min(known, int(_QUICK_SECONDS * running.tokens / seconds))
 
     def _open_window(
         self, inputs: Sequence[Any], options: Options, first_index: int

@@ -14,6 +14,12 @@ from typing import Any
 _VARIABLE = "RAYON_NUM_THREADS"
 _lock = threading.Lock()
 
+# A child that is forked meanwhile would wait for the lock for ever, and keep the variable.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
+
 
 def start_pool(tokenizer: Any, threads: int) -> None:
     """Have `tokenizers` make its pool now, with so many threads, unless there is one already.

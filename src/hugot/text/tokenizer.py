@@ -8,6 +8,7 @@ from hugot.errors import InputError, TokenizerError
 from hugot.models.values import value_of
 from hugot.text.batch import RowBatch, TokenBatch, batch_from_encodings
 from hugot.text.pool import start_pool
+from hugot.text.portions import portions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,11 +217,14 @@ class TextTokenizer:
             start_pool(self._tokenizer, self._pool_threads)
             self._pool_threads = None
         encode_batch = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
+        encodings: list[Any] = []
         try:
-            return encode_batch(texts, is_pretokenized=words)
+            for portion in portions(texts):
+                encodings += encode_batch(portion, is_pretokenized=words)
         except BaseException as error:
             raise_others(error)
             raise self._blame(texts, words, error, first_index) from error
+        return encodings
 
     def _refuse_cut(self, encodings: Sequence[Any], first_index: int) -> None:
         for index, encoding in enumerate(encodings, first_index):
