@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import fields
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +12,9 @@ from hugot.cli.run import run
 from hugot.cli.run_command import runtime_flags
 from hugot.cli.run_settings import FIXED, FREE
 from hugot.options import RuntimeOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def given(*flags: object) -> dict:

@@ -19,7 +19,7 @@ _RUNTIME_FLAGS = "hugot.runtime_flags"
 _OWN = frozenset({"batch_size"})
 _DEFAULTS = {"aggregation_strategy": "simple", "mode": "throughput"}
 # What is given several times is also there in the singular.
-_SINGULAR = {
+_SINGULAR: dict[str, tuple[str, ...]] = {
     "providers": ("--provider",),
     "plugins": ("--plugin",),
     "widths": ("--width",),
