@@ -13,7 +13,7 @@ from places import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON_BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-CONSOLE = re.findall(r"^\$ (.*)\n(.*)$", README, re.MULTILINE)
+CONSOLE = re.findall(r"^\$ (.*)\n(?!```)(.*)$", README, re.MULTILINE)
 
 
 def matches(expected: str, got: str) -> bool:
@@ -57,6 +57,35 @@ def test_the_commands_print_what_the_readme_says(command, expected) -> None:
 
 def test_the_readme_has_commands_to_run() -> None:
     assert len(CONSOLE) == 2
+
+
+def test_the_flags_and_commands_that_the_readme_names_are_there() -> None:
+    from hugot.cli.main import hugot
+    from hugot.cli.run import run
+
+    table = re.findall(r"^\| `hugot (\w+) ?\w*` \|", README, re.MULTILINE)
+    assert len(table) == 5
+    assert set(table) < set(hugot.list_commands(None))
+    known = {flag for param in run.params for flag in param.opts}
+    [shown] = re.findall(r"^\$ hugot run (-p .* --resume .*)$", README, re.MULTILINE)
+    assert {part for part in shown.split() if part.startswith("-")} <= known
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the example is for a POSIX shell")
+def test_the_run_over_files_that_the_readme_shows_works(tmp_path) -> None:
+    import gzip
+    import shutil
+
+    from pyarrow import parquet
+
+    [shown] = re.findall(r"^\$ (hugot run -p .* --resume .*)$", README, re.MULTILINE)
+    shutil.copytree(ROOT / "examples" / "models", tmp_path / "examples" / "models")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv.gz").write_bytes(gzip.compress(b"id,input\n7,good\n"))
+    environment = {**os.environ, "PATH": hugot_path()}
+    subprocess.run(shown, shell=True, cwd=tmp_path, env=environment, check=True)
+    [row] = parquet.read_table(tmp_path / "out" / "result_0.parquet").to_pylist()
+    assert row["output"][0]["Label"] == "POSITIVE"
 
 
 @pytest.mark.parametrize("script", ["demo", "test"])

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import pyarrow
 import pytest
 from pyarrow import feather, parquet
 
@@ -89,6 +90,9 @@ def content(path: Path) -> object:
         import gzip
 
         return gzip.decompress(path.read_bytes())
+    if path.suffix == ".zst":
+        with pyarrow.input_stream(str(path), compression="zstd") as stream:
+            return bytes(stream.read())
     return path.read_bytes()
 
 
@@ -197,7 +201,13 @@ def test_a_bad_line_leaves_what_came_before_and_can_be_skipped_on_resuming(
     assert [row["line"] for row in records_of(out / "errors.jsonl")] == [1501]
 
 
-@pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "csv", "parquet", "arrow"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("jsonl", "jsonl.gz", "jsonl.zst", "csv", "csv.gz", "csv.zst", "tsv", "txt", "txt.gz"),
+        *("parquet", "parquet.gz", "arrow", "arrow.zst"),
+    ],
+)
 def test_what_was_written_behind_the_last_point_is_cut_off_and_done_again(
     classify, many_lines, tmp_path, kind
 ) -> None:

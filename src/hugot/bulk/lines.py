@@ -5,10 +5,8 @@ from __future__ import annotations
 import queue
 import sys
 import threading
-import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hugot.bulk.compression import decompressed
 from hugot.bulk.formats import LONGEST_MAGIC, compression_of
 from hugot.errors import ModelNotFoundError
 
@@ -107,7 +105,7 @@ class LineReader:
                     with file.path.open("rb", buffering=0) as stream:
                         compression = file.format.compression
                         self._read_file(stream, number, str(file.path), compression)
-        except (OSError, EOFError, zlib.error) as error:
+        except _read_errors() as error:
             self._chunks.put(ModelNotFoundError(f"the input cannot be read: {error}"))
         except BaseException as error:
             self._chunks.put(error)
@@ -129,7 +127,11 @@ class LineReader:
             else:
                 line, offset = 0, 0
         lines = _Lines(self._longest)
-        stream = decompressed(raw, compression)
+        stream = raw
+        if compression is not None:
+            from hugot.bulk.compression import decompressed
+
+            stream = decompressed(raw, compression)
         # A read gives what is there, so that a line from a slow pipe does not wait for the next one.
         while data := head or stream.read(CHUNK_BYTES):
             head = b""
@@ -200,6 +202,13 @@ class _Joined:
 
     def readable(self) -> bool:
         return True
+
+
+def _read_errors() -> tuple[type[Exception], ...]:
+    """What reading raises; looked up when something was raised, for the sake of the start."""
+    import zlib
+
+    return OSError, EOFError, zlib.error
 
 
 def _told(raw: Any) -> int:

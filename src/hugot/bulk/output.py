@@ -1,15 +1,13 @@
-"""Where results go: a folder that can be taken up again, or stdout."""
+"""Where results go: a folder that can be taken up again; `stream_output` has stdout."""
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hugot.bulk.compression import compressor
 from hugot.bulk.disk import sync_file, sync_folder
 from hugot.bulk.errors_file import ErrorsFile
-from hugot.bulk.state import State
 from hugot.errors import ModelNotFoundError
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from hugot.bulk.batch import Batch
     from hugot.bulk.encode import Encoder
     from hugot.bulk.formats import Format
+    from hugot.bulk.state import State
 
 _BLOCK_BYTES = 1 << 20
 
@@ -210,38 +209,3 @@ class FolderOutput:
     @property
     def _working(self) -> Path:
         return self._target.with_name(self._target.name + ".partial")
-
-
-class StreamOutput:
-    """stdout, written as soon as something is there."""
-
-    def __init__(self, format: Format, encoder: Encoder, errors: Path) -> None:
-        self._encoder = encoder
-        self._compress = compressor(format.compression)
-        self._errors: ErrorsFile | None = None
-        self.errors_path = errors
-        self._stream = sys.stdout.buffer
-        encoder.begin(None, new=True)
-        self.state = State({})
-
-    def write(self, batch: Batch, results: Sequence[Any]) -> None:
-        """Write a batch."""
-        if data := self._encoder.encode(batch, results):
-            self._stream.write(self._compress(data))
-            self._stream.flush()
-        if batch.bad:
-            self._errors = self._errors or ErrorsFile(self.errors_path)
-            self._errors.write(batch.bad)
-        self.state.records += len(batch)
-        self.state.bad += len(batch.bad)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def pause(self) -> None:
-        """Nothing is held back."""
-        if self._errors is not None:
-            self._errors.close()
-
-    finish = pause
-    abandon = pause

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hugot.bulk.batch import BadRecord, Batch, Position
-from hugot.bulk.compression import decompressed
 from hugot.bulk.lines import CHUNK_BYTES, LONGEST_LINE, Chunk, LineReader
 from hugot.bulk.parsers import HeaderError, Parser, make_parser, without_bom
 from hugot.errors import InputError
@@ -203,6 +202,8 @@ def _size(line: bytes | int) -> int:
 
 
 def _first_line(file: InputFile) -> bytes:
+    from hugot.bulk.compression import decompressed
+
     with file.path.open("rb") as raw:
         stream = decompressed(raw, file.format.compression)
         data = b""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from hugot.bulk.batch import Position
-from hugot.bulk.disk import write_whole
 from hugot.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ STATE_FILE = "hugot-run.json"
 _VERSION = 1
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class State:
     """A point at which everything before is on the disk.
 
@@ -57,6 +56,8 @@ class State:
 
     def save(self, folder: Path) -> None:
         """Write it, so that it is on the disk as a whole."""
+        from hugot.bulk.disk import write_whole
+
         data = {"version": _VERSION, **vars(self), "position": self.position._asdict()}
         write_whole(folder / STATE_FILE, orjson.dumps(data, option=orjson.OPT_INDENT_2))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hugot.cli.model_choice import model_choice
 from hugot.cli.options import model_options
 from hugot.pipelines import task_name, task_names
 
@@ -69,6 +70,7 @@ _COLUMNS = (
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @model_options
+@model_choice
 def bench(
     model: str,
     task: str | None,
@@ -80,6 +82,8 @@ def bench(
     onnx_file: str | None,
     model_folder: str | None,
     library: str | None,
+    variant: str | None,
+    revision: str | None,
 ) -> None:
     """Measure MODEL on this machine with several settings, and tell which suit it.
 
@@ -91,20 +95,22 @@ def bench(
 
     from hugot.measure import guess_task, measure
     from hugot.models.bundle import open_bundle
-    from hugot.models.hub import resolve_model
+    from hugot.models.hub import find_model
     from hugot.sample_texts import sample_texts
 
     texts = sample_texts(_SAMPLES) if source is None else _read_texts(source)
-    folder = resolve_model(model, model_folder, onnx_file)
-    task = task_name(task) if task else guess_task(open_bundle(folder, onnx_file))
+    found = find_model(model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision)
+    bundle = open_bundle(found.path, found.onnx_file, found.variant)
+    graph = bundle.onnx_path.relative_to(found.path) if found.path.is_dir() else None
+    task = task_name(task) if task else guess_task(bundle)
     report = measure(
         task,
-        str(folder),
+        str(found.path),
         texts,
         providers=providers,
         threads=threads,
         seconds=seconds,
-        onnx_file=onnx_file,
+        onnx_file=graph.as_posix() if graph is not None else None,
         session_options={"onnxruntime_library": library},
     )
     click.echo(

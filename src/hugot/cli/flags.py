@@ -13,6 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import click
 
 from hugot.cli.flag_types import Provider, Setting, Value
+from hugot.cli.names import flag_name, variable_name
 from hugot.options import NOT_GIVEN
 
 _TRUE = ("true", "yes", "on", "1")
@@ -25,16 +26,6 @@ _NAMES = {
     "os": os,
     "Any": Any,
 }
-
-
-def flag_name(name: str) -> str:
-    """The flag of an option: ``top_k`` is ``--top-k``."""
-    return "--" + name.replace("_", "-")
-
-
-def variable_name(name: str) -> str:
-    """The environment variable of an option: ``top_k`` is ``HUGOT_TOP_K``."""
-    return "HUGOT_" + name.upper()
 
 
 def option_flags(
@@ -107,8 +98,9 @@ def _flag(
         return click.Option(
             flags, type=Setting(mapping), multiple=True, metavar="KEY=VALUE", **more
         )
-    if sequence:
-        return click.Option(flags, type=str, multiple=True, metavar="TEXT", **more)
+    if sequence is not None:
+        shown = {int: "INTEGER", float: "NUMBER"}.get(sequence, "TEXT")
+        return click.Option(flags, type=sequence, multiple=True, metavar=shown, **more)
     truths = bool in members
     if truths and not words and len(members) == 1:
         return click.Option([name, f"{flag_name(name)}/--no-{flag_name(name)[2:]}"], **more)
@@ -149,8 +141,13 @@ def _mapping(members: tuple[Any, ...]) -> type[Any] | None:
     return None
 
 
-def _sequence(members: tuple[Any, ...]) -> bool:
-    return any(get_origin(each) in (collections.abc.Sequence, list, tuple) for each in members)
+def _sequence(members: tuple[Any, ...]) -> type[Any] | None:
+    """The type of the items of a list, where the members have one."""
+    for member in members:
+        if get_origin(member) in (collections.abc.Sequence, list, tuple):
+            items = _members(get_args(member)[0])
+            return next((kind for kind in (str, int, float) if kind in items), str)
+    return None
 
 
 def _words(member: Any) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from hugot.cli.model_choice import model_choice
 from hugot.cli.options import model_options
 
 
@@ -11,8 +12,15 @@ from hugot.cli.options import model_options
 @click.argument("model")
 @click.option("--check", is_flag=True, help="Write nothing; say whether the file there is used.")
 @model_options
+@model_choice
 def optimize(
-    model: str, check: bool, onnx_file: str | None, model_folder: str | None, library: str | None
+    model: str,
+    check: bool,
+    onnx_file: str | None,
+    model_folder: str | None,
+    library: str | None,
+    variant: str | None,
+    revision: str | None,
 ) -> None:
     """Write the optimised graph of MODEL beside its .onnx file, for faster starts.
 
@@ -25,7 +33,9 @@ def optimize(
     from hugot.session import Session
 
     with Session(onnxruntime_library=library) as session:
-        bundle = open_model(model, model_folder, onnx_file=onnx_file)
+        bundle = open_model(
+            model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision
+        )
         source = f"{bundle.onnx_path} ({_megabytes(bundle.onnx_path.stat().st_size)})"
         if not check:
             made = session.engine.optimize(bundle)

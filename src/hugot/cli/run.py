@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
-from typing import Any
+import os
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hugot.cli.flags import flag_name, given_options
-from hugot.cli.mistakes import explained
-from hugot.cli.run_command import TaskCommand
+from hugot.cli.names import flag_name
+from hugot.cli.run_command import TaskCommand, runtime_options_given, task_options_given
 from hugot.cli.run_once import Run, format_of
 from hugot.cli.run_options import run_options
 from hugot.cli.run_report import Log
 from hugot.errors import HugotError
-from hugot.options import RuntimeOptions
 from hugot.pipelines import task_name
 
+if TYPE_CHECKING:
+    from hugot.bulk.inputs import InputFile
+
 # Parameters that `Session.pipeline` takes beside the options of the task.
-_MODEL_PARAMETERS = ("onnx_file",)
+_MODEL_PARAMETERS = ("onnx_file", "variant", "revision", "verify")
 
 
 @click.command(cls=TaskCommand)
@@ -37,18 +38,13 @@ def run(**values: Any) -> None:
     --config and by an environment variable: HUGOT_THREADS is --threads. Exit codes: 0 all is done, 1 an
     error, 2 a wrong flag, 3 done but for lines that could not be run, 130 and 143 ended by a signal.
     """
-    from hugot.bulk.extra import require_arrow
-    from hugot.bulk.inputs import find_inputs
     from hugot.session import Session
 
     task = task_name(values["task"])
     log = Log(values["log_level"], quiet=values["quiet"])
     _check_use(task, values)
-    given = format_of(values["input_format"])
-    files = find_inputs(values["sources"], given)
-    if any(file.format.columnar for file in files or ()):
-        require_arrow("a file of columns")
-    options = {"mode": "throughput", **given_options(RuntimeOptions, values)}
+    files = _find_files(values)
+    options = {"mode": "throughput", **runtime_options_given(values)}
     options["onnxruntime_library"] = values["library"]
     with Session.begun(values["model_folder"], options) as session:
         _import_bulk()  # while a thread loads ONNX Runtime
@@ -61,6 +57,8 @@ def run(**values: Any) -> None:
                 **_task_options(task, values),
             )
         except HugotError as error:
+            from hugot.cli.mistakes import explained
+
             more = explained(error, values["model"], task)
             raise (type(error)(f"{error} ({more})") if more else error) from None
         with contextlib.ExitStack() as held:
@@ -71,8 +69,6 @@ def run(**values: Any) -> None:
 
 def _task_options(task: str, values: dict[str, Any]) -> dict[str, Any]:
     """The options of the task that were given."""
-    from hugot.cli.run_command import task_options_given
-
     options = task_options_given(task, values)
     if values["batch_size"] is not None:
         options["batch_size"] = values["batch_size"]
@@ -81,20 +77,37 @@ def _task_options(task: str, values: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
+def _find_files(values: dict[str, Any]) -> list[InputFile] | None:
+    """The files to read, None for stdin."""
+    given = format_of(values["input_format"])
+    if not values["sources"]:
+        return None
+    from hugot.bulk.inputs import find_inputs
+
+    files = find_inputs(values["sources"], given)
+    if any(file.format.columnar for file in files or ()):
+        from hugot.bulk.extra import require_arrow
+
+        require_arrow("a file of columns")
+    return files
+
+
+def _is_pattern(source: str) -> bool:
+    import glob
+
+    return glob.has_magic(source)
+
+
 def _import_bulk() -> None:
     """Import what every run needs and what has no need of numpy."""
     import hugot.bulk.job
-    import hugot.bulk.output
-    import hugot.bulk.records
-    import hugot.bulk.state  # noqa: F401
+    import hugot.bulk.records  # noqa: F401
 
 
 def _check_use(task: str, values: dict[str, Any]) -> None:
     """Raise UsageError for flags that do not go together."""
-    import glob
-
     for source in values["sources"]:
-        if source != "-" and not Path(source).exists() and not glob.has_magic(source):
+        if source != "-" and not os.path.exists(source) and not _is_pattern(source):
             raise click.UsageError(f"--input: there is no file or folder {source!r}")
     if values["pair_column"] is not None and task != "text-classification":
         raise click.UsageError(f"--pair-column belongs to text-classification, not to {task}")

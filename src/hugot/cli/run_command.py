@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hugot.cli.config import read_config
-from hugot.cli.flags import given_options, option_flags, variable_name
+from hugot.cli.names import variable_name
 from hugot.options import RuntimeOptions
 from hugot.pipelines import pipeline_class, task_name, task_names
 
@@ -18,6 +18,17 @@ _RUNTIME_FLAGS = "hugot.runtime_flags"
 # What the command has of its own, and defaults that are not the library's.
 _OWN = frozenset({"batch_size"})
 _DEFAULTS = {"aggregation_strategy": "simple", "mode": "throughput"}
+# What is given several times is also there in the singular.
+_SINGULAR: dict[str, tuple[str, ...]] = {
+    "providers": ("--provider",),
+    "plugins": ("--plugin",),
+    "widths": ("--width",),
+    "free_dimensions": ("--free-dimension",),
+    "free_dimension_denotations": ("--free-dimension-denotation",),
+    "custom_op_libraries": ("--custom-op-library",),
+}
+# Variables of the environment that are the library's, and no flags.
+_LIBRARY_VARIABLES = frozenset({"HUGOT_MODELS", "HUGOT_ONNXRUNTIME"})
 # Options of the runtime that have a flag of their own, or no use here.
 _NO_FLAG = frozenset({"onnxruntime_library", "microbatch", "max_queue"})
 
@@ -87,7 +98,9 @@ class TaskCommand(click.Command):
             or "-h" in given
             or any(name not in names for name in ctx.default_map or ())
             or any(
-                name.startswith("HUGOT_") and name.removeprefix("HUGOT_").lower() not in names
+                name.startswith("HUGOT_")
+                and name not in _LIBRARY_VARIABLES
+                and name.removeprefix("HUGOT_").lower() not in names
                 for name in os.environ
             )
         )
@@ -114,16 +127,15 @@ class TaskCommand(click.Command):
 
 def runtime_flags() -> list[click.Option]:
     """A flag for each option of the runtime."""
-    return option_flags(
-        RuntimeOptions,
-        leave_out=_NO_FLAG,
-        defaults=_DEFAULTS,
-        names={"providers": ("--provider",)},
-    )
+    from hugot.cli.flags import option_flags
+
+    return option_flags(RuntimeOptions, leave_out=_NO_FLAG, defaults=_DEFAULTS, names=_SINGULAR)
 
 
 def task_flags(task: str | None) -> list[click.Option]:
     """Flags of a task, or of all of them, each flag once."""
+    from hugot.cli.flags import option_flags
+
     if task is not None:
         return option_flags(pipeline_class(task).options_type, leave_out=_OWN, defaults=_DEFAULTS)
     found: dict[str, click.Option] = {}
@@ -176,5 +188,16 @@ def task_options_given(task: str, values: dict[str, Any]) -> dict[str, Any]:
     """The options of a task among the values of all flags."""
     if not click.get_current_context().meta.get(_FLAGS):
         return {}
+    from hugot.cli.flags import given_options
+
     given = given_options(pipeline_class(task).options_type, values)
     return {name: value for name, value in given.items() if name not in _OWN}
+
+
+def runtime_options_given(values: dict[str, Any]) -> dict[str, Any]:
+    """The options of the runtime among the values of all flags."""
+    if not click.get_current_context().meta.get(_RUNTIME_FLAGS):
+        return {}
+    from hugot.cli.flags import given_options
+
+    return given_options(RuntimeOptions, values)

@@ -23,15 +23,6 @@ if TYPE_CHECKING:
     from hugot.pipelines.base import Pipeline
     from hugot.session import Session
 
-# What may be another when a run is taken up again: it changes no result.
-_FREE = frozenset(
-    {
-        *("sources", "folder", "resume", "overwrite", "checkpoint_seconds", "on_error", "errors"),
-        *("quiet", "log_level", "log_seconds", "stats", "stats_json", "config"),
-        *("model", "model_folder", "mode", "threads", "workers", "token_budget", "telemetry"),
-        *("log_severity_level", "optimized_model"),
-    }
-)
 _EXIT_SKIPPED = 3  # all was run but for lines that could not be
 _EXIT_SIGPIPE = 141  # what a shell reports for a program that a closed pipe ended
 
@@ -123,7 +114,6 @@ class Run:
 
     def _output(self) -> Output:
         from hugot.bulk.encode import make_encoder
-        from hugot.bulk.output import FolderOutput, StreamOutput
 
         values, format = self._values, self._output_format()
         encoder = make_encoder(
@@ -133,7 +123,11 @@ class Run:
             half=values["embedding_type"] == "float16",
         )
         if self._folder is None:
+            from hugot.bulk.stream_output import StreamOutput
+
             return StreamOutput(format, encoder, self._errors)
+        from hugot.bulk.output import FolderOutput
+
         return FolderOutput(
             self._folder,
             format,
@@ -161,6 +155,7 @@ class Run:
         from hugot.bulk.fingerprint import fingerprint
         from hugot.bulk.inputs import refuse_overwriting
         from hugot.bulk.state import STATE_FILE, State, check_fingerprint, load_state
+        from hugot.cli.run_settings import FREE
 
         folder, values = self._folder, self._values
         assert folder is not None
@@ -173,7 +168,7 @@ class Run:
         options = {
             name: value
             for name, value in values.items()
-            if name not in _FREE and value not in (None, ())
+            if name not in FREE and value not in (None, ())
         }
         marks = fingerprint(self._pipeline.model.bundle, self._files or (), options)
         found = load_state(folder)

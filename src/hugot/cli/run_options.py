@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hugot.cli.mistakes import TaskType
+from hugot.cli.model_choice import model_choice
 from hugot.cli.options import model_options
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ _MODEL = (
     ),
     click.option("-t", "--type", "task", required=True, type=TaskType(), help="What to do."),
     model_options,
+    model_choice,
+    click.option(
+        "--verify",
+        is_flag=True,
+        help="Check the model's files against the hashes in its hugot.json first.",
+    ),
 )
 _FILES = (
     click.option(
