@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hub_server import COMMIT, blob_id
+from hub_server import COMMIT, blob_id, recent_hub
 
 import hugot
 from hugot import DownloadError, ModelFormatError
@@ -55,6 +55,7 @@ def make_cache(cache, source, names=None, commit=COMMIT, name="org/mood"):
     return snapshot
 
 
+@recent_hub
 def test_a_model_in_the_cache_is_used_from_there_without_a_call_to_the_hub(cached, server) -> None:
     found = find_model("org/mood")
     assert (found.path, found.onnx_file) == (cached, "model.onnx")
@@ -71,6 +72,7 @@ def test_the_model_folder_comes_before_the_cache(cached, home, models) -> None:
 
 
 @pytest.mark.parametrize("revision", ["main", COMMIT])
+@recent_hub
 def test_a_revision_in_the_cache_is_found_without_a_call(cached, server, revision) -> None:
     assert find_model("org/mood", revision=revision).path == cached
     assert server.requests == []
@@ -177,6 +179,7 @@ def test_a_download_copies_what_the_cache_has(cached, server, tmp_path) -> None:
     assert server.downloads("model.onnx") == 0
 
 
+@recent_hub
 def test_a_start_from_the_cache_does_not_import_huggingface_hub(cached) -> None:
     code = (
         "import sys, hugot; hugot.pipeline('text-classification', 'org/mood')('hello')\n"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+from hub_server import recent_hub
 
 import hugot
 from hugot import DownloadError, InputError, ModelNotFoundError
@@ -244,6 +245,7 @@ def test_force_puts_the_new_files_in_the_place_of_the_old(repository, dest) -> N
 # Interruptions
 
 
+@recent_hub
 def test_a_connection_that_breaks_in_the_middle_of_a_file_is_taken_up_there(
     server, dest, no_waiting, monkeypatch
 ) -> None:
@@ -454,6 +456,7 @@ def test_a_hub_that_is_out_of_order_raises_and_says_so(server, dest, status, sai
 
 
 @pytest.mark.parametrize("status", [429, 503])
+@recent_hub
 def test_a_fault_that_passes_is_waited_for(server, dest, no_waiting, status) -> None:
     server.faults["tokenizer.json"] = [status]
     verify_folder(hugot.download_model("org/mood", dest))
