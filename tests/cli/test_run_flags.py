@@ -277,7 +277,10 @@ def test_a_run_without_flags_of_the_type_imports_no_numpy_before_the_model_loads
         "command.make_context('run', ['-p', 'm', '-t', 'ner'])\n"
         "print('numpy' in sys.modules, hugot.__class__.__name__)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("HUGOT_")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=plain
+    )
     assert done.stdout == "False Commands\n"
 
 
