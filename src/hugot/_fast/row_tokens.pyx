@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t, uint8_t
 
 # Ids beyond any real vocabulary, which a damaged one may have, are not remembered.
 cdef enum:
-    MOST_STRINGS = 1 << 22
+    MOST_STRINGS = 0x400000     # 1 << 22: a checked build folds no shifts here
 
 
 cdef class TokenStrings:
