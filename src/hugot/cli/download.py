@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hugot.cli.model_choice import model_choice
+from hugot.cli.options import model_folder_option, onnx_file_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,15 +15,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("name", metavar="NAME")
-@click.option(
-    "-f",
-    "--modelFolder",
-    "--model-folder",
-    "model_folder",
-    type=click.Path(file_okay=False),
-    help="Where models are kept.  [default: ~/hugot/models]",
-)
-@click.option("--onnx-file", help="The .onnx file to take, where the model has several.")
+@model_folder_option
+@onnx_file_option
 @model_choice
 @click.option("--force", is_flag=True, help="Download again what is there already.")
 def download(

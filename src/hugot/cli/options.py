@@ -11,15 +11,19 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
 
+model_folder_option = click.option(
+    "-f",
+    "--modelFolder",
+    "--model-folder",
+    "model_folder",
+    type=click.Path(file_okay=False),
+    help="Where models are kept.  [default: ~/hugot/models]",
+)
+onnx_file_option = click.option(
+    "--onnx-file", help="The .onnx file to take, where the model has several."
+)
 _MODEL_OPTIONS = (
-    click.option(
-        "-f",
-        "--modelFolder",
-        "--model-folder",
-        "model_folder",
-        type=click.Path(file_okay=False),
-        help="Where models are kept.  [default: ~/hugot/models]",
-    ),
+    model_folder_option,
     click.option(
         "-s",
         "--onnxruntimeSharedLibrary",
@@ -28,7 +32,7 @@ _MODEL_OPTIONS = (
         type=click.Path(),
         help="ONNX Runtime library to use.  [default: the one found]",
     ),
-    click.option("--onnx-file", help="The .onnx file to take, where the model has several."),
+    onnx_file_option,
 )
 
 

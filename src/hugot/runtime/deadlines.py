@@ -47,6 +47,7 @@ class Deadlines:
         return self._state.add(time.monotonic() + seconds, action)
 
     def drop(self, deadline: Deadline) -> None:
+        """Take a deadline out, of which nothing remains to be done."""
         """Do not call it any more, and let go of it."""
         self._state.drop(deadline)
 
@@ -66,6 +67,7 @@ class _State:
         self._pid = os.getpid()
 
     def add(self, when: float, action: Callable[[], object]) -> Deadline:
+        """Have `action` called at a time of `time.monotonic`, unless it is dropped before."""
         deadline = Deadline(when, next(self._numbers), action)
         with self._changed:
             heapq.heappush(self._heap, deadline)
@@ -79,6 +81,7 @@ class _State:
         return deadline
 
     def drop(self, deadline: Deadline) -> None:
+        """Take a deadline out, of which nothing remains to be done."""
         with self._changed:
             if deadline.action is None:
                 return
