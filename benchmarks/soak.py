@@ -6,7 +6,8 @@ Every answer is compared with one that was computed beforehand. The process's me
 warm-up of a quarter of the time; at the end it must not have grown by more than `--growth` (2 %), and no
 thread or file descriptor may be left. What malloc has given out is measured beside it (`--heap-growth`):
 where only the memory grows, glibc's arenas do it, and MALLOC_ARENA_MAX=1 bounds them. tokenizers 0.23
-keeps the cached words of every byte-level BPE model that was ever loaded. Exit status 1 where any of that fails.
+keeps the cached words of every byte-level BPE model that was ever loaded. Exit status 1
+where any of that fails.
 """
 
 from __future__ import annotations
@@ -159,7 +160,16 @@ class Heap(ctypes.Structure):
     _fields_ = [
         (name, ctypes.c_size_t)
         for name in (
-            "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+            "arena",
+            "ordblks",
+            "smblks",
+            "hblks",
+            "hblkhd",
+            "usmblks",
+            "fsmblks",
+            "uordblks",
+            "fordblks",
+            "keepcost",
         )
     ]
 
