@@ -76,7 +76,7 @@ def test_the_run_over_files_that_the_readme_shows_works(tmp_path) -> None:
     import gzip
     import shutil
 
-    from pyarrow import parquet
+    parquet = pytest.importorskip("pyarrow.parquet")
 
     [shown] = re.findall(r"^\$ (hugot run -p .* --resume .*)$", README, re.MULTILINE)
     shutil.copytree(ROOT / "examples" / "models", tmp_path / "examples" / "models")

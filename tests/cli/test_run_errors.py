@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
-import pyarrow as pa
 import pytest
-from pyarrow import parquet
+
+pa = pytest.importorskip("pyarrow")
+
+from pyarrow import parquet  # noqa: E402
 
 GOOD = b'{"input": "fine"}\n'
 

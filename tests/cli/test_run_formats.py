@@ -9,11 +9,13 @@ import subprocess
 import sys
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from pyarrow import feather, parquet
 
-import hugot
+pa = pytest.importorskip("pyarrow")
+
+from pyarrow import feather, parquet  # noqa: E402
+
+import hugot  # noqa: E402
 
 ROWS = [
     {"id": 1, "input": "The film was excellent", "note": "a"},

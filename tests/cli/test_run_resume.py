@@ -10,9 +10,11 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import pyarrow
 import pytest
-from pyarrow import feather, parquet
+
+pyarrow = pytest.importorskip("pyarrow")
+
+from pyarrow import feather, parquet  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path

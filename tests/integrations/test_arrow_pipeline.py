@@ -221,10 +221,23 @@ def test_results_survive_parquet_and_ipc_files(embed, classify, table, tmp_path)
     parquet = pytest.importorskip("pyarrow.parquet")
     for adapter in (embed, classify):
         answer = adapter(table)
-        parquet.write_table(answer, tmp_path / "x.parquet")
         feather.write_feather(answer, tmp_path / "x.arrow")
+        if adapter is embed and not parquet_takes_null_vectors(tmp_path):
+            answer = adapter(table.filter(table["text"].is_valid()))
+        parquet.write_table(answer, tmp_path / "x.parquet")
         assert parquet.read_table(tmp_path / "x.parquet")["output"].equals(answer["output"])
-        assert feather.read_table(tmp_path / "x.arrow")["output"].equals(answer["output"])
+        assert feather.read_table(tmp_path / "x.arrow")["output"].equals(adapter(table)["output"])
+
+
+def parquet_takes_null_vectors(folder):
+    """Whether this pyarrow writes a fixed-size list that is null to Parquet and reads it again."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    vectors = pa.table({"v": pa.array([[1.0, 2.0], None], pa.list_(pa.float32(), 2))})
+    try:
+        parquet.write_table(vectors, folder / "null.parquet")
+        return parquet.read_table(folder / "null.parquet").equals(vectors)
+    except pa.ArrowException:
+        return False
 
 
 def test_a_text_that_is_refused_is_named_by_its_row(examples):

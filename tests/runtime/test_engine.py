@@ -36,7 +36,7 @@ def damage(folder, *names):
 
 def test_an_error_of_the_model_arrives_as_it_is(folder):
     damage(folder, "model.onnx")
-    with pytest.raises(ModelFormatError, match=r"loading .*model\.onnx"):
+    with pytest.raises(ModelFormatError, match=r"model\.onnx"):
         hugot.pipeline("text-classification", folder)
 
 
@@ -48,7 +48,7 @@ def test_an_error_of_the_tokenizer_arrives_as_it_is(folder):
 
 def test_where_both_fail_the_error_is_the_models(folder):
     damage(folder, "model.onnx", "tokenizer.json")
-    with pytest.raises(ModelFormatError, match=r"loading .*model\.onnx"):
+    with pytest.raises(ModelFormatError, match=r"model\.onnx"):
         hugot.pipeline("text-classification", folder)
 
 
