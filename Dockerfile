@@ -3,7 +3,8 @@
 # docker build --target cuda -t hugot-cuda .    needs the NVIDIA container toolkit to run
 # The target "develop" is what .devcontainer/ opens.
 ARG PYTHON=3.13
-ARG CUDA=12.8.1-cudnn-runtime-ubuntu24.04
+# onnxruntime-gpu is built for one CUDA: 1.31 for 13, with cuDNN 9. Change both together.
+ARG CUDA=13.1.1-cudnn-runtime-ubuntu24.04
 
 FROM python:${PYTHON}-slim AS develop
 RUN apt-get update && apt-get install -y --no-install-recommends gcc git libc6-dev make && rm -rf /var/lib/apt/lists/*
@@ -23,6 +24,6 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev p
 WORKDIR /source
 COPY . .
 # The two packages of ONNX Runtime overwrite each other's files: one has to go.
-RUN scripts/setup /opt/hugot && /opt/hugot/bin/pip uninstall -y onnxruntime && /opt/hugot/bin/pip install onnxruntime-gpu
+RUN scripts/setup /opt/hugot && /opt/hugot/bin/pip uninstall -y onnxruntime && /opt/hugot/bin/pip install 'onnxruntime-gpu>=1.31'
 ENV PATH=/opt/hugot/bin:$PATH
 ENTRYPOINT ["hugot"]
