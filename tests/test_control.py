@@ -17,6 +17,7 @@ import pytest
 import slow_models
 from comparison import same
 from places import FIXTURES
+from waiting import until
 
 import hugot
 from hugot import SessionClosedError
@@ -69,13 +70,6 @@ class Caller:
     def ends(self) -> bool:
         self._thread.join(TIMEOUT)
         return not self._thread.is_alive()
-
-
-def until(condition) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def under_way(pipeline, calls=1) -> None:

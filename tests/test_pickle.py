@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 import pytest
 from comparison import same
 from places import FIXTURES
+from waiting import until
 
 import hugot
 from hugot import ModelNotFoundError, SessionClosedError
@@ -84,8 +85,9 @@ def test_what_unpickled_pipelines_share_ends_with_the_last_of_them(end) -> None:
             if end == "close":
                 made_again[-1].close()
             made_again.pop()
-        assert model() is None
-        assert set(threading.enumerate()) <= before
+        # A thread of the pool holds what it did last until it has ended.
+        until(lambda: model() is None)
+        until(lambda: set(threading.enumerate()) <= before)
     finally:
         gc.enable()
 

@@ -50,8 +50,17 @@ def classify(hugot_command, models) -> Callable[..., Done]:
 @pytest.fixture
 def many_lines(tmp_path) -> Path:
     """A file of 2000 lines of JSON, each with an id."""
-    path = tmp_path / "many.jsonl"
-    rows = ({"id": i, "input": f"text {i} {'word ' * (i % 9)}"} for i in range(2000))
+    return write_lines(tmp_path / "many.jsonl", 2000)
+
+
+@pytest.fixture
+def more_lines(tmp_path) -> Path:
+    """A file of 20,000 such lines: still being run when a signal arrives late."""
+    return write_lines(tmp_path / "more.jsonl", 20_000)
+
+
+def write_lines(path: Path, count: int) -> Path:
+    rows = ({"id": i, "input": f"text {i} {'word ' * (i % 9)}"} for i in range(count))
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 

@@ -29,9 +29,9 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def begun(models, many_lines, tmp_path):
     """Starts a run as a process, with a point to go on from behind every batch."""
 
-    def begin(*more: object, **how) -> subprocess.Popen:
+    def begin(*more: object, source: Path = many_lines, **how) -> subprocess.Popen:
         model = str(models / "bert-uncased-text")
-        flags = ["-p", model, "-t", "text-classification", "-i", str(many_lines), "--threads", "1"]
+        flags = ["-p", model, "-t", "text-classification", "-i", str(source), "--threads", "1"]
         flags += ["-o", str(tmp_path / "out"), "--checkpoint-seconds", "0", *map(str, more)]
         return subprocess.Popen(
             [*HUGOT, *flags], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, **how
@@ -101,9 +101,9 @@ def content(path: Path) -> object:
 @posix
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_in_a_state_that_can_be_resumed(
-    begun, tmp_path, records_of, number, code
+    begun, more_lines, tmp_path, records_of, number, code
 ) -> None:
-    process = begun()
+    process = begun(source=more_lines)
     wait_for_records(tmp_path / "out", process, 1)
     process.send_signal(number)
     found, errors = ended(process)
@@ -113,9 +113,9 @@ def test_a_signal_ends_a_run_in_a_state_that_can_be_resumed(
     partial = records_of(tmp_path / "out" / "result_0.jsonl.partial")
     assert len(partial) == state["records"] > 0
     assert not (tmp_path / "out" / "result_0.jsonl").exists()
-    assert ended(begun("--resume"))[0] == 0
+    assert ended(begun("--resume", source=more_lines))[0] == 0
     rows = records_of(tmp_path / "out" / "result_0.jsonl")
-    assert [row["id"] for row in rows] == list(range(2000))
+    assert [row["id"] for row in rows] == list(range(20_000))
 
 
 @posix

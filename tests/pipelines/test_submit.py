@@ -7,7 +7,6 @@ import gc
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 import slow_models
 from comparison import same
+from waiting import until
 
 import hugot
 from hugot import DeadlineExceededError, InputError, QueueFullError, SessionClosedError
@@ -62,13 +62,6 @@ def held(pipeline, monkeypatch):
         finally:
             go.set()
             first.result(TIMEOUT)
-
-
-def until(condition) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def running(pipeline) -> int:
