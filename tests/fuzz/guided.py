@@ -3,9 +3,9 @@
     python tests/fuzz/guided.py graph  [libFuzzer's arguments, as -max_total_time=600 or a corpus folder]
 
 Targets: ``graph`` (the reader of ``.onnx`` files), ``config`` (config.json and the files of
-sentence-transformers), ``text`` (a pipeline), ``line`` (a line of ``hugot run``). An exception that is
-none of hugot's stops it and leaves the input in a file. What opens whole folders in children is in
-`test_damaged_folders`.
+sentence-transformers), ``text`` (a pipeline), ``line`` (a line of ``hugot run``). Each begins with a few
+inputs of its own. An exception that is none of hugot's stops it and leaves the input in a file. What
+opens whole folders in children is in `test_damaged_folders`.
 """
 
 from __future__ import annotations
@@ -87,8 +87,30 @@ def _pipeline():
     return _MADE[0]
 
 
+def seeds(name):
+    """Inputs to begin with: at random, none would become a graph or a config."""
+    if name == "graph":
+        small = _MODELS / "bert-uncased-text-external" / "model.onnx"
+        return [small.read_bytes()]
+    if name == "config":
+        return [
+            bytes([number]) + path.read_bytes()
+            for number, config in enumerate(_CONFIGS)
+            for path in sorted(_MODELS.glob(f"*/{config}"))
+        ]
+    if name == "text":
+        return [text.encode() for text in ("good\0bad", "", "Zürich \u200d\U0001f600", "[CLS] ##s")]
+    return [b'{"input": "good"}', b'{"input": "\\ud800", "id": [1, null]}', b"[]", b'{"input": 5}']
+
+
 def _instrument():
-    """Have hugot's functions tell which branches they take, in an editable install as well."""
+    """Have hugot's functions tell which branches they take, in an editable install as well.
+
+    Most modules are imported by the first call that needs them, so every target is called once before.
+    """
+    for name in TARGETS:
+        for data in seeds(name)[:1]:
+            TARGETS[name](data)
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "hugot":
             for value in list(vars(module).values()):
@@ -102,7 +124,11 @@ TARGETS = {"graph": graph, "config": config, "text": text, "line": line}
 if __name__ == "__main__":
     target = TARGETS[sys.argv.pop(1)]
     _instrument()
-    atheris.Setup(sys.argv, target)
+    corpus = _WORK / "corpus"
+    corpus.mkdir()
+    for number, data in enumerate(seeds(target.__name__)):
+        (corpus / str(number)).write_bytes(data)
+    atheris.Setup([*sys.argv, str(corpus)], target)
     try:
         atheris.Fuzz()
     finally:
