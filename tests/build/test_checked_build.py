@@ -49,3 +49,13 @@ def test_a_build_folder_used_again_without_hugot_debug_has_no_checks(
     assert "boundscheck=True" in rules.read_text()
     configure("HUGOT_LINK=runtime")
     assert "boundscheck=True" not in rules.read_text()
+
+
+def test_a_build_folder_used_again_without_hugot_refnanny_counts_no_references(
+    configure: Callable[..., str], tmp_path: Path
+) -> None:
+    rules = tmp_path / "build" / "build.ninja"
+    configure("HUGOT_LINK=runtime", HUGOT_REFNANNY="1")
+    assert "CYTHON_REFNANNY" in rules.read_text()
+    configure("HUGOT_LINK=runtime")
+    assert "CYTHON_REFNANNY" not in rules.read_text()
