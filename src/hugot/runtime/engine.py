@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from hugot._ort import providers as provider_names
@@ -77,11 +77,11 @@ class Engine:
         """
         self._settle()
 
-    @cached_property
+    @property
     def library(self) -> Library:  # noqa: D102  (an attribute of the class)
         return self._settle()[0]
 
-    @cached_property
+    @property
     def providers(self) -> Providers:  # noqa: D102
         return self._settle()[1]
 
@@ -194,6 +194,8 @@ class Engine:
 
     def _settle(self) -> tuple[Library, Providers]:
         """Wait for the library, and find the providers in it, once."""
+        if self._settled is not None:
+            return self._settled
         library, options = self._library.result(), self.options
         with self._settling:
             if self._settled is None:
