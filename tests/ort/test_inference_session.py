@@ -481,7 +481,7 @@ def test_many_threads_get_their_own_answers_from_one_session():
 class LongRun:
     """A run in a thread of its own that takes a good while unless it is stopped."""
 
-    times = 20_000
+    times = 2_000_000
 
     def __init__(self, session):
         self.options = RunOptions(library())
