@@ -64,6 +64,15 @@ def test_a_line_keeps_its_keys_and_gains_the_output(text_model, expected, flags)
     assert answer["Label"] == expected["label"]
 
 
+def test_a_dash_stands_for_stdin_and_stdout(text_model, tmp_path) -> None:
+    arguments = ("-p", text_model, "-t", "textClassification")
+    plain = hugot_run(*arguments, stdin=lines_of("good"))
+    dashed = hugot_run(*arguments, "-i", "-", "-o", "-", stdin=lines_of("good"), cwd=tmp_path)
+    assert (dashed.stdout, dashed.returncode) == (plain.stdout, 0)
+    assert len(parsed(dashed.stdout)) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_scores_have_the_shortest_digits_of_a_float32(text_model, expected) -> None:
     done = hugot_run(
         "-p", text_model, "-t", "sentiment-analysis", stdin=lines_of("The film was excellent")

@@ -40,15 +40,16 @@ _FILES = (
         "sources",
         multiple=True,
         metavar="PATH",
-        help="A file, a folder whose files are read, or a pattern in quotes; repeat for more.  "
-        "[default: stdin]",
+        help="A file, a folder whose files are read, or a pattern in quotes; repeat for more; "
+        "- is stdin.  [default: stdin]",
     ),
     click.option(
         "-o",
         "--output",
         "folder",
         type=click.Path(file_okay=False),
-        help="Folder for result_0, made if missing.  [default: stdout]",
+        callback=lambda _context, _option, path: None if path == "-" else path,
+        help="Folder for result_0, made if missing; - is stdout.  [default: stdout]",
     ),
     click.option(
         "--input-format",
