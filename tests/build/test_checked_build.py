@@ -41,21 +41,15 @@ def test_a_kernel_of_a_checked_build_refuses_an_array_that_is_too_small(
     assert "Out of bounds" in output
 
 
-def test_a_build_folder_used_again_without_hugot_debug_has_no_checks(
-    configure: Callable[..., str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("variable", "mark"),
+    [("HUGOT_DEBUG", "boundscheck=True"), ("HUGOT_REFNANNY", "CYTHON_REFNANNY")],
+)
+def test_a_build_folder_used_again_without_the_variable_has_no_checks(
+    configure: Callable[..., str], tmp_path: Path, variable: str, mark: str
 ) -> None:
     rules = tmp_path / "build" / "build.ninja"
-    configure("HUGOT_LINK=runtime", HUGOT_DEBUG="1")
-    assert "boundscheck=True" in rules.read_text()
+    configure("HUGOT_LINK=runtime", **{variable: "1"})
+    assert mark in rules.read_text()
     configure("HUGOT_LINK=runtime")
-    assert "boundscheck=True" not in rules.read_text()
-
-
-def test_a_build_folder_used_again_without_hugot_refnanny_counts_no_references(
-    configure: Callable[..., str], tmp_path: Path
-) -> None:
-    rules = tmp_path / "build" / "build.ninja"
-    configure("HUGOT_LINK=runtime", HUGOT_REFNANNY="1")
-    assert "CYTHON_REFNANNY" in rules.read_text()
-    configure("HUGOT_LINK=runtime")
-    assert "CYTHON_REFNANNY" not in rules.read_text()
+    assert mark not in rules.read_text()

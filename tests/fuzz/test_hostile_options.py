@@ -33,6 +33,13 @@ RUNTIME = sorted(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def folder_of_its_own(tmp_path_factory):
+    """Any text is a path to some options, as that of a profile: what they write lands here."""
+    with contextlib.chdir(tmp_path_factory.mktemp("written")):
+        yield
+
+
 @pytest.mark.parametrize("task", sorted(MODELS))
 @given(data=st.data())
 def test_options_of_a_task_work_or_are_refused(models, task, data):
@@ -50,6 +57,7 @@ def test_options_of_a_task_work_or_are_refused(models, task, data):
         assert len(pipeline(["a text", "good"])) == 2
 
 
+@pytest.mark.filterwarnings("ignore:.*is passed on")  # an entry that only ONNX Runtime may know
 @given(given_options=st.dictionaries(st.sampled_from(RUNTIME), values, min_size=1, max_size=2))
 def test_options_of_a_session_work_or_are_refused(models, given_options):
     with (

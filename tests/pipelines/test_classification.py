@@ -35,6 +35,12 @@ def test_results_are_plain_python_values(classify, tag) -> None:
     assert [type(value) for value in entity.values()] == [str, float, int, str, int, int]
 
 
+@pytest.mark.parametrize("top_k", [2**31, 2**63, 2**70])
+def test_a_top_k_beyond_the_labels_gives_all_of_them(classify, top_k) -> None:
+    assert classify("a", top_k=top_k) == classify("a", top_k=None)
+    assert classify(["a", "b"], top_k=top_k) == classify(["a", "b"], top_k=None)
+
+
 @pytest.mark.parametrize("top_k", [0, -1, 1.5, True, "2"])
 def test_an_unfit_top_k_raises(classify, top_k) -> None:
     with pytest.raises(InputError, match="top_k="):

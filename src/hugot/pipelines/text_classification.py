@@ -152,7 +152,8 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
         function = ranking.FUNCTIONS[options.function_to_apply or self._default_function]
         if options.top_k is NOT_GIVEN:
             return function, 0
-        return function, len(self._labels) if options.top_k is None else options.top_k
+        every = len(self._labels)
+        return function, every if options.top_k is None else min(options.top_k, every)
 
 
 def _default_function(config: Mapping[str, Any], label_count: int) -> str:

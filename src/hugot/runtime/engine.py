@@ -77,6 +77,8 @@ class Engine:
         """
         self._settle()
 
+    # No cached_property: without the GIL, CPython frees the dictionary that it fills, and with it the
+    # models, some time after the engine.
     @property
     def library(self) -> Library:  # noqa: D102  (an attribute of the class)
         return self._settle()[0]
