@@ -190,3 +190,9 @@ def test_a_fixed_batch_of_one_answers_as_the_free_one(models):
 def test_paths_are_taken_as_text_and_as_path_objects(tmp_path):
     for path in (tmp_path / "a", str(tmp_path / "a")):
         assert Path(RuntimeOptions(profiling=path).profiling) == tmp_path / "a"
+
+
+@pytest.mark.parametrize("providers", [True, 0, {"cuda": {}}, b"cpu", "cpu"])
+def test_providers_that_are_no_list_are_refused(providers) -> None:
+    with pytest.raises(InputError, match="it must be a list"):
+        hugot.Session(providers=providers).engine.wait()

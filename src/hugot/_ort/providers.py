@@ -70,6 +70,8 @@ def resolve(
     """
     if isinstance(requested, str):
         raise InputError(f"providers={requested!r}; it must be a list: [{requested!r}]")
+    if requested is not None and not isinstance(requested, (list, tuple)):
+        raise InputError(f"providers={requested!r}; it must be a list, such as ['cuda', 'cpu']")
     available = library.available_providers()
     resolved = []
     for item in requested or ():
