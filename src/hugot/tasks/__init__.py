@@ -1,0 +1,124 @@
+"""The tasks: one line for each, from which everything else about it is found.
+
+The line names the task; its module holds the rest: options, input fields, result type, and how rows are
+made and read. Modules are imported when a task is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+
+from hugot.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from hugot.tasks.base import Task
+
+
+class TaskSpec(NamedTuple):
+    """What is known of a task before its module is imported.
+
+    Attributes:
+        name: the name that transformers has for it. Its module is named after it, and so are the class
+            of the task in that module, the class of its pipelines and the camelCase alias that hugot
+            for Go uses.
+        architectures: ends of the names in ``architectures`` of config.json that are made for it.
+        aliases: further names.
+        meant: what people call it by mistake, for suggestions.
+        needs: what turns its inputs into rows.
+    """
+
+    name: str
+    architectures: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+    meant: tuple[str, ...] = ()
+    needs: Literal["tokenizer"] = "tokenizer"
+
+    @property
+    def class_name(self) -> str:
+        """Name of the task's class, such as ``TextClassification``."""
+        return "".join(word.capitalize() for word in self.name.split("-"))
+
+    @property
+    def pipeline_name(self) -> str:
+        """Name of the class of its pipelines, such as ``TextClassificationPipeline``."""
+        return f"{self.class_name}Pipeline"
+
+    @property
+    def module(self) -> str:
+        """Name of its module."""
+        return f"hugot.tasks.{self.name.replace('-', '_')}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name and all aliases."""
+        camel_case = self.class_name[0].lower() + self.class_name[1:]
+        return (self.name, *self.aliases, camel_case)
+
+
+SPECS: Final = (
+    TaskSpec(
+        "feature-extraction",
+        ("Model",),
+        meant=("embed", "embedding", "embeddings", "features", "sentence-similarity"),
+    ),
+    TaskSpec(
+        "text-classification",
+        ("ForSequenceClassification",),
+        aliases=("sentiment-analysis",),
+        meant=("sentiment", "classification", "classify"),
+    ),
+    TaskSpec(
+        "token-classification",
+        ("ForTokenClassification",),
+        aliases=("ner",),
+        meant=("entities", "tokens"),
+    ),
+)
+# Architectures of tasks that hugot does not run, for messages.
+_OTHER_ARCHITECTURES: Final = {
+    "ForQuestionAnswering": "question-answering",
+    "ForMaskedLM": "fill-mask",
+    "ForCausalLM": "text-generation",
+    "ForConditionalGeneration": "text2text-generation",
+}
+_BY_NAME: Final = {name: spec for spec in SPECS for name in spec.names}
+
+
+def task_spec(task: str) -> TaskSpec:
+    """Return the spec of a task, by its name or an alias.
+
+    Raises InputError for an unknown name.
+    """
+    try:
+        return _BY_NAME[task]
+    except (KeyError, TypeError):
+        raise InputError(
+            f"unknown task {task!r}; there are: {', '.join(task_names())}"
+        ) from None
+
+
+def task_names() -> list[str]:
+    """Return all names of tasks: transformers' own first, then the aliases."""
+    return [spec.name for spec in SPECS] + [alias for spec in SPECS for alias in spec.names[1:]]
+
+
+def task_class(task: str) -> type[Task[Any, Any]]:
+    """Return the class of a task and import its module; raises InputError for an unknown name."""
+    spec = task_spec(task)
+    found: type[Task[Any, Any]] = getattr(importlib.import_module(spec.module), spec.class_name)
+    return found
+
+
+def tasks_of_architectures(architectures: Iterable[object]) -> list[str]:
+    """Return the tasks for which architectures of config.json are made, also those hugot does not run."""
+    ends = {end: spec.name for spec in SPECS for end in spec.architectures}
+    # "BertForQuestionAnswering" is no "Model": the longest end counts.
+    ranked = sorted({**_OTHER_ARCHITECTURES, **ends}.items(), key=lambda item: -len(item[0]))
+    found = (
+        next((task for end, task in ranked if str(architecture).endswith(end)), None)
+        for architecture in architectures
+    )
+    return list(dict.fromkeys(task for task in found if task is not None))

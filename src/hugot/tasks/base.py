@@ -1,0 +1,304 @@
+"""What a task is: inputs to rows, outputs of the graph to results. Pure: no threads, no sessions.
+
+    inputs ─ prepare ─▶ Prepared: rows and refusals ─ (the graph is run on groups of rows)
+    outputs of a group ─ postprocess ─▶ results at their rows' places ─ finish ─▶ one result per input
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+
+import numpy as np
+
+from hugot.errors import InputError
+from hugot.inputs.planner import Group
+from hugot.inputs.rows import check_token_inputs, takes_type_ids
+from hugot.options import check_choice, check_positive
+from hugot.tasks.schema import TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from hugot._ort.session import TensorSpec
+    from hugot._ort.tensor import Tensor
+    from hugot.inputs.rows import Rows, TokenRow
+    from hugot.inputs.tokenizer import LoadTokenizer, Text, TextTokenizer
+    from hugot.models.bundle import ModelBundle
+    from hugot.tasks.schema import Field, ResultType
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskOptions:
+    """Options that every pipeline takes, when it is made or when it is called.
+
+    Attributes:
+        batch_size: most rows in a group, None for as many as the token budget allows. Groups are
+            sized by their tokens, so there is seldom a reason to set it.
+        truncation: True cuts a text that is too long for the model, as transformers does with
+            ``truncation=True``; ``"error"`` (or False) raises an InputError for it instead.
+    """
+
+    batch_size: int | None = None
+    truncation: bool | Literal["error"] = True
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None:
+            check_positive("batch_size", self.batch_size)
+        check_choice("truncation", self.truncation, (True, False, "error"))
+
+
+Options = TypeVar("Options", bound=TaskOptions)
+Made = TypeVar("Made")
+_ROW_0 = np.zeros(1, np.int64)
+
+
+class Graph(NamedTuple):
+    """The signature of a loaded graph.
+
+    Attributes:
+        path: its file.
+        inputs: its inputs.
+        outputs: its outputs.
+    """
+
+    path: Path
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+
+
+class Prepared(Generic[Options]):
+    """Inputs as rows, with a place for their results.
+
+    Attributes:
+        inputs: the accepted inputs, as `Task.check_input` returned them.
+        rows: their rows; row i is of input i, or of input ``rows.sources[i]``.
+        options: the options of the call.
+        outputs: numbers of the graph's outputs that `Task.postprocess` reads.
+        results: what `Task.allocate` returned.
+        refusals: place among all inputs → the error of an input that cannot be used; the others are
+            accepted.
+        count: number of all inputs, refused ones included.
+    """
+
+    __slots__ = ("count", "inputs", "options", "outputs", "refusals", "results", "rows")
+
+    def __init__(
+        self,
+        inputs: Sequence[Any],
+        rows: Any,
+        options: Options,
+        outputs: Sequence[int],
+        results: Any,
+        refusals: dict[int, InputError],
+    ) -> None:
+        self.inputs = inputs
+        self.rows = rows
+        self.options = options
+        self.outputs = outputs
+        self.results = results
+        self.refusals = refusals
+        self.count = len(inputs) + len(refusals)
+
+
+class Task(Generic[Options]):
+    """Base of the tasks.
+
+    A task adds its options, result type, `bind`, `wanted_outputs`, `allocate`, `postprocess` and
+    `finish`, and, if it differs from the rest, `choose_tokenizer`, `is_single`, `arrange`,
+    `check_input`, `tokenize`, `finish_row`, `join`, `unwrap` and `sample_input`. All methods may be
+    called by many threads at once.
+
+    Args:
+        bundle: the model's files.
+        load_tokenizer: makes (or finds) the model's tokenizer with other settings.
+
+    Attributes:
+        name: name of the task.
+        options_type: the dataclass of its options.
+        fields: the parts of an input.
+        run_defaults: defaults of options in ``hugot run``, if they differ.
+        answers_empty: whether a text without any token has a result.
+        bundle: the model's files.
+        tokenizer: the model's tokenizer, with the task's longest row.
+        graph: the loaded graph, from `bind` on.
+    """
+
+    name: ClassVar[str]
+    options_type: ClassVar[type[Any]]
+    fields: ClassVar[tuple[Field, ...]] = (TEXT,)
+    run_defaults: ClassVar[Mapping[str, Any]] = {}
+    answers_empty: ClassVar[bool] = False
+
+    def __init__(self, bundle: ModelBundle, load_tokenizer: LoadTokenizer) -> None:
+        self.bundle = bundle
+        self.load_tokenizer = load_tokenizer
+        self.tokenizer: TextTokenizer = self.choose_tokenizer()
+        self._type_ids = False
+
+    def choose_tokenizer(self) -> TextTokenizer:
+        """Return the tokenizer, with the task's longest row."""
+        return self.load_tokenizer(self.bundle.longest_row)
+
+    def bind(self, graph: Graph, options: Options) -> None:
+        """Check the loaded graph and the pipeline's options against the task, once.
+
+        Raises ModelFormatError that says what was found and what is needed.
+        """
+        check_token_inputs(graph.inputs, graph.path)
+        self.graph = graph
+        self._type_ids = takes_type_ids(graph.inputs, self.bundle)
+
+    def result_type(self, options: Options) -> ResultType:
+        """Return the type of one input's result with these options."""
+        raise NotImplementedError
+
+    # Inputs
+
+    def is_single(self, inputs: Any) -> bool:
+        """Whether what a call was given is one input, rather than several."""
+        return isinstance(inputs, str | dict)
+
+    def arrange(self, inputs: Any, options: Options) -> Any:
+        """Return what a call was given as a single input, a sequence or an iterator of inputs."""
+        return inputs
+
+    def reads_plain_text(self, options: Options) -> bool:
+        """Whether a str is an input as it is, without a look at it by `check_input`."""
+        return True
+
+    def check_input(self, value: Any, index: int, options: Options) -> Text:
+        """Return the text (or pair) to tokenize for an input.
+
+        Raises InputError for anything else; `index` is the input's number, for the message.
+        """
+        if not isinstance(value, str):
+            raise InputError(
+                f"input {index} is of type {type(value).__name__}; {self.name} takes str", index
+            )
+        return str(value)
+
+    def prepare(
+        self, inputs: Sequence[Any], options: Options, first_index: int = 0
+    ) -> Prepared[Options]:
+        """Check and tokenize inputs, and make room for their results.
+
+        Args:
+            inputs: the inputs.
+            options: the options of the call.
+            first_index: number of the first of them among all inputs of the call.
+        """
+        plain = self.reads_plain_text(options)
+        texts: list[Any] = []
+        numbers: Sequence[int] = range(first_index, first_index + len(inputs))
+        refusals: dict[int, InputError] = {}
+        for index, value in enumerate(inputs, first_index):
+            if plain and type(value) is str:
+                texts.append(value)
+                continue
+            try:
+                texts.append(self.check_input(value, index, options))
+            except InputError as error:
+                refusals[index - first_index] = _free(error)
+        if refusals:
+            numbers = [index for index in numbers if index - first_index not in refusals]
+        rows, refused = self.tokenize(texts, options, numbers)
+        if refused:
+            texts = [text for place, text in enumerate(texts) if place not in refused]
+            for place, error in refused.items():
+                refusals[numbers[place] - first_index] = _free(error)
+        outputs = self.wanted_outputs(options)
+        return Prepared(texts, rows, options, outputs, self.allocate(rows, options), refusals)
+
+    def tokenize(
+        self, texts: Sequence[Text], options: Options, numbers: Sequence[int]
+    ) -> tuple[Rows, dict[int, InputError]]:
+        """Return the rows of the texts, and the errors of those that cannot be tokenized by place.
+
+        `numbers` has the number of each text among the caller's inputs, for messages.
+        """
+        return self.tokenizer.encode(
+            texts,
+            type_ids=self._type_ids,
+            truncate=options.truncation is True,
+            allow_empty=self.answers_empty,
+            numbers=numbers,
+        )
+
+    # Results
+
+    def wanted_outputs(self, options: Options) -> Sequence[int]:
+        """Return the numbers of the graph's outputs that `postprocess` reads."""
+        raise NotImplementedError
+
+    def allocate(self, rows: Rows, options: Options) -> Any:
+        """Return what `postprocess` writes its results into."""
+        raise NotImplementedError
+
+    def postprocess(self, outputs: list[Tensor], group: Group, prepared: Prepared[Options]) -> None:
+        """Write the results of one group of rows into ``prepared.results``."""
+        raise NotImplementedError
+
+    def finish(self, prepared: Prepared[Options]) -> Sequence[Any]:
+        """Return one result per accepted input, in order, from the filled ``prepared.results``."""
+        raise NotImplementedError
+
+    def finish_row(self, outputs: list[Tensor], text: Text, row: TokenRow, options: Options) -> Any:
+        """Return the result of a text that is one row and ran alone.
+
+        Equals what `postprocess` and `finish` make of it, and may take a shorter way: each numpy array
+        that is made here costs a few percent of a small model's run.
+        """
+        prepared = Prepared(
+            [text], row, options, self.wanted_outputs(options), self.allocate(row, options), {}
+        )
+        self.postprocess(outputs, Group(_ROW_0, len(row.row_ids)), prepared)
+        return self.finish(prepared)[0]
+
+    def join(self, parts: list[Sequence[Any]]) -> Any:
+        """Return the results of a list of inputs from those of its parts."""
+        return parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
+
+    def unwrap(self, results: Sequence[Any], value: Any, call_options: Mapping[str, Any]) -> Any:
+        """Return the answer for a single input from its results, a sequence of one."""
+        return results[0]
+
+    def sample_input(self, text: str) -> Any:
+        """Return an input of this task made from a text, for measuring and warming up."""
+        if len(self.fields) == 1 or not self.fields[1].required:
+            return text
+        return {field.key: text for field in self.fields if field.required}
+
+
+class OptionsCache(Generic[Options, Made]):
+    """Keeps what was derived from the last options, such as the numbers that a kernel takes.
+
+    Options are frozen, and a call uses one object of them for all of its groups, so the object's identity
+    is the key. Another thread may replace the entry meanwhile: key and value are one tuple.
+    """
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last: tuple[Options, Made] | None = None
+
+    def get(self, options: Options, make: Callable[[Options], Made]) -> Made:
+        """Return what `make` makes of the options."""
+        last = self._last
+        if last is not None and last[0] is options:
+            return last[1]
+        made = make(options)
+        self._last = options, made
+        return made
+
+
+def accepted_places(prepared: Prepared[Any]) -> Iterator[int]:
+    """Yield the place of each accepted input among all inputs."""
+    return (place for place in range(prepared.count) if place not in prepared.refusals)
+
+
+def _free(error: InputError) -> InputError:
+    """An error that is kept as a value: without the frames, and their arrays, that raised it."""
+    return error.with_traceback(None)
