@@ -1,17 +1,16 @@
-"""Which files a run reads, in which order and format."""
+"""The files that a run reads, and what makes those it writes safe."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hugot.bulk.formats import Format, file_format, suffix_format
 from hugot.errors import InputError, ModelNotFoundError
+from hugot.io.formats import Format, file_format, suffix_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-_HEAD_BYTES = 1 << 16
 
 
 class InputFile(NamedTuple):
@@ -23,11 +22,11 @@ class InputFile(NamedTuple):
 
 
 def find_inputs(sources: Sequence[str], given: Format | None = None) -> list[InputFile] | None:
-    """The files of paths, folders and patterns, in the order given; None for stdin (no source, or -).
+    """Return the files of paths, folders and patterns, in order; None for stdin (no source, or -).
 
-    A folder gives its files of one kind, by name. A pattern gives what it matches, by name.
+    A folder stands for its files of one kind, sorted by name, a pattern for the files that match it.
 
-    Raises InputError where a folder or a pattern gives none, ModelNotFoundError for a missing file.
+    Raises InputError for a folder or a pattern without files, ModelNotFoundError for a missing file.
     """
     if not sources or list(sources) == ["-"]:
         return None
@@ -61,7 +60,7 @@ def _paths(source: str, given: Format | None) -> list[Path]:
 
 
 def _folder_files(folder: Path, given: Format | None) -> list[Path]:
-    """The files of one kind in a folder: the kind given, else JSON Lines, else the only one there is."""
+    """Return a folder's files of one kind: the given one, JSON Lines, or the only one it has."""
     by_kind: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         named = suffix_format(path)
@@ -86,7 +85,7 @@ def _folder_files(folder: Path, given: Format | None) -> list[Path]:
 
 
 def refuse_overwriting(files: Iterable[InputFile], targets: Iterable[Path]) -> None:
-    """Raise InputError where an output would overwrite a file that is read."""
+    """Raise InputError if an output would overwrite a file that is read."""
     present = [target for target in targets if target.exists()]
     for file in files:
         if any(file.path.samefile(target) for target in present):
@@ -95,11 +94,54 @@ def refuse_overwriting(files: Iterable[InputFile], targets: Iterable[Path]) -> N
             )
 
 
-def file_mark(path: Path) -> list[Any]:
-    """What tells a file from another or from a later state of itself: path, size, time, beginning."""
-    import hashlib
+def sync_file(file: Any) -> None:
+    """Write an open file's content to the disk before returning."""
+    file.flush()
+    os.fsync(file.fileno())
 
-    stat = path.stat()
-    with path.open("rb") as file:
-        head = hashlib.blake2b(file.read(_HEAD_BYTES), digest_size=16).hexdigest()
-    return [str(path.resolve()), stat.st_size, stat.st_mtime_ns, head]
+
+def sync_folder(folder: Path) -> None:
+    """Write the names of a folder's files to the disk, on systems that offer it."""
+    if os.name != "posix":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file at once: at any time it has the old content or the new one."""
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        file.write(data)
+        sync_file(file)
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
+def lock_folder(folder: Path) -> int | None:
+    """Lock a folder for this process, and return a number for `unlock`; None if another has locked it.
+
+    The number is -1 on systems without such locks.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return -1
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(number)
+        return None
+    except OSError:  # a file system without locks
+        return number
+    return number
+
+
+def unlock(number: int) -> None:
+    """Unlock a folder that `lock_folder` locked."""
+    if number >= 0:
+        os.close(number)

@@ -1,4 +1,4 @@
-"""How far a run is: a bar on a terminal, a line of log now and then elsewhere."""
+"""How far a run is: a bar on a terminal, lines of log elsewhere."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hugot.bulk.batch import Batch
-    from hugot.pipelines.base import Pipeline
+    from hugot.io.batch import Batch
+    from hugot.pipelines.pipeline import Pipeline
 
 _BAR = "{percentage:3.0f}%|{bar}| {n_fmt}B/{total_fmt}B{postfix} [{elapsed}<{remaining}]"
 _USUAL_WIDTH = 100
@@ -22,9 +22,9 @@ class Progress:
     """Counts what is written; its subclasses show it.
 
     Args:
-        pipeline: tells the tokens.
+        pipeline: the pipeline, whose tokens are shown.
         total: bytes of all input files, None for stdin.
-        done: bytes of them that an earlier run did.
+        done: bytes of them that an earlier run has done.
     """
 
     def __init__(self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0) -> None:
@@ -36,12 +36,12 @@ class Progress:
         self.records = 0
 
     def written(self, batch: Batch) -> None:
-        """A batch was written."""
-        self.records += len(batch) + len(batch.bad)
+        """Count a batch that was written."""
+        self.records += len(batch.inputs) + len(batch.errors)
         self._bytes = max(self._bytes, batch.bytes_done)
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """End the display."""
 
     def _rates(self) -> str:
         seconds = max(time.monotonic() - self._began, 1e-9)
@@ -52,7 +52,7 @@ class Progress:
 
 
 class Bar(Progress):
-    """A bar of tqdm's on stderr."""
+    """A bar of tqdm on stderr."""
 
     def __init__(self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0) -> None:
         from tqdm import tqdm
@@ -83,7 +83,7 @@ class Bar(Progress):
 
 
 def _width() -> dict[str, Any]:
-    """The terminal's own width as it is at each step; a terminal that knows none gets a usual one."""
+    """Return the arguments of tqdm for the terminal's width; for one without a width a usual one."""
     try:
         known = os.get_terminal_size(sys.stderr.fileno()).columns > 0
     except (OSError, ValueError):
@@ -92,7 +92,7 @@ def _width() -> dict[str, Any]:
 
 
 class LogLines(Progress):
-    """A line every so many seconds."""
+    """A line of log, at most one in `every` seconds."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class LogLines(Progress):
         self._due = self._began + every
 
     def written(self, batch: Batch) -> None:
-        """Log a line where it is time."""
+        """Log a line if it is time."""
         super().written(batch)
         now = time.monotonic()
         if now >= self._due:
@@ -116,7 +116,7 @@ class LogLines(Progress):
             self._log(self._rates() + self._left(now))
 
     def _left(self, now: float) -> str:
-        """The share that is done, and the time that the rest takes at the rate so far."""
+        """Return the part that is done, and the duration of the rest at the present rate."""
         fresh = self._bytes - self._bytes_before
         if not self._total or not fresh:
             return ""
@@ -125,7 +125,7 @@ class LogLines(Progress):
 
 
 def duration(seconds: float) -> str:
-    """Seconds as ``h:mm:ss``."""
+    """Return seconds as ``h:mm:ss``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"

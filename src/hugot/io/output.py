@@ -1,65 +1,64 @@
-"""Where results go: a folder that can be taken up again; `stream_output` has stdout."""
+"""Where results are written: a folder, in which a run can be resumed, or stdout."""
 
 from __future__ import annotations
 
+import sys
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from hugot.bulk.compression import compressor
-from hugot.bulk.disk import sync_file, sync_folder
-from hugot.bulk.errors_file import ErrorsFile
+import orjson
+
 from hugot.errors import ModelNotFoundError
+from hugot.io.files import sync_file, sync_folder
+from hugot.io.formats import compressor
+from hugot.io.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hugot.bulk.batch import Batch
-    from hugot.bulk.encode import Encoder
-    from hugot.bulk.formats import Format
-    from hugot.bulk.state import State
+    from hugot.io.batch import Batch, RecordError
+    from hugot.io.encode import Encoder
+    from hugot.io.formats import Format
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES: Final = 1 << 20
 
 
 class Output(Protocol):
-    """Takes batches with their results, in order.
+    """Writes batches with their results, in order.
 
     Attributes:
-        state: where the run stands.
-        errors_path: the file for what cannot be run.
+        state: how far the run is.
+        errors_path: the file for records that cannot be run.
     """
 
     state: State
     errors_path: Path
 
     def write(self, batch: Batch, results: Sequence[Any]) -> None:
-        """Take a batch."""
-
-    def flush(self) -> None:
-        """Give out what was taken: for the moment nothing more comes."""
+        """Write a batch."""
 
     def pause(self) -> None:
-        """Stop here, so that the run can go on later."""
+        """Stop in a state from which the run can be resumed."""
 
     def finish(self) -> None:
-        """All is there."""
+        """Complete the output."""
 
     def abandon(self) -> None:
-        """Let go of the files after an error; the last point from which the run can go on stays."""
+        """Close the files after an error; the run can be resumed from the last checkpoint."""
 
 
 class FolderOutput:
-    """Result files in a folder, each under a temporary name until it is whole.
+    """Result files in a folder, each under a temporary name until it is complete.
 
     Args:
         folder: the folder.
         format: the format of the files.
         encoder: makes their bytes.
-        state: where the run stands; a new one, or what `load_state` gave.
-        errors: path of the file for what cannot be run.
+        state: a new one, or that of the run to resume.
+        errors: path of the file for records that cannot be run.
         shard_size: most records in a file, None for all in one.
-        every: seconds between two points from which the run can go on.
+        every: seconds between two checkpoints.
     """
 
     def __init__(
@@ -87,7 +86,7 @@ class FolderOutput:
         self._open()
 
     def write(self, batch: Batch, results: Sequence[Any]) -> None:
-        """Take a batch; a full file gets its name, and the next one begins."""
+        """Write a batch; a full file gets its name, and the next one begins."""
         while self._shard_size is not None:
             room = self._shard_size - self.state.shard_records
             if len(batch) <= room:
@@ -99,11 +98,8 @@ class FolderOutput:
             self._publish(last=False)
         self._add(batch, results)
 
-    def flush(self) -> None:
-        """Nothing: what is not whole is not given out."""
-
     def pause(self) -> None:
-        """Have everything on the disk."""
+        """Write everything to the disk."""
         self._checkpoint()
         self._file.close()
         self._errors.close()
@@ -125,12 +121,12 @@ class FolderOutput:
         if data := self._encoder.encode(batch, results):
             self._buffer.append(data)
             self._buffered += len(data)
-        self._errors.write(batch.bad)
+        self._errors.write(batch.errors)
         state = self.state
         state.position = batch.end
         state.records += len(batch)
         state.shard_records += len(batch)
-        state.bad += len(batch.bad)
+        state.bad += len(batch.errors)
         if self._buffered >= _BLOCK_BYTES:
             self._write_block()
         if time.monotonic() >= self._due:
@@ -142,7 +138,7 @@ class FolderOutput:
             self._buffer, self._buffered = [], 0
 
     def _checkpoint(self) -> None:
-        """Have everything on the disk, then say so on the disk."""
+        """Write everything to the disk, then the state."""
         self._write_block()
         sync_file(self._file)
         self.state.length = self._file.tell()
@@ -160,9 +156,9 @@ class FolderOutput:
             self._open()
 
     def _complete(self) -> None:
-        """Give the working file its name, and go on to the next one, or be done."""
+        """Give the working file its name; afterwards the next one begins, or the run is done."""
         state = self.state
-        # A run that ended between the renaming and the saving finds its file renamed.
+        # If an earlier run ended between renaming and saving, the file has its name already.
         if self._working.exists():
             self._encoder.finish(self._working, self._target)
             sync_folder(self._folder)
@@ -179,7 +175,7 @@ class FolderOutput:
         state.save(self._folder)
 
     def _open(self) -> None:
-        """Open the working file where the state says that it ends."""
+        """Open the working file at the end that the state has."""
         state = self.state
         if state.publishing:
             self._encoder.begin(state.encoder, new=False)
@@ -209,3 +205,83 @@ class FolderOutput:
     @property
     def _working(self) -> Path:
         return self._target.with_name(self._target.name + ".partial")
+
+
+class StreamOutput:
+    """Results on stdout, written at once; see `Output`.
+
+    Args:
+        format: the format of the results.
+        encoder: makes their bytes.
+        errors: path of the file for records that cannot be run.
+    """
+
+    def __init__(self, format: Format, encoder: Encoder, errors: Path) -> None:
+        self._encoder = encoder
+        self._compress = compressor(format.compression)
+        self._errors: ErrorsFile | None = None
+        self.errors_path = errors
+        self._stream: Any = sys.stdout.buffer
+        encoder.begin(None, new=True)
+        self.state = State({})
+
+    def write(self, batch: Batch, results: Sequence[Any]) -> None:
+        """Write a batch."""
+        if data := self._encoder.encode(batch, results):
+            self._stream.write(self._compress(data))
+            self._stream.flush()
+        if batch.errors:
+            if self._errors is None:
+                self._errors = ErrorsFile(self.errors_path)
+            self._errors.write(batch.errors)
+            self.state.bad += len(batch.errors)
+        self.state.records += len(batch.inputs)
+
+    def pause(self) -> None:
+        """Close the file of errors."""
+        if self._errors is not None:
+            self._errors.close()
+
+    finish = pause
+    abandon = pause
+
+
+class ErrorsFile:
+    """``errors.jsonl``: a line for each record that cannot be run; made with the first."""
+
+    def __init__(self, path: Path, length: int = 0) -> None:
+        self._path = path
+        self._file: Any = None
+        if length and (not path.exists() or path.stat().st_size < length):
+            raise ModelNotFoundError(f"{path}, which the run has begun, is gone or shorter")
+        if length:
+            self._file = path.open("r+b")
+            self._file.truncate(length)
+            self._file.seek(length)
+        else:
+            path.unlink(missing_ok=True)
+
+    def write(self, errors: Sequence[RecordError]) -> None:
+        """Add lines."""
+        if errors and self._file is None:
+            self._file = self._path.open("wb")
+        for error in errors:
+            line = {
+                "file": error.source,
+                "line": error.line,
+                "reason": error.reason,
+                "text": error.text,
+            }
+            self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def sync(self) -> int:
+        """Write the lines to the disk, and return their bytes."""
+        if self._file is None:
+            return 0
+        sync_file(self._file)
+        return int(self._file.tell())
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()

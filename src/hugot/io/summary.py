@@ -1,28 +1,28 @@
-"""What a run did, in figures."""
+"""The figures of a run."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
 
-from hugot.bulk.progress import duration
+from hugot.io.progress import duration
 
 if TYPE_CHECKING:
-    from hugot.bulk.job import Outcome
-    from hugot.bulk.output import Output
+    from hugot.io.job import Outcome
+    from hugot.io.output import Output
     from hugot.stats import PipelineStats
 
 
 def summarize(
     output: Output, outcome: Outcome, stats: PipelineStats, before: int
 ) -> dict[str, Any]:
-    """The figures of a run, for JSON; seconds of stages are added up over threads.
+    """Return the figures of a run, for JSON; the seconds of a stage are the sum over all threads.
 
     Args:
-        output: what was written.
-        outcome: how it ended.
-        stats: those of the pipeline.
-        before: records that an earlier run had written.
+        output: the output, which is complete.
+        outcome: how the run ended.
+        stats: the figures of the pipeline.
+        before: number of records that an earlier run had written.
     """
     state, seconds = output.state, outcome.seconds
     records = state.records - before
@@ -44,7 +44,7 @@ def summarize(
 
 
 def describe(summary: dict[str, Any]) -> list[str]:
-    """The figures as lines for people."""
+    """Return the figures as lines for people."""
     counts = f"{summary['records']:,} records"
     if summary["records_before"]:
         counts += f" ({summary['records_before']:,} of them before)"
@@ -62,7 +62,7 @@ def describe(summary: dict[str, Any]) -> list[str]:
 
 
 def peak_memory() -> int | None:
-    """Most memory that this process had, in bytes; None where the system does not tell."""
+    """Return the most bytes of memory that this process had; None if the system does not report it."""
     try:
         import resource
     except ImportError:
