@@ -14,7 +14,7 @@ from hugot.errors import InputError
 from hugot.io.batch import RecordError, shown_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from hugot.io.batch import Batch, InputKeys
     from hugot.io.output import Output
@@ -82,7 +82,9 @@ def run_job(
     Raises RecordInputError for a record that cannot be run, unless `skip_errors`, and what reading,
     running and writing raise; the results before it are written, and the output can be resumed.
     """
-    from hugot.pipelines.pipeline import runner_of  # here: it needs numpy, and delays the start
+    # Imported here because they need numpy, which is imported while the model is loaded.
+    from hugot.pipelines.pipeline import runner_of
+    from hugot.pipelines.windows import run_windows
 
     began = time.perf_counter()
     runner = runner_of(pipeline)
@@ -91,13 +93,13 @@ def run_job(
     def windows() -> Iterator[Sequence[Any]]:
         for batch in records.batches():
             pending.append(batch)
-            # An empty window has the results of those before it returned.
+            # An empty window has everything before it finished.
             yield batch.inputs if batch is not None else ()
 
     writer = _Writer(output, watcher.written, records.stop)
     with _Interrupts(records.stop) as interrupts:
         try:
-            for results, refusals in runner.run_windows(windows(), runner.options):
+            for results, refusals in run_windows(runner, windows(), runner.options):
                 batch = pending.popleft()
                 if batch is None:
                     continue
@@ -110,15 +112,17 @@ def run_job(
                     writer.put(head, results[: first.before])
                     raise RecordInputError(first.message)
                 writer.put(batch, results)
-        except BaseException:
+        except BaseException as error:
+            runner.recorder.failed(error)
             writer.close(complete=False)
             raise
+        runner.recorder.read()
         writer.close(complete=interrupts.signal is None)
     return Outcome(time.perf_counter() - began, writer.seconds, interrupts.signal)
 
 
 def _without_refused(
-    runner: Runner, keys: InputKeys, batch: Batch, refusals: dict[int, InputError]
+    runner: Runner[Any], keys: InputKeys, batch: Batch, refusals: Mapping[int, InputError]
 ) -> Batch:
     """Return the batch without the records that the pipeline refused, which become errors."""
     errors = {}
@@ -134,7 +138,7 @@ def _without_refused(
     return batch.without(errors)
 
 
-def _wrong_type(runner: Runner, keys: InputKeys, value: Any) -> str | None:
+def _wrong_type(runner: Runner[Any], keys: InputKeys, value: Any) -> str | None:
     """Return what is wrong with the type of an input, in terms of the file; None if nothing is."""
     task, options = runner.task, runner.options
     try:
