@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hugot.cli.model_choice import model_choice
-from hugot.cli.options import model_options
+from hugot.cli.options import library_option, model_options
 from hugot.pipelines import task_name, task_names
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ _COLUMNS = (
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @model_options
-@model_choice
+@library_option
 def bench(
     model: str,
     task: str | None,
