@@ -20,7 +20,7 @@ _HOMES = {
     "CancelledError": "hugot.errors",
     "DeadlineExceededError": "hugot.errors",
     "DownloadError": "hugot.errors",
-    "FeatureExtractionPipeline": "hugot.pipelines.feature_extraction",
+    "FeatureExtractionPipeline": "hugot.pipelines.classes",
     "ForkedProcessError": "hugot.errors",
     "HugotError": "hugot.errors",
     "InferenceError": "hugot.errors",
@@ -32,8 +32,8 @@ _HOMES = {
     "RuntimeLibraryError": "hugot.errors",
     "Session": "hugot.session",
     "SessionClosedError": "hugot.errors",
-    "TextClassificationPipeline": "hugot.pipelines.text_classification",
-    "TokenClassificationPipeline": "hugot.pipelines.token_classification",
+    "TextClassificationPipeline": "hugot.pipelines.classes",
+    "TokenClassificationPipeline": "hugot.pipelines.classes",
     "TokenizerError": "hugot.errors",
     "available_providers": "hugot.runtime.available",
     "download_model": "hugot.models.download",
@@ -85,9 +85,11 @@ if TYPE_CHECKING:
         TokenizerError,
     )
     from hugot.models.download import download_model
-    from hugot.pipelines.feature_extraction import FeatureExtractionPipeline
-    from hugot.pipelines.text_classification import TextClassificationPipeline
-    from hugot.pipelines.token_classification import TokenClassificationPipeline
+    from hugot.pipelines.classes import (
+        FeatureExtractionPipeline,
+        TextClassificationPipeline,
+        TokenClassificationPipeline,
+    )
     from hugot.runtime.available import available_providers
     from hugot.session import Session
 

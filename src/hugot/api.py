@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hugot.errors import InputError
-from hugot.runtime.library import load_ahead
+from hugot.runtime.loading import load_ahead
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from hugot._ort.library import Library
-    from hugot.pipelines.base import Pipeline
-    from hugot.pipelines.feature_extraction import FeatureExtractionPipeline
-    from hugot.pipelines.text_classification import TextClassificationPipeline
-    from hugot.pipelines.token_classification import TokenClassificationPipeline
-    from hugot.runtime.background import Background
+    from hugot.pipelines.classes import (
+        FeatureExtractionPipeline,
+        TextClassificationPipeline,
+        TokenClassificationPipeline,
+    )
+    from hugot.pipelines.pipeline import Pipeline
+    from hugot.runtime.loading import Background
     from hugot.session import Session
 
 
@@ -63,27 +65,32 @@ def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[
         if library is not None:
             library.wait()
         raise
+    from hugot.session import engine_of
+
+    engine = engine_of(session)
     try:
         made = session.pipeline(task, model, **options)
     except BaseException:
-        session.engine.wait()  # where the library fails as well, its error is the one told
+        engine.wait()  # if the library fails as well, its error comes first
         raise
+    from hugot.pipelines.pipeline import runner_of
+
     # The engine alone, not the session: a pipeline that its session refers to, and that refers to it,
     # would live until the next sweep of the garbage collector.
-    made.own(session.engine.close)
+    runner_of(made).on_close = engine.close
     return made
 
 
 def _begin_session(options: dict[str, Any], library: Background[Library] | None) -> Session:
     """A session with its options, which are taken out of `options`."""
     from hugot.options import RuntimeOptions, option_names
-    from hugot.session import Session
+    from hugot.session import begin_session
 
     if "device" in options:
         options.setdefault("providers", providers_of_device(options.pop("device")))
     names = {*option_names(RuntimeOptions), "model_folder"}
     given = {key: options.pop(key) for key in names & options.keys()}
-    return Session.begun(given.pop("model_folder", None), given, library)
+    return begin_session(given.pop("model_folder", None), given, library)
 
 
 def providers_of_device(device: object) -> list[Any]:

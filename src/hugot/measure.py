@@ -1,196 +1,179 @@
-"""Which settings suit a model on this machine: throughput and latency of several, side by side."""
+"""Latency and rates of a model on this machine with several settings of the session."""
 
 from __future__ import annotations
 
-import math
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import cycle, islice
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from hugot.errors import InputError
-from hugot.measure_runs import Load, Run, load_for, open_runs, take_turns
 from hugot.runtime.resources import available_cpus
+from hugot.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from os import PathLike
+    from collections.abc import Mapping, Sequence
 
-    from hugot.models.bundle import ModelBundle
+    from hugot.pipelines.base import Pipeline
 
-# Rounds that the time is planned for; medians are over those that were run.
-_ROUNDS = 5
-# A setting is preferred to those before it where it is better by more than measuring is uncertain.
-_CLEARLY = 0.03
+# With fewer rounds, chance decides which setting seems the best.
+LEAST_ROUNDS = 5
+# A list has as many texts as run in about this time.
+LIST_SECONDS = 0.25
+_SINGLE_TEXTS, _LEAST_TEXTS, _MOST_REQUESTS = 20, 8, 512
+# A setting is better than another one if the difference exceeds the uncertainty of measuring.
+_MARGIN = 0.03
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured with one setting.
+    """The figures of one setting, each the median of the rounds.
 
     Attributes:
-        options: the setting, as options of `Session` and of `hugot.pipeline`.
+        options: the setting, as options of `Session`.
         workers: groups of texts that run at once.
         intra_op_threads: threads of ONNX Runtime within a group.
-        token_budget: padded tokens in a group, at most.
-        p50: median of the seconds that a call with one text takes; None where only the token budget
-            differs from another setting, which does not matter to a single text.
-        p95: as `p50`, what 95 % of the calls take at most.
-        texts_per_second: of calls with a list.
-        tokens_per_second: of the same, without padding.
-        requests_per_second: of texts sent with `submit`, many at once.
+        rounds: number of rounds.
+        seconds_per_text: time of a call with one text.
+        texts_per_second: rate of calls with a list.
+        requests_per_second: rate of texts sent with `submit`, many at once.
     """
 
     options: Mapping[str, Any]
     workers: int
     intra_op_threads: int
-    token_budget: int
-    p50: float | None
-    p95: float | None
+    rounds: int
+    seconds_per_text: float
     texts_per_second: float
-    tokens_per_second: float
     requests_per_second: float
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was measured, and what comes of it.
+def recommend(measurements: Sequence[Measurement]) -> dict[str, Measurement]:
+    """The best setting for single texts, for lists, and for many requests at once.
 
-    Attributes:
-        model: path of the graph.
-        task: the task.
-        onnxruntime: version of ONNX Runtime.
-        cpus: CPUs that were used.
-        texts: number of texts in a list.
-        tokens: tokens of all of them.
-        rounds: how often each setting was measured; its figures are medians.
-        seconds: time that all took.
-        measurements: one for each setting.
+    If several are about equally good, it is the first of them. Empty if there were fewer than
+    `LEAST_ROUNDS` rounds.
     """
-
-    model: str
-    task: str
-    onnxruntime: str
-    cpus: int
-    texts: int
-    tokens: int
-    rounds: int
-    seconds: float
-    measurements: Sequence[Measurement]
-
-    @property
-    def recommended(self) -> dict[str, Measurement]:
-        """The best setting for single texts, for lists, and for many requests at once.
-
-        Of settings that are about equally good it is the first.
-        """
-        every = self.measurements
-        return {
-            "single": _best(every, lambda each: 1 / each.p50 if each.p50 else 0.0),
-            "bulk": _best(every, lambda each: each.texts_per_second),
-            "requests": _best(every, lambda each: each.requests_per_second),
-        }
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it, fit for JSON."""
-        return {
-            **asdict(self),
-            "measurements": [asdict(each) for each in self.measurements],
-            "recommended": {use: asdict(each) for use, each in self.recommended.items()},
-        }
-
-
-def _best(every: Sequence[Measurement], rate: Callable[[Measurement], float]) -> Measurement:
-    enough = max(map(rate, every)) * (1 - _CLEARLY)
-    return next(each for each in every if rate(each) >= enough)
-
-
-def guess_task(bundle: ModelBundle) -> str:
-    """The task of a model, from its files.
-
-    Raises InputError where they do not tell.
-    """
-    name = next(iter(bundle.config.get("architectures") or ()), "")
-    if name.endswith("ForSequenceClassification"):
-        return "text-classification"
-    if name.endswith("ForTokenClassification"):
-        return "token-classification"
-    if name.endswith(("Model", "ForMaskedLM")) or (bundle.folder / "modules.json").exists():
-        return "feature-extraction"
-    raise InputError(
-        f"{bundle.folder / 'config.json'} does not tell what the model is for (architectures: "
-        f"{name or 'none'}); say it with --type"
-    )
+    if min(each.rounds for each in measurements) < LEAST_ROUNDS:
+        return {}
+    uses = {
+        "single": [1 / each.seconds_per_text for each in measurements],
+        "bulk": [each.texts_per_second for each in measurements],
+        "requests": [each.requests_per_second for each in measurements],
+    }
+    return {use: measurements[_first_best(rates)] for use, rates in uses.items()}
 
 
 def measure(
     task: str,
-    model: str | PathLike[str],
+    model: Any,
     texts: Sequence[Any],
     *,
+    rounds: int = LEAST_ROUNDS,
     providers: Sequence[str] = (),
     threads: int | None = None,
-    seconds: float = 60.0,
-    onnx_file: str | None = None,
-    session_options: Mapping[str, Any] | None = None,
-) -> Report:
-    """Measure a model with several settings, in turns, and tell which are best.
+    library: str | None = None,
+    **choice: Any,
+) -> list[Measurement]:
+    """Measure a model with several ways to spread the work over threads, in turns.
 
     Args:
         task: the task.
-        model: as for `Session.pipeline`.
-        texts: inputs of the pipeline, typical ones; too few are taken several times.
-        providers: execution providers to compare, each for itself; by default the CPU.
+        model: as for `Session.pipeline`; it is loaded once for each setting, all at the same time.
+        texts: typical inputs, which are repeated if they are too few.
+        rounds: how often each setting is measured.
+        providers: execution providers to compare; by default the CPU.
         threads: CPUs to use; by default all that the process has.
-        seconds: about how long it may take. Each setting is measured at least once.
-        onnx_file: as for `Session.pipeline`.
-        session_options: options of `Session` for all settings.
+        library: the option `onnxruntime_library` of `Session`.
+        **choice: further arguments of `Session.pipeline`.
 
-    The model is loaded once for each way to spread threads, two to four times, and for each provider.
-
-    Raises InputError for a bad text, ProviderError for a provider that is not there, and what else
-    `Session.pipeline` raises.
+    Raises InputError for an input that cannot be used, and as `Session` and `Session.pipeline`.
     """
     if not texts:
         raise InputError("there are no texts to measure with")
-    began = perf_counter()
+    common: dict[str, Any] = {} if threads is None else {"threads": threads}
+    settings: dict[tuple[object, ...], _Setting] = {}
     with ExitStack() as stack:
-        runs: list[Run] = []
-        for provider in providers or (None,):
-            options: dict[str, Any] = {} if threads is None else {"threads": threads}
-            if provider is not None:
-                options["providers"] = [provider]
-            runs += open_runs(stack, task, model, onnx_file, session_options or {}, options)
-        pipeline = runs[0].pipeline
-        for index, text in enumerate(texts):
-            pipeline.check_input(text, index, pipeline.options)
-        load = load_for((began + seconds - perf_counter()) / _ROUNDS, runs, texts)
-        rounds = take_turns(runs, load, began + seconds)
-        return Report(
-            model=str(pipeline.model.bundle.onnx_path),
-            task=pipeline.task,
-            onnxruntime=pipeline.model.session.library.version,
-            cpus=threads or available_cpus(),
-            texts=len(load.bulk),
-            tokens=runs[0].tokens,
-            rounds=rounds,
-            seconds=perf_counter() - began,
-            measurements=[_measurement(run, load) for run in runs],
+        for named in [{"providers": [each]} for each in providers] or [{}]:
+            for way in _ways_to_spread(threads or available_cpus()):
+                options = common | named | way
+                session = stack.enter_context(Session(onnxruntime_library=library, **options))
+                made = _Setting(session.pipeline(task, model, **choice), options)
+                layout = made.plan.workers, made.plan.intra_op_threads
+                if settings.setdefault((*named.get("providers", ()), *layout), made) is not made:
+                    session.close()
+        for setting in settings.values():
+            setting.pipeline.warmup()
+        chosen = _texts_for_a_list(next(iter(settings.values())).pipeline, texts)
+        for number in range(rounds):
+            for setting in list(settings.values())[:: 1 if number % 2 == 0 else -1]:
+                setting.turns.append(_take_turn(setting.pipeline, chosen))
+    return [setting.measurement() for setting in settings.values()]
+
+
+def sample_texts() -> list[str]:
+    """English texts of 1 to 9 sentences, most of them short, as services receive them."""
+    sentences = cycle(
+        (
+            "Great film!",
+            "Please reset my password.",
+            "The train to Vienna leaves from platform four.",
+            "Marie Curie was born in Warsaw and worked in Paris, where she won two Nobel Prizes.",
+            "The hotel was clean and quiet, but breakfast was over at nine.",
         )
-
-
-def _measurement(run: Run, load: Load) -> Measurement:
-    bulk = median(run.bulk)
-    times = sorted(run.single)
-    return Measurement(
-        options=run.options,
-        workers=run.layout.workers,
-        intra_op_threads=run.layout.intra_op_threads,
-        token_budget=run.layout.token_budget,
-        p50=median(times) if times else None,
-        p95=times[math.ceil(len(times) * 0.95) - 1] if times else None,
-        texts_per_second=len(load.bulk) / bulk,
-        tokens_per_second=run.tokens / bulk,
-        requests_per_second=len(load.requests) / median(run.requests),
     )
+    return [" ".join(islice(sentences, n)) for n in (1, 1, 2, 1, 3, 1, 1, 5, 1, 2, 1, 9) * 5]
+
+
+class _Setting:
+    """A setting with its pipeline and the figures of each turn, as `_take_turn` returns them."""
+
+    def __init__(self, pipeline: Pipeline[Any, Any], options: Mapping[str, Any]) -> None:
+        self.pipeline = pipeline
+        self.options = options
+        self.plan = pipeline.plan([])
+        self.turns: list[tuple[float, float, float]] = []
+
+    def measurement(self) -> Measurement:
+        """The medians of all turns."""
+        workers, threads = self.plan.workers, self.plan.intra_op_threads
+        figures = map(median, zip(*self.turns, strict=True))
+        return Measurement(self.options, workers, threads, len(self.turns), *figures)
+
+
+def _ways_to_spread(cpus: int) -> list[dict[str, Any]]:
+    """Options that spread the work over the CPUs in different ways, the default first."""
+    ways: list[dict[str, Any]] = [{}, {"mode": "latency"}, {"mode": "throughput"}]
+    return ways if cpus < 4 else [*ways, {"workers": cpus // 2}]
+
+
+def _take_turn(pipeline: Pipeline[Any, Any], texts: list[Any]) -> tuple[float, float, float]:
+    """Seconds for a text, texts per second of a list, requests per second."""
+    pipeline(texts[0])  # the setting before has left its own data in the caches
+    single = median(_seconds(pipeline, text) for text in texts[:_SINGLE_TEXTS])
+    bulk = len(texts) / _seconds(pipeline, texts)
+    began = perf_counter()
+    futures = [pipeline.submit(text) for text in texts[:_MOST_REQUESTS]]
+    for future in futures:
+        future.result()
+    return single, bulk, len(futures) / (perf_counter() - began)
+
+
+def _texts_for_a_list(pipeline: Pipeline[Any, Any], texts: Sequence[Any]) -> list[Any]:
+    """As many texts as run in about `LIST_SECONDS`, in order and repeated if there are too few."""
+    few = list(islice(cycle(texts), _LEAST_TEXTS))
+    took = min(_seconds(pipeline, few) for _ in range(3))
+    return list(islice(cycle(texts), max(_LEAST_TEXTS, int(_LEAST_TEXTS * LIST_SECONDS / took))))
+
+
+def _seconds(pipeline: Pipeline[Any, Any], inputs: Any) -> float:
+    began = perf_counter()
+    pipeline(inputs)
+    return perf_counter() - began
+
+
+def _first_best(rates: Sequence[float]) -> int:
+    """Index of the first rate that is about as high as the highest."""
+    return next(i for i, rate in enumerate(rates) if rate >= max(rates) * (1 - _MARGIN))

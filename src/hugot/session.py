@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from hugot.errors import InputError
 from hugot.models.hub import open_model
 from hugot.options import RuntimeOptions, make_options
-from hugot.pipelines import pipeline_class, task_name
-from hugot.pipelines.pickling import recipe
+from hugot.pipelines.spec import EngineUse, PipelineSpec, make_spec, shared_engines
+from hugot.runtime.calls import Gate
 from hugot.runtime.engine import Engine
-from hugot.runtime.gate import Gate
+from hugot.tasks import task_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
     from hugot._ort.library import Library
     from hugot.models.bundle import ModelBundle
-    from hugot.pipelines.base import Pipeline
-    from hugot.pipelines.feature_extraction import FeatureExtractionPipeline
-    from hugot.pipelines.text_classification import TextClassificationPipeline
-    from hugot.pipelines.token_classification import TokenClassificationPipeline
-    from hugot.runtime.background import Background
+    from hugot.pipelines.classes import (
+        FeatureExtractionPipeline,
+        TextClassificationPipeline,
+        TokenClassificationPipeline,
+    )
+    from hugot.pipelines.pipeline import Pipeline
+    from hugot.pipelines.runner import Runner
+    from hugot.runtime.loading import Background
     from hugot.stats import SessionStats
 
 
@@ -40,43 +43,17 @@ class Session:
     Pipelines on the same model file share the loaded model. Takes the options of
     `hugot.options.RuntimeOptions`, and `model_folder`, where downloaded models are kept.
 
-    Raises InputError for an unknown option, RuntimeLibraryError where ONNX Runtime cannot be loaded,
-    ProviderError where a provider that was asked for is not there.
-
-    Attributes:
-        engine: what the pipelines share, for hugot's own layers.
+    Raises InputError for an unknown option, RuntimeLibraryError if ONNX Runtime cannot be loaded,
+    ProviderError if a provider that was asked for is not there.
     """
 
     def __init__(self, *, model_folder: str | PathLike[str] | None = None, **options: Any) -> None:
-        self._begin(model_folder, options)
-        self.engine.wait()
+        self._set(Engine(make_options(RuntimeOptions, options)), model_folder)
+        self._engine.wait()
 
     @classmethod
-    def begun(
-        cls,
-        model_folder: str | PathLike[str] | None,
-        options: Mapping[str, Any],
-        library: Background[Library] | None = None,
-    ) -> Session:
-        """A session that does not wait for ONNX Runtime's library: `Engine.wait` raises its error.
-
-        `library` is the loading of it, where that has begun.
-        """
-        session = cls.__new__(cls)
-        session._begin(model_folder, options, library)
-        return session
-
-    def _begin(
-        self,
-        model_folder: str | PathLike[str] | None,
-        options: Mapping[str, Any],
-        library: Background[Library] | None = None,
-    ) -> None:
-        self._set(Engine(make_options(RuntimeOptions, options), library), model_folder)
-
-    @classmethod
-    def over(cls, engine: Engine, model_folder: str | PathLike[str] | None) -> Session:
-        """A session over an engine that others use as well, and close."""
+    def from_engine(cls, engine: Engine, model_folder: str | PathLike[str] | None) -> Session:
+        """Return a session over an engine, without waiting for ONNX Runtime's library."""
         session = cls.__new__(cls)
         session._set(engine, model_folder)
         return session
@@ -84,8 +61,9 @@ class Session:
     def _set(self, engine: Engine, model_folder: str | PathLike[str] | None) -> None:
         self._gate = Gate("the session")  # for pipelines that are being made
         self._model_folder = model_folder
-        self.engine = engine
+        self._engine = engine
         self._pipelines: dict[str, Pipeline[Any, Any]] = {}
+        self._runners: list[Runner[Any]] = []
 
     @overload
     def pipeline(
@@ -169,40 +147,19 @@ class Session:
         Raises InputError for an unknown task or option or a name that is taken,
         ModelNotFoundError and ModelFormatError for the model's files.
         """
-        self._gate.enter()
-        try:
-            task_name(task)  # raises for an unknown one
+        choice = {"onnx_file": onnx_file, "variant": variant, "revision": revision, "verify": verify}
+        with self._gate:
+            task = task_spec(task).name
             if name is not None and name in self._pipelines:
                 raise InputError(
                     f"the session has a pipeline {name!r} already; choose another name"
                 )
-            name = name if name is not None else self._free_name(task_name(task))
-            bundle = open_model(
-                model,
-                self._model_folder,
-                onnx_file=onnx_file,
-                variant=variant,
-                revision=revision,
-                verify=verify,
-            )
-            made = self._pipelines[name] = self._make(task, bundle, name, options)
-            made.made_from = recipe(
-                task,
-                model,
-                self._model_folder,
-                {
-                    "onnx_file": onnx_file,
-                    "variant": variant,
-                    "revision": revision,
-                    "verify": verify,
-                },
-                name,
-                options,
-                self.engine.options,
-            )
+            name = name if name is not None else self._free_name(task)
+            bundle = open_model(model, self._model_folder, **choice)
+            runtime = self._engine.options
+            spec = make_spec(task, model, self._model_folder, choice, name, options, runtime)
+            made = self._pipelines[name] = self._make(bundle, spec)
             return made
-        finally:
-            self._gate.leave()
 
     def download_model(
         self, name: str, dest: str | PathLike[str] | None = None, **options: Any
@@ -241,7 +198,7 @@ class Session:
 
         Closing the session ends it as well, and tells the paths to the log.
         """
-        return self.engine.end_profiling()
+        return self._engine.end_profiling()
 
     def close(self, *, cancel: bool = False) -> None:
         """Wait for running calls, then let go of all pipelines, models and threads.
@@ -252,14 +209,13 @@ class Session:
         As for a pipeline, a future's callback may close too, and does not wait.
         """
         self._gate.close()
-        if self._gate.abandoned:
+        if self._gate.forked:
             return
-        pipelines = list(self._pipelines.values())
-        for pipeline in pipelines:  # all of them first: none is to begin while another ends
-            pipeline.shut(cancel=cancel)
-        for pipeline in pipelines:
-            pipeline.close()
-        _after_all(pipelines, self.engine.close)
+        for runner in self._runners:  # all of them first: none is to begin while another ends
+            runner.refuse_calls(cancel=cancel)
+        for runner in self._runners:
+            runner.close(cancel=False)
+        _after_all(self._runners, self._engine.close)
 
     def __enter__(self) -> Session:
         return self
@@ -271,18 +227,21 @@ class Session:
         state = (
             "closed" if self._gate.closed else f"pipelines: {', '.join(self._pipelines) or 'none'}"
         )
-        return f"<Session on {self.engine.library!r}, {state}>"
+        return f"<Session on {self._engine.library!r}, {state}>"
 
-    def _make(
-        self, task: str, bundle: ModelBundle, name: str, options: Mapping[str, Any]
-    ) -> Pipeline[Any, Any]:
-        """Import the pipeline's class and load its tokenizer while a thread loads the model."""
-        self.engine.start_loading(bundle)
+    def _make(self, bundle: ModelBundle, spec: PipelineSpec) -> Pipeline[Any, Any]:
+        """Import the task and load its tokenizer while a thread loads the model."""
+        self._engine.start_loading(bundle)
         try:
-            return pipeline_class(task)(self.engine, bundle, name, options)
+            from hugot.pipelines.classes import make_pipeline
+            from hugot.pipelines.pipeline import runner_of
+
+            made = make_pipeline(self._engine, bundle, spec, restore_pipeline)
         except BaseException:
-            self.engine.forget(bundle)
+            self._engine.forget(bundle)
             raise
+        self._runners.append(runner_of(made))
+        return made
 
     def _free_name(self, task: str) -> str:
         name, number = task, 2
@@ -291,9 +250,41 @@ class Session:
         return name
 
 
-def _after_all(pipelines: list[Pipeline[Any, Any]], action: Callable[[], None]) -> None:
-    """Do something when nothing of any of these pipelines, which are shut, runs any more."""
-    if pipelines:
-        pipelines[0].when_ended(partial(_after_all, pipelines[1:], action))
+def _after_all(runners: list[Runner[Any]], action: Callable[[], None]) -> None:
+    """Call `action` when no call of these runners, which refuse new ones, is under way any more."""
+    if runners:
+        runners[0].calls.on_idle(partial(_after_all, runners[1:], action))
     else:
         action()
+
+
+def begin_session(
+    model_folder: str | PathLike[str] | None,
+    options: Mapping[str, Any],
+    library: Background[Library] | None = None,
+) -> Session:
+    """Return a session that does not wait for ONNX Runtime's library; `Engine.wait` raises its error.
+
+    `library` is the loading of it, if that has begun.
+    """
+    return Session.from_engine(Engine(make_options(RuntimeOptions, options), library), model_folder)
+
+
+def engine_of(session: Session) -> Engine:
+    """Return what the pipelines of a session share, for hugot's own layers."""
+    return session._engine  # noqa: SLF001  (the one way in)
+
+
+def restore_pipeline(spec: PipelineSpec) -> Pipeline[Any, Any]:
+    """Make a pipeline again; those with equal session options share models and threads.
+
+    Raises what `hugot.pipeline` raises.
+    """
+    use = EngineUse()
+    engine = shared_engines.take(spec.runtime, use)
+    session = Session.from_engine(engine, spec.model_folder)
+    made = session.pipeline(spec.task, spec.model, name=spec.name, **spec.choice, **spec.options)
+    from hugot.pipelines.pipeline import runner_of
+
+    runner_of(made).on_close = partial(shared_engines.release, engine, use)
+    return made

@@ -99,6 +99,22 @@ def test_shapes_fits_a_cost_model_for_each_layout():
     assert "us/token" in run("shapes.py", model, *smallest)
 
 
+def test_hops_counts_calls_of_the_library_and_of_the_command():
+    head, _, _, *rows = run("hops.py", "--rounds", 1, "--list", "submit").splitlines()
+    assert head.endswith("tiny-sentiment, text-classification")
+    counts = {row[:16].rstrip(): int(row.split()[-2]) for row in rows[:5]}
+    assert list(counts) == [
+        "one text",
+        "list of three",
+        "submit",
+        "run, one line",
+        "run, next line",
+    ]
+    assert min(counts.values()) > 0
+    assert rows[6] == "submit"
+    assert sum(int(row.split()[0]) for row in rows[7:]) == counts["submit"]
+
+
 def test_spinning_tells_of_each_way_to_wait():
     model = EXAMPLES / FOLDERS["feature-extraction"]
     rows = run("spinning.py", model, "--rounds", 1, "--calls", 2).splitlines()[2:]

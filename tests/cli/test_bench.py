@@ -8,11 +8,17 @@ import pytest
 from click.testing import CliRunner, Result
 
 import hugot
+from hugot import measure
 from hugot.cli.main import hugot as command
 
 
+@pytest.fixture(autouse=True)
+def short_lists(monkeypatch):
+    monkeypatch.setattr(measure, "LIST_SECONDS", 0.01)
+
+
 def bench(*arguments: object) -> Result:
-    return CliRunner().invoke(command, ["bench", "--seconds", "0.2", *map(str, arguments)])
+    return CliRunner().invoke(command, ["bench", *map(str, arguments)])
 
 
 def figures(*arguments: object) -> dict:
@@ -29,30 +35,42 @@ def mood(models):
 def test_the_table_has_a_line_for_each_setting_and_what_is_recommended(mood) -> None:
     done = bench(mood, "--threads", 2)
     assert done.exit_code == 0, done.output
-    head, _, _, columns, *lines = done.stdout.splitlines()
-    assert head.startswith(f"{mood / 'model.onnx'}: text-classification, ONNX Runtime ")
-    assert head.endswith(", 2 CPUs")
-    assert columns.split()[:4] == ["setting", "workers", "threads", "budget"]
-    blank = lines.index("")
-    assert blank == 6
-    for line in lines[:blank]:
-        assert len(line) == len(columns)
-    assert lines[blank + 1] == "Recommended:"
-    uses = ["one text at a time ", "lists and streams ", "many requests (submit) "]
-    for line, use, unit in zip(
-        lines[blank + 2 :], uses, ["ms", "texts/s", "requests/s"], strict=True
-    ):
+    head, _, columns, *lines = done.stdout.splitlines()
+    assert head == f"{mood / 'model.onnx'}: text-classification, medians of 5 rounds"
+    assert columns.split() == [
+        "setting",
+        "workers",
+        "threads",
+        "one",
+        "text",
+        "texts/s",
+        "requests/s",
+    ]
+    assert [line.split("  ")[0] for line in lines[:2]] == [
+        "Session(threads=2)",
+        "Session(threads=2, mode='throughput')",
+    ]
+    assert {len(line) for line in lines[:2]} == {len(columns)}
+    assert lines[2:4] == ["", "Recommended:"]
+    uses = ["one text at a time ", "lists ", "many requests (submit) "]
+    for line, use in zip(lines[4:], uses, strict=True):
         assert line.startswith(use)
-        assert "Session(threads=2" in line
-        assert line.endswith(unit)
+        assert "  Session(threads=2" in line
+
+
+def test_after_too_few_rounds_the_table_asks_for_more_and_recommends_nothing(mood) -> None:
+    done = bench(mood, "--rounds", 4)
+    assert "Recommended" not in done.stdout
+    assert done.stdout.endswith(
+        "\n\nToo few rounds to recommend a setting; use --rounds 5 or more.\n"
+    )
+    assert figures(mood, "--rounds", 4)["recommended"] == {}
 
 
 def test_json_has_the_same_and_the_recommended_settings_are_among_the_measured(mood) -> None:
     found = figures(mood, "--threads", 2)
-    assert (found["task"], found["cpus"]) == ("text-classification", 2)
-    assert found["texts"] > 0
-    assert found["rounds"] > 0
-    assert len(found["measurements"]) == 6
+    assert (found["model"], found["task"]) == (str(mood / "model.onnx"), "text-classification")
+    assert [each["rounds"] for each in found["measurements"]] == [5, 5]
     assert set(found["recommended"]) == {"single", "bulk", "requests"}
     for each in found["recommended"].values():
         assert each in found["measurements"]
@@ -61,12 +79,8 @@ def test_json_has_the_same_and_the_recommended_settings_are_among_the_measured(m
 def test_recommended_options_make_a_session_with_the_reported_layout(mood) -> None:
     best = figures(mood)["recommended"]["bulk"]
     with hugot.Session(**best["options"]) as session:
-        layout = session.pipeline("text-classification", mood).model.layout
-    assert (layout.workers, layout.intra_op_threads, layout.token_budget) == (
-        best["workers"],
-        best["intra_op_threads"],
-        best["token_budget"],
-    )
+        plan = session.pipeline("text-classification", mood).plan(["a"])
+    assert (plan.workers, plan.intra_op_threads) == (best["workers"], best["intra_op_threads"])
 
 
 @pytest.mark.parametrize(
@@ -76,11 +90,31 @@ def test_recommended_options_make_a_session_with_the_reported_layout(mood) -> No
         ("texts.txt", b"a\n\na b c\r\n"),
     ],
 )
-def test_texts_come_from_a_file(mood, tmp_path, name, content) -> None:
+def test_texts_come_from_a_file(mood, tmp_path, monkeypatch, name, content) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    found = figures(mood, "--input", path)
-    assert found["tokens"] / found["texts"] == pytest.approx(4, abs=0.5)
+    given = []
+
+    def record(task, model, texts, **options):
+        given.extend(texts)
+        return [measure.Measurement({}, 1, 1, 1, 1.0, 1.0, 1.0)]
+
+    monkeypatch.setattr(measure, "measure", record)
+    assert bench(mood, "--input", path).exit_code == 0
+    assert given == ["a", "a b c"]
+
+
+@pytest.mark.parametrize(
+    ("model", "task"),
+    [
+        ("bert-uncased-features", "feature-extraction"),
+        ("bert-uncased-features-sentence", "feature-extraction"),
+        ("distilbert-text", "text-classification"),
+        ("electra-token", "token-classification"),
+    ],
+)
+def test_the_task_is_guessed_from_the_files(models, model, task) -> None:
+    assert figures(models / model, "--rounds", 1)["task"] == task
 
 
 def test_the_type_can_be_given(models) -> None:
@@ -126,6 +160,6 @@ def test_a_provider_that_is_not_there_is_an_error(mood) -> None:
     assert isinstance(done.exception, hugot.ProviderError)
 
 
-@pytest.mark.parametrize("wrong", [("--seconds", "0"), ("--threads", "0"), ("--type", "translate")])
+@pytest.mark.parametrize("wrong", [("--rounds", "0"), ("--threads", "0"), ("--type", "translate")])
 def test_a_wrong_value_is_refused(mood, wrong) -> None:
     assert bench(mood, *wrong).exit_code == 2

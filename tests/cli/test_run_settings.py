@@ -130,7 +130,7 @@ def test_the_variant_is_the_graph_that_is_run(hugot_command, two_graphs, many_li
 def test_optimize_and_bench_take_the_variant(hugot_command, two_graphs) -> None:
     done = hugot_command("optimize", two_graphs, "--variant", "fp16")
     assert (done.code, "model_fp16" in done.stdout) == (0, True)
-    done = hugot_command("bench", two_graphs, "--seconds", 0.2, "--variant", "fp16")
+    done = hugot_command("bench", two_graphs, "--rounds", 1, "--variant", "fp16")
     assert (done.code, "model_fp16.onnx" in done.stdout) == (0, True)
 
 

@@ -1,216 +1,134 @@
-"""``hugot bench``: how fast a model is here, and the settings that suit it."""
+"""``hugot bench``: latency and rates of a model on this machine, and the settings that suit it."""
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hugot.cli.options import library_option, model_options
-from hugot.pipelines import task_name, task_names
+from hugot.errors import InputError
+from hugot.tasks import task_names, task_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from hugot.measure import Measurement, Report
+    from hugot.measure import Measurement
+    from hugot.models.bundle import ModelBundle
 
-_SAMPLES = 500
 _MOST_LINES = 20_000
-_USES = {
-    "single": "one text at a time",
-    "bulk": "lists and streams",
-    "requests": "many requests (submit)",
-}
-_COLUMNS = (
-    "setting",
-    "workers",
-    "threads",
-    "budget",
-    "one text, p50",
-    "p95",
-    "texts/s",
-    "tokens/s",
-    "requests/s",
-)
+_USES = {"single": "one text at a time", "bulk": "lists", "requests": "many requests (submit)"}
+_TASK_HELP = "What the model does.  [default: what its config.json says]"
+_INPUT_HELP = """Typical texts: a .jsonl file with the key "input", or any other with a text per line.
+[default: built-in English ones]"""
+_PROVIDER_HELP = "Execution provider, such as cuda; repeat it to compare several.  [default: cpu]"
+_ROUNDS_HELP = "How often each setting is measured; at least 5 to recommend one.  [default: 5]"
 
 
 @click.command()
 @click.argument("model")
+@click.option("-t", "--type", "task", type=click.Choice(task_names()), help=_TASK_HELP)
 @click.option(
-    "-t",
-    "--type",
-    "task",
-    type=click.Choice(task_names()),
-    help="What the model does.  [default: what its config.json says]",
+    "-i", "--input", "source", type=click.Path(exists=True, dir_okay=False), help=_INPUT_HELP
 )
-@click.option(
-    "-i",
-    "--input",
-    "source",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help='Typical texts: a .jsonl file with the key "input", or any other with a text per line.'
-    "  [default: built-in English ones]",
-)
-@click.option(
-    "--provider",
-    "providers",
-    multiple=True,
-    metavar="NAME",
-    help="Execution provider, such as cuda; repeat it to compare several.  [default: cpu]",
-)
+@click.option("--provider", "providers", multiple=True, metavar="NAME", help=_PROVIDER_HELP)
 @click.option("--threads", type=click.IntRange(min=1), help="CPUs to use.  [default: all]")
-@click.option(
-    "--seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="About how long it may take.",
-)
+@click.option("--rounds", type=click.IntRange(min=1), default=5, help=_ROUNDS_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @model_options
 @library_option
 def bench(
     model: str,
     task: str | None,
-    source: Path | None,
-    providers: tuple[str, ...],
-    threads: int | None,
-    seconds: float,
+    source: str | None,
     as_json: bool,
-    onnx_file: str | None,
     model_folder: str | None,
-    library: str | None,
+    onnx_file: str | None,
     variant: str | None,
     revision: str | None,
+    **how: Any,
 ) -> None:
-    """Measure MODEL on this machine with several settings, and tell which suit it.
+    """Measure MODEL on this machine with several settings, and recommend those that suit it.
 
-    MODEL is a model folder, an .onnx file or a hub name. Measured in turns are the latency of single
-    texts, and the rates of lists and of many requests at once, with different numbers of threads and
-    sizes of batches. Nothing else should run meanwhile. The model is loaded several times.
+    MODEL is a model folder, an .onnx file or a hub name. The settings take turns; each is measured with
+    single texts, with lists and with many requests at once. Nothing else should run meanwhile. The model
+    is loaded once for each setting.
     """
     import orjson
 
-    from hugot.measure import guess_task, measure
-    from hugot.models.bundle import open_bundle
-    from hugot.models.hub import find_model
-    from hugot.sample_texts import sample_texts
+    from hugot.measure import measure, recommend, sample_texts
+    from hugot.models.hub import open_model
 
-    texts = sample_texts(_SAMPLES) if source is None else _read_texts(source)
-    found = find_model(model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision)
-    bundle = open_bundle(found.path, found.onnx_file, found.variant)
-    graph = bundle.onnx_path.relative_to(found.path) if found.path.is_dir() else None
-    task = task_name(task) if task else guess_task(bundle)
-    report = measure(
-        task,
-        str(found.path),
-        texts,
-        providers=providers,
-        threads=threads,
-        seconds=seconds,
-        onnx_file=graph.as_posix() if graph is not None else None,
-        session_options={"onnxruntime_library": library},
+    texts = sample_texts() if source is None else _read_texts(Path(source))
+    bundle = open_model(
+        model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision
     )
-    click.echo(
-        orjson.dumps(report.to_dict(), option=orjson.OPT_INDENT_2).decode()
-        if as_json
-        else _table(report)
+    task = task_spec(task).name if task else _task_of(bundle)
+    graph = bundle.onnx_path.relative_to(bundle.folder).as_posix()
+    measured = measure(task, bundle.folder, texts, onnx_file=graph, **how)
+    best = recommend(measured)
+    if as_json:
+        about = {"model": str(bundle.onnx_path), "task": task}
+        found = about | {"measurements": measured, "recommended": best}
+        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+    else:
+        click.echo(f"{bundle.onnx_path}: {task}, medians of {measured[0].rounds} rounds\n")
+        for line in _lines(measured, best):
+            click.echo(line)
+
+
+def _task_of(bundle: ModelBundle) -> str:
+    """The task of a model according to its files; raises InputError if they do not name one."""
+    from hugot.models.info import guess_tasks
+
+    for task in guess_tasks(bundle):
+        if task in task_names():
+            return task
+    raise InputError(
+        f"{bundle.folder / 'config.json'} does not tell what the model is for; say it with --type"
     )
 
 
 def _read_texts(path: Path) -> list[Any]:
-    """The first inputs of a file; raises InputError that names the line which is none."""
+    """The first inputs of a file; raises InputError with the line that has none."""
     import orjson
 
-    from hugot.errors import InputError
-
-    texts: list[Any] = []
+    json, texts = path.suffix == ".jsonl", []
     with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
+        for number, line in enumerate(islice(file, _MOST_LINES), 1):
             try:
-                texts.append(
-                    orjson.loads(line)["input"]
-                    if path.suffix == ".jsonl"
-                    else line.decode("utf-8").rstrip("\r\n")
-                )
-            except UnicodeDecodeError:
-                raise InputError(f"{path}, line {number}: not UTF-8") from None
-            except (orjson.JSONDecodeError, KeyError, TypeError):
-                raise InputError(
-                    f'{path}, line {number}: not a JSON object with the key "input"'
-                ) from None
-            if len(texts) == _MOST_LINES:
-                break
+                if line.strip():
+                    texts.append(
+                        orjson.loads(line)["input"] if json else line.decode().rstrip("\r\n")
+                    )
+            except (ValueError, KeyError, TypeError):
+                wanted = 'a JSON object with the key "input"' if json else "UTF-8"
+                raise InputError(f"{path}, line {number}: not {wanted}") from None
     if not texts:
         raise InputError(f"{path} has no texts")
     return texts
 
 
-def _table(report: Report) -> str:
-    """What was measured, a line for each setting, and what is recommended."""
-    head = (
-        f"{report.model}: {report.task}, ONNX Runtime {report.onnxruntime}, {report.cpus} CPUs\n"
-        f"{report.texts} texts of {report.tokens / report.texts:.0f} tokens on the average, medians "
-        f"of {report.rounds} rounds, {report.seconds:.0f} s\n"
-    )
-    lines = [_COLUMNS]
-    lines += [
-        (
-            _setting(each.options),
-            str(each.workers),
-            str(each.intra_op_threads),
-            str(each.token_budget),
-            _milliseconds(each.p50),
-            _milliseconds(each.p95),
-            f"{each.texts_per_second:,.0f}",
-            f"{each.tokens_per_second:,.0f}",
-            f"{each.requests_per_second:,.0f}",
+def _lines(measured: Sequence[Measurement], best: Mapping[str, Measurement]) -> Iterator[str]:
+    """A line for each setting, and the recommendations."""
+    width = max(len(_call(each)) for each in measured)
+    yield f"{'setting':{width}}  workers  threads    one text    texts/s  requests/s"
+    for each in measured:
+        yield (
+            f"{_call(each):{width}}  {each.workers:7}  {each.intra_op_threads:7}"
+            f"  {each.seconds_per_text * 1e3:7.3g} ms"
+            f"  {each.texts_per_second:9,.0f}  {each.requests_per_second:10,.0f}"
         )
-        for each in report.measurements
-    ]
-    best = [
-        (_USES[use], _call(each.options), _reason(use, each))
-        for use, each in report.recommended.items()
-    ]
-    return f"{head}\n{_aligned(lines, 1)}\n\nRecommended:\n{_aligned(best, 3)}"
+    if not best:
+        yield "\nToo few rounds to recommend a setting; use --rounds 5 or more."
+        return
+    yield "\nRecommended:"
+    for use, measurement in best.items():
+        yield f"{_USES[use]:22}  {_call(measurement)}"
 
 
-def _aligned(lines: Sequence[tuple[str, ...]], texts: int) -> str:
-    """Columns of one width each; the first so many to the left, the rest to the right."""
-    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if i < texts else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
-
-
-def _setting(options: Mapping[str, Any]) -> str:
-    return (
-        " ".join(
-            f"{name}={value if isinstance(value, str | int) else ','.join(value)}"
-            for name, value in options.items()
-        )
-        or "default"
-    )
-
-
-def _call(options: Mapping[str, Any]) -> str:
-    return f"Session({', '.join(f'{name}={value!r}' for name, value in options.items())})"
-
-
-def _reason(use: str, best: Measurement) -> str:
-    if use == "single":
-        return _milliseconds(best.p50)
-    if use == "bulk":
-        return f"{best.texts_per_second:,.0f} texts/s"
-    return f"{best.requests_per_second:,.0f} requests/s"
-
-
-def _milliseconds(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1e3:.3g} ms"
+def _call(measurement: Measurement) -> str:
+    options = measurement.options.items()
+    return f"Session({', '.join(f'{name}={value!r}' for name, value in options)})"

@@ -1,63 +1,164 @@
-"""The calls of a pipeline that are under way, and how they are stopped."""
+"""The calls of a pipeline that are under way: counted, so that closing can wait for them, and stopped."""
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
+from hugot.errors import SessionClosedError
 from hugot.runtime.executor import Job
-from hugot.runtime.gate import Gate
-from hugot.runtime.lifetime import forked_error
+from hugot.runtime.process import forked_error, register_fork_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from hugot._ort.session import RunOptions
     from hugot.errors import HugotError
+    from hugot.inputs.rows import Group
     from hugot.runtime.executor import Work
-    from hugot.text.planner import Group
 
 
-class Calls(Gate):
-    """A gate that knows what runs behind it.
+class Gate:
+    """Lets calls in until it is closed; closing waits until the last one has left.
+
+    In a forked child it is closed, since threads and native sessions stay in the parent.
 
     Attributes:
-        rows: stops the runs of single rows; all of them use the same, which costs them nothing.
-        ended_by: makes the error of calls that were stopped; None where none were.
+        forked: whether this process is such a child.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._inside = 0
+        self._closed = False
+        self.forked = False
+        # A plain lock, not a condition: every call passes here twice.
+        self._lock = threading.Lock()
+        self._empty = threading.Event()
+        self._then: list[Callable[[], object]] = []
+        register_fork_handler(self)
+
+    def enter(self) -> None:
+        """Begin a call.
+
+        Raises SessionClosedError once the gate is closed, ForkedProcessError in a forked child.
+        """
+        with self._lock:
+            if self._closed:
+                raise self._refusal()
+            self._inside += 1
+
+    def leave(self) -> None:
+        """End a call."""
+        with self._lock:
+            self._inside -= 1
+            last = self._closed and self._inside == 0
+        if last:
+            self._end()
+
+    def __enter__(self) -> None:
+        self.enter()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.leave()
+
+    def refuse(self) -> bool:
+        """Refuse new calls; return False if that was so already."""
+        with self._lock:
+            first = not self._closed
+            self._closed = True
+            empty = self._inside == 0
+        if empty:
+            self._end()
+        return first
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until no call is inside, once new ones are refused; return False after `seconds`."""
+        return self._empty.wait(seconds)
+
+    def close(self) -> bool:
+        """Refuse new calls and wait for those inside; return False if it was closed already."""
+        first = self.refuse()
+        self.wait()
+        return first
+
+    def on_idle(self, action: Callable[[], object]) -> None:
+        """Have `action` called once no call is inside, perhaps at once; new calls must be refused.
+
+        The thread that leaves last calls it.
+        """
+        with self._lock:
+            if not self._empty.is_set():
+                self._then.append(action)
+                return
+        action()
+
+    @property
+    def closed(self) -> bool:
+        """Whether new calls are refused."""
+        return self._closed
+
+    def reset_after_fork(self) -> None:  # noqa: D102  (see ForkHandler)
+        self._lock = threading.Lock()
+        self._empty = threading.Event()
+        self._empty.set()
+        self._closed = self.forked = True
+        self._then = []
+
+    def _refusal(self) -> HugotError:
+        if self.forked:
+            return forked_error(self._what)
+        return SessionClosedError(f"{self._what} is closed; make a new one")
+
+    def _end(self) -> None:
+        with self._lock:
+            self._empty.set()
+            then, self._then = self._then, []
+        for action in then:
+            action()
+
+
+class ActiveCalls(Gate):
+    """A gate that can stop the calls inside.
+
+    Attributes:
+        run_options: stops the runs that the callers' own threads do; they all use the same handle.
+        ended_by: makes the error of calls that were stopped; None if none were.
     """
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
-        self.rows: RunOptions | None = None
+        self.run_options: RunOptions | None = None
         self.ended_by: Callable[[], HugotError] | None = None
         self._jobs: dict[int, Job] = {}
         self._numbers = count()
 
     def new_job(self, work: Work, groups: Sequence[Group], stop: RunOptions) -> Job:
-        """The job of a call that is inside; it leaves the gate when the job is done."""
+        """Return the job of a call that is inside; the call leaves when the job is done."""
         number = next(self._numbers)
         job = Job(work, groups, stop.terminate, partial(self._end_job, number))
         if groups:
             self._jobs[number] = job
-        # Those who stop everything look for jobs after they have set this: none is forgotten.
+        # `stop` looks for jobs after it has set this, so that none is missed.
         if self.ended_by is not None:
             job.stop(self.ended_by())
         return job
 
     def stop(self, error: Callable[[], HugotError]) -> None:
-        """End what runs, and what is about to; nothing may come in any more."""
+        """End the calls inside with an error; new calls must be refused."""
         self.ended_by = error
-        if self.rows is not None:
-            self.rows.terminate()
+        if self.run_options is not None:
+            self.run_options.terminate()
         for job in list(self._jobs.values()):
             job.stop(error())
 
-    def abandon(self) -> None:  # noqa: D102  (see Forked)
-        super().abandon()
+    def reset_after_fork(self) -> None:  # noqa: D102  (see ForkHandler)
+        super().reset_after_fork()
         jobs, self._jobs = self._jobs, {}
         for job in jobs.values():
-            job.abandon(forked_error(self._what))
+            job.reset_after_fork(forked_error(self._what))
 
     def _end_job(self, number: int) -> None:
         self._jobs.pop(number, None)

@@ -7,31 +7,44 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from hugot._ort import providers as provider_names
-from hugot.errors import ProviderError
+from hugot.errors import ModelFormatError, ProviderError
+from hugot.models.graph import op_types
 from hugot.models.optimized import read_candidate
-from hugot.runtime.background import Background
 from hugot.runtime.executor import Executor
-from hugot.runtime.library import begin_loading
-from hugot.runtime.native import check_active, choose_source, create_session
-from hugot.runtime.native_options import check_dimensions, native_options
+from hugot.runtime.layout import choose_layout, choose_shapes, fit_layout, is_accelerated
+from hugot.runtime.loading import Background, begin_loading
 from hugot.runtime.resources import available_cpus
-from hugot.runtime.tune import choose_layout, choose_shapes, fit_layout, is_accelerated
+from hugot.runtime.sessions import (
+    WrittenFiles,
+    check_active,
+    check_dimensions,
+    choose_source,
+    create_session,
+    log_profiles,
+    native_options,
+    without_files,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hugot._ort.library import Library
     from hugot._ort.providers import Provider
     from hugot._ort.session import InferenceSession
     from hugot.models.bundle import ModelBundle
     from hugot.models.optimized import Candidate, OptimizedModel
     from hugot.options import RuntimeOptions, SessionOptions
+    from hugot.inputs.tokenizer import LoadTokenizer, TokenizerCache
+    from hugot.runtime.layout import Layout
     from hugot.runtime.model import LoadedModel
-    from hugot.runtime.native import ModelSource
-    from hugot.runtime.tune import Layout
-    from hugot.runtime.written_files import WrittenFiles
-    from hugot.text.tokenizer import TextTokenizer
+    from hugot.runtime.sessions import ModelSource
 
     Providers: TypeAlias = list[Provider]
     Loaded: TypeAlias = tuple[ModelSource, Providers, InferenceSession, Layout]
+
+# Operators that scale by the largest value in the whole batch, so that a result depends on what else is
+# in it; exporters have several, all of which begin so.
+_BATCH_DEPENDENT = "DynamicQuantize"
 
 
 class Engine:
@@ -65,7 +78,7 @@ class Engine:
         self._profiled: list[InferenceSession] = []
         self._executors: dict[int, Executor] = {}
         self._models: dict[str, LoadedModel] = {}
-        self._tokenizers: dict[tuple[str, int | None, bool, int], TextTokenizer] = {}
+        self._tokenizers: TokenizerCache | None = None
         self._lock = threading.Lock()
         self._settling = threading.Lock()
 
@@ -108,8 +121,11 @@ class Engine:
                 return self._models[key]
             loading = self._begin(bundle)
         try:
-            source, providers, session, layout = loading.result()
             from hugot.runtime.model import LoadedModel
+
+            # Read while the thread loads the model, so that no request has to.
+            batch_dependent = self.options.microbatch is None and depends_on_batch(bundle.onnx_path)
+            source, providers, session, layout = loading.result()
 
             model = LoadedModel(
                 bundle,
@@ -118,6 +134,7 @@ class Engine:
                 self.executor(layout.workers),
                 partial(self._open_second_session, source, providers, layout.intra_op_threads),
                 providers,
+                batch_dependent=batch_dependent,
             )
             with self._lock:
                 return self._models.setdefault(key, model)
@@ -133,29 +150,18 @@ class Engine:
         if loading is not None:
             loading.wait()
 
-    def load_tokenizer(
-        self,
-        bundle: ModelBundle,
-        max_length: int | None,
-        *,
-        lowercase: bool = False,
-        stride: int = 0,
-    ) -> TextTokenizer:
-        """The tokenizer of a bundle, from the cache where it was made with the same settings."""
-        from hugot.text.tokenizer import TextTokenizer
+    def tokenizers_of(self, bundle: ModelBundle) -> LoadTokenizer:
+        """Return what makes the tokenizers of a bundle, each once for all pipelines of the session."""
+        from hugot.inputs.tokenizer import TokenizerCache
 
-        key = (str(bundle.tokenizer_path.resolve()), max_length, lowercase, stride)
         with self._lock:
-            if key not in self._tokenizers:
-                self._tokenizers[key] = TextTokenizer(
-                    bundle, max_length, lowercase=lowercase, stride=stride, threads=self._cpus
-                )
-            return self._tokenizers[key]
+            if self._tokenizers is None:
+                self._tokenizers = TokenizerCache(self._cpus)
+            return partial(self._tokenizers.load, bundle)
 
     def optimize(self, bundle: ModelBundle) -> OptimizedModel:
         """Write the optimised file of a bundle; see `hugot.models.optimized.optimize`."""
         from hugot.models.optimized import optimize
-        from hugot.runtime.written_files import without_files
 
         options = without_files(self.session_options(1))
         return optimize(bundle.onnx_path, self.library, options, self.providers)
@@ -184,15 +190,13 @@ class Engine:
     def close(self) -> None:
         """End the threads and let go of the models; no call may be under way."""
         if paths := self.end_profiling():
-            from hugot.runtime.written_files import tell_profiles
-
-            tell_profiles(paths)
+            log_profiles(paths)
         for executor in self._executors.values():
             executor.close()
         with self._lock:
             self._executors.clear()
             self._models.clear()
-            self._tokenizers.clear()
+            self._tokenizers = None
 
     def _settle(self) -> tuple[Library, Providers]:
         """Wait for the library, and find the providers in it, once."""
@@ -258,8 +262,6 @@ class Engine:
     ) -> InferenceSession:
         options = self.session_options(threads)
         if options.profiling is not None or options.optimized_model_path is not None:
-            from hugot.runtime.written_files import WrittenFiles
-
             with self._lock:
                 self._files = self._files or WrittenFiles()
                 options = self._files.assign(options, source.onnx_path)
@@ -275,6 +277,17 @@ class Engine:
         session = self._open_session(source, providers, threads)
         session.start_threads()
         return session
+
+
+def depends_on_batch(path: Path) -> bool:
+    """Whether a model's result for a row depends on what shares its batch, as with dynamic quantization.
+
+    A file that cannot be read is taken to be such a model.
+    """
+    try:
+        return any(name.startswith(_BATCH_DEPENDENT) for name in op_types(path))
+    except (ModelFormatError, OSError):
+        return True
 
 
 def _key(bundle: ModelBundle) -> str:

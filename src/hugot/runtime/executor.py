@@ -14,7 +14,7 @@ from hugot.errors import CancelledError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hugot.text.planner import Group
+    from hugot.inputs.rows import Group
 
 Work: TypeAlias = "Callable[[Group], None]"
 
@@ -104,7 +104,7 @@ class Job:
         if idle:
             self._finish()
 
-    def abandon(self, error: BaseException) -> None:
+    def reset_after_fork(self, error: BaseException) -> None:
         """End in a forked child, where nobody runs the groups; `wait` raises `error`."""
         self._lock = threading.Lock()
         self._waiting.clear()

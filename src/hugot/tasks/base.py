@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, T
 import numpy as np
 
 from hugot.errors import InputError
-from hugot.inputs.planner import Group
-from hugot.inputs.rows import check_token_inputs, takes_type_ids
+from hugot.inputs.rows import Group, check_token_inputs, takes_type_ids
 from hugot.options import check_choice, check_positive
 from hugot.tasks.schema import TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from hugot._ort.session import TensorSpec
@@ -76,31 +75,32 @@ class Prepared(Generic[Options]):
         inputs: the accepted inputs, as `Task.check_input` returned them.
         rows: their rows; row i is of input i, or of input ``rows.sources[i]``.
         options: the options of the call.
-        outputs: numbers of the graph's outputs that `Task.postprocess` reads.
-        results: what `Task.allocate` returned.
         refusals: place among all inputs → the error of an input that cannot be used; the others are
             accepted.
-        count: number of all inputs, refused ones included.
+        outputs: numbers of the graph's outputs that `Task.postprocess` reads, from `allocate` on.
+        results: what `Task.allocate` returned, from `allocate` on.
     """
 
-    __slots__ = ("count", "inputs", "options", "outputs", "refusals", "results", "rows")
+    __slots__ = ("inputs", "options", "outputs", "refusals", "results", "rows")
 
     def __init__(
         self,
         inputs: Sequence[Any],
         rows: Any,
         options: Options,
-        outputs: Sequence[int],
-        results: Any,
-        refusals: dict[int, InputError],
+        refusals: dict[int, InputError] | None = None,
     ) -> None:
         self.inputs = inputs
         self.rows = rows
         self.options = options
-        self.outputs = outputs
-        self.results = results
-        self.refusals = refusals
-        self.count = len(inputs) + len(refusals)
+        self.refusals = refusals or {}
+        self.outputs: Sequence[int] = ()
+        self.results: Any = None
+
+    def allocate(self, task: Task[Options]) -> None:
+        """Make room for the results."""
+        self.outputs = task.wanted_outputs(self.options)
+        self.results = task.allocate(self.rows, self.options)
 
 
 class Task(Generic[Options]):
@@ -151,6 +151,12 @@ class Task(Generic[Options]):
         self.graph = graph
         self._type_ids = takes_type_ids(graph.inputs, self.bundle)
 
+    def release(self) -> None:
+        """Drop the tokenizer and everything else but the model's files; only `arrange` works then."""
+        for name in [*vars(self)]:
+            if name != "bundle":
+                delattr(self, name)
+
     def result_type(self, options: Options) -> ResultType:
         """Return the type of one input's result with these options."""
         raise NotImplementedError
@@ -183,7 +189,7 @@ class Task(Generic[Options]):
     def prepare(
         self, inputs: Sequence[Any], options: Options, first_index: int = 0
     ) -> Prepared[Options]:
-        """Check and tokenize inputs, and make room for their results.
+        """Check and tokenize inputs.
 
         Args:
             inputs: the inputs.
@@ -209,8 +215,7 @@ class Task(Generic[Options]):
             texts = [text for place, text in enumerate(texts) if place not in refused]
             for place, error in refused.items():
                 refusals[numbers[place] - first_index] = _free(error)
-        outputs = self.wanted_outputs(options)
-        return Prepared(texts, rows, options, outputs, self.allocate(rows, options), refusals)
+        return Prepared(texts, rows, options, refusals)
 
     def tokenize(
         self, texts: Sequence[Text], options: Options, numbers: Sequence[int]
@@ -251,9 +256,8 @@ class Task(Generic[Options]):
         Equals what `postprocess` and `finish` make of it, and may take a shorter way: each numpy array
         that is made here costs a few percent of a small model's run.
         """
-        prepared = Prepared(
-            [text], row, options, self.wanted_outputs(options), self.allocate(row, options), {}
-        )
+        prepared = Prepared([text], row, options)
+        prepared.allocate(self)
         self.postprocess(outputs, Group(_ROW_0, len(row.row_ids)), prepared)
         return self.finish(prepared)[0]
 
@@ -265,7 +269,7 @@ class Task(Generic[Options]):
         """Return the answer for a single input from its results, a sequence of one."""
         return results[0]
 
-    def sample_input(self, text: str) -> Any:
+    def sample_input(self, text: str, options: Options) -> Any:
         """Return an input of this task made from a text, for measuring and warming up."""
         if len(self.fields) == 1 or not self.fields[1].required:
             return text
@@ -292,11 +296,6 @@ class OptionsCache(Generic[Options, Made]):
         made = make(options)
         self._last = options, made
         return made
-
-
-def accepted_places(prepared: Prepared[Any]) -> Iterator[int]:
-    """Yield the place of each accepted input among all inputs."""
-    return (place for place in range(prepared.count) if place not in prepared.refusals)
 
 
 def _free(error: InputError) -> InputError:

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hugot._ort.tensor import Tensor
-    from hugot.inputs.planner import Group
-    from hugot.inputs.rows import Rows, TokenRow
+    from hugot.inputs.rows import Group, Rows, TokenRow
     from hugot.inputs.tokenizer import Text
     from hugot.tasks.base import Graph, Prepared
 

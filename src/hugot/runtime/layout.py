@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hugot.text.cost import GroupCost
-from hugot.text.shapes import EXACT, ShapePolicy, make_policy
+from hugot.inputs.shapes import EXACT, GroupCost, ShapePolicy, make_policy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from hugot._ort.providers import Provider
     from hugot.models.bundle import ModelBundle
     from hugot.options import RuntimeOptions
-    from hugot.text.shapes import ShapeName
+    from hugot.inputs.shapes import ShapeName
 
 # Accelerators want large groups, whatever the model.
 _ACCELERATOR_TOKEN_BUDGET = 16384

@@ -1,4 +1,7 @@
-"""Which shapes a model is run in: providers that prepare each new shape get few of them."""
+"""The shapes that groups of rows are run in, and what running one costs.
+
+Execution providers that prepare for each new shape are given few of them.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class ShapePolicy:
         place = bisect_left(self.widths, tokens)
         return self.widths[place] if place < len(self.widths) else tokens
 
-    def lines(self, rows: int, width: int, token_budget: int, max_rows: int | None = None) -> int:
+    def padded_rows(self, rows: int, width: int, token_budget: int, max_rows: int | None = None) -> int:
         """What a group of so many rows of this width is filled up to."""
         if self.name != "fixed":
             return rows
@@ -74,3 +77,18 @@ def make_policy(
         chosen = [width for width in chosen if width < longest]
         chosen.append(longest)
     return ShapePolicy(name, tuple(chosen))
+
+
+@dataclass(frozen=True)
+class GroupCost:
+    """What a group of n rows of w tokens is expected to take: ``overhead + n w (1 + quadratic w)``.
+
+    The unit is the time of one token among many short rows.
+
+    Attributes:
+        overhead: what a run takes whatever is in it: reading the weights, starting each node.
+        quadratic: share of attention, which grows with the width, per token of width.
+    """
+
+    overhead: float = 12.0
+    quadratic: float = 1e-3

@@ -1,9 +1,9 @@
 """Single requests of many threads and tasks, run together.
 
-    submit ─ takes a place ─ tokenized by the caller ─▶ waiting ─▶ a worker takes a group ─▶ answers
+    submit ─ admitted ─ prepared by the caller ─▶ queue ─▶ a worker takes a group ─▶ answers
 
-There is no timer. A worker that is free takes what waits at once, so a lone request runs at once; while
-all workers are busy requests gather, and the next free worker takes those that fit together best.
+There is no timer. A free worker takes what waits at once, so a single request runs at once; while all
+workers are busy requests gather, and the next free worker takes those that fit together best.
 """
 
 from __future__ import annotations
@@ -13,48 +13,41 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hugot.errors import DeadlineExceededError, QueueFullError
-from hugot.runtime.deadlines import Deadlines
-from hugot.runtime.group import RunningGroup
-from hugot.runtime.request import Outcome, deliver
+from hugot.pipelines.deadlines import Deadlines
+from hugot.pipelines.request import Outcome, RunningGroup, deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from hugot.errors import HugotError
+    from hugot.pipelines.queue import RequestQueue
+    from hugot.pipelines.request import Item, Request, Work
+    from hugot.runtime.calls import Gate
     from hugot.runtime.executor import Executor
-    from hugot.runtime.gate import Gate
-    from hugot.runtime.group import Work
-    from hugot.runtime.request import Item, Request
-    from hugot.runtime.waiting import WaitingRequests
 
 
-class MicroBatcher:
+class Batcher:
     """Queues the requests of one pipeline and has groups of them run by the workers.
 
-    Requests refer to the pipeline and this does not, so a pipeline lives as long as someone refers to
-    it or a request is under way.
+    Requests refer to the pipeline's runner, which this does not, so a pipeline lives as long as someone
+    refers to it or a request is under way.
 
     Args:
-        work: runs groups and makes answers.
         executor: whose threads run the groups.
-        waiting: the empty queue.
+        queue: the empty queue.
         gate: each request is inside until nothing of it runs any more.
         max_queue: most requests that may wait.
         name: the pipeline's name, for messages.
+
+    Attributes:
+        running: number of groups that run.
     """
 
     def __init__(
-        self,
-        work: Work,
-        executor: Executor,
-        waiting: WaitingRequests,
-        gate: Gate,
-        max_queue: int,
-        name: str,
+        self, executor: Executor, queue: RequestQueue, gate: Gate, max_queue: int, name: str
     ) -> None:
-        self._work = work
         self._executor = executor
-        self._waiting = waiting
+        self._queue = queue
         self._gate = gate
         self._max_queue = max_queue
         self._name = name
@@ -62,16 +55,16 @@ class MicroBatcher:
         self._deadlines = Deadlines()
         self._queued = 0  # requests that were admitted and have not begun
         self._turns = 0  # turns that workers were asked to take and have not ended
-        self._running = 0  # groups that run
+        self.running = 0
         self._admitted: set[Request] = set()  # those that are not settled
         self._ended_by: Callable[[], HugotError] | None = None
 
     # What callers do
 
     def admit(self, request: Request) -> None:
-        """Give a request its place in the queue.
+        """Reserve a place in the queue for a request.
 
-        Raises SessionClosedError when the pipeline is closed, QueueFullError when no place is left.
+        Raises SessionClosedError when the pipeline is closed, QueueFullError if no place is left.
         """
         self._gate.enter()
         with self._lock:
@@ -99,28 +92,28 @@ class MicroBatcher:
                 )
 
     def put(self, request: Request, items: Sequence[Item]) -> None:
-        """Queue an admitted request, now that its texts are tokenized."""
+        """Queue an admitted request, now that its inputs are prepared."""
         if not items:
-            self._end(request, *_attempt(self._work.answer, request))
+            self._end(request, *_attempt(request.work.answer, request))
             return
         with self._lock:
-            if request.settled:  # given up while it was tokenized
+            if request.settled:  # given up while it was prepared
                 return
             request.set_items(items)
-            self._waiting.add(request)
+            self._queue.add(request)
             turns = min(self._executor.workers - self._turns, len(items))
             self._turns += turns
         for _ in range(turns):
-            self._ask_for_turn()
+            self._executor.start(self)
 
     def fail(self, request: Request, error: BaseException) -> None:
-        """End an admitted request that could not be tokenized."""
+        """End an admitted request that could not be prepared."""
         self._end(request, None, error)
 
     def withdraw(self, request: Request) -> bool:
-        """Take a request out of the queue and of its groups; False where it was settled before.
+        """Take a request out of the queue and of its groups; return False if it was settled before.
 
-        A group that serves nobody any more is stopped.
+        A group that no request needs any more is stopped.
         """
         return self._give_up(request, None)
 
@@ -147,42 +140,44 @@ class MicroBatcher:
         """End the thread of the deadlines. Call it when the gate is closed."""
         self._deadlines.close()
 
-    # What workers do
+    # What workers do: to the executor, this is a job of one piece that is started again and again
 
-    def take_turn(self) -> None:
+    def __len__(self) -> int:
+        """One turn was asked for."""
+        return 1
+
+    def run_one(self) -> bool:
         """Run the next group, if there is one, and have the turn go on while requests wait."""
         group = self._begin_group()
         if group is None:
-            return
+            return False
         try:
             self._run(group)
         finally:
             with self._lock:
-                self._running -= 1
-                again = self._waiting.texts > 0
+                self.running -= 1
+                again = self._queue.inputs > 0
                 if not again:
                     self._turns -= 1
             if again:
-                self._ask_for_turn()
-
-    def _ask_for_turn(self) -> None:
-        self._executor.start(_Turn(self))
+                self._executor.start(self)
+        return False
 
     def _begin_group(self) -> RunningGroup | None:
         with self._lock:
-            items = self._waiting.take(self._executor.workers - self._running)
+            items = self._queue.take(self._executor.workers - self.running)
             if not items:
                 self._turns -= 1
                 return None
-            self._running += 1
-            group = RunningGroup(items, self._work.new_stop(items[0].request))
+            self.running += 1
+            group = RunningGroup(items, items[0].request.work.new_stop())
             for request in group.requests:
                 self._begin(request)
                 request.groups.append(group)
             return group
 
     def _run(self, group: RunningGroup) -> None:
-        results, error = _attempt(self._work.run, group.items, group.stop)
+        results, error = _attempt(_work_of(group).run, group.items, group.stop)
         if error is None:
             self._end_group(group, dict(zip(group.items, results, strict=True)), {})
         elif len(group.requests) == 1:
@@ -193,14 +188,14 @@ class MicroBatcher:
     def _run_apart(
         self, group: RunningGroup
     ) -> tuple[dict[Item, Any], dict[Request, BaseException]]:
-        """Run each request of a failed group by itself: the error may be that of another one."""
+        """Run each request of a failed group by itself: the error may be that of another."""
         results: dict[Item, Any] = {}
         errors: dict[Request, BaseException] = {}
         for request in group.requests:
             if request.settled:
                 continue
             items = [item for item in group.items if item.request is request]
-            parts, error = _attempt(self._work.run, items, group.stop)
+            parts, error = _attempt(_work_of(group).run, items, group.stop)
             if error is None:
                 results.update(zip(items, parts, strict=True))
             else:
@@ -232,7 +227,7 @@ class MicroBatcher:
     def _outcome(self, request: Request, error: BaseException | None) -> Outcome:
         if error is not None:
             return Outcome(request, None, error)
-        return Outcome(request, *_attempt(self._work.answer, request))
+        return Outcome(request, *_attempt(request.work.answer, request))
 
     # What both do
 
@@ -241,14 +236,14 @@ class MicroBatcher:
         self._give_up(request, Outcome(request, result, error))
 
     def _give_up(self, request: Request, outcome: Outcome | None) -> bool:
-        """Settle a request before its time, with the outcome that is told, if one is."""
+        """Settle a request before its time, and deliver its outcome if it has one."""
         with self._lock:
             if request.settled:
                 return False
             unneeded = self._settle(request)
             idle = not request.groups
         _stop(unneeded)
-        # Whoever closes the pipeline is to find the answer there.
+        # Before the gate is left: whoever waits for it to close finds the answer there.
         if outcome is not None:
             deliver([outcome])
         if idle:
@@ -262,18 +257,18 @@ class MicroBatcher:
             self._queued -= 1
 
     def _settle(self, request: Request) -> list[RunningGroup]:
-        """Take a request out; gives the groups that nobody needs any more. The lock is held."""
+        """Take a request out and return the groups that no request needs any more; the lock is held."""
         request.settled = True
         self._admitted.discard(request)
         self._begin(request)
         if request.waiting:
-            self._waiting.remove(request)
+            self._queue.remove(request)
         for group in request.groups:
             group.wanted -= 1
         return [group for group in request.groups if not group.wanted]
 
     def _let_go(self, requests: Sequence[Request]) -> None:
-        """Let go of what settled requests hold, now that nothing of them runs."""
+        """Drop what settled requests hold, now that nothing of them runs."""
         for request in requests:
             if request.deadline is not None:
                 self._deadlines.drop(request.deadline)
@@ -281,24 +276,13 @@ class MicroBatcher:
             self._gate.leave()
 
 
-class _Turn:
-    """A worker's call of `take_turn`, in the form of a job."""
-
-    __slots__ = ("_batcher",)
-
-    def __init__(self, batcher: MicroBatcher) -> None:
-        self._batcher = batcher
-
-    def __len__(self) -> int:
-        return 1
-
-    def run_one(self) -> bool:
-        self._batcher.take_turn()
-        return False
+def _work_of(group: RunningGroup) -> Work:
+    work: Work = group.items[0].request.work
+    return work
 
 
 def _attempt(call: Callable[..., Any], *arguments: Any) -> tuple[Any, BaseException | None]:
-    """What a call gives, or its error.
+    """Return the result of a call, or its error.
 
     Nothing in this frame, which the error's traceback keeps alive, refers to the error.
     """

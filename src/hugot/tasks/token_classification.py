@@ -15,20 +15,17 @@ from hugot._fast.joining import TokenJoiner
 from hugot._fast.row_tokens import TokenStrings
 from hugot.errors import InputError
 from hugot.options import check_choice
-from hugot.pipelines.base import Pipeline
-from hugot.pipelines.logits import check_label_count, find_logits
-from hugot.pipelines.per_options import PerOptions
-from hugot.pipelines.task_options import TaskOptions
-from hugot.runtime.model import as_float32
+from hugot.tasks.base import OptionsCache, Task, TaskOptions
+from hugot.tasks.outputs import as_float32, check_label_count, find_logits
+from hugot.tasks.schema import FLOAT32, INT32, INT64, STRING, ListOf, Member, Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hugot._ort.tensor import Tensor
-    from hugot.pipelines.window import Window
-    from hugot.text.batch import RowBatch, TokenBatch
-    from hugot.text.planner import Group
-    from hugot.text.tokenizer import Text
+    from hugot.inputs.rows import Group, Rows, TokenRow
+    from hugot.inputs.tokenizer import Text
+    from hugot.tasks.base import Graph, Prepared
 
 
 class Entity(TypedDict):
@@ -48,18 +45,35 @@ class Entity(TypedDict):
 
 Entities: TypeAlias = "list[Entity]"
 
+_TOKEN = Struct(
+    (
+        Member("entity", STRING),
+        Member("score", FLOAT32),
+        Member("index", INT32),
+        Member("word", STRING),
+        Member("start", INT64),
+        Member("end", INT64),
+    )
+)
+_GROUP = Struct(
+    (
+        Member("entity_group", STRING, go_name="Entity"),
+        *(member for member in _TOKEN.members if member.name not in ("entity", "index")),
+    )
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TokenClassificationOptions(TaskOptions):
     """Options of token classification.
 
     Attributes:
-        aggregation_strategy: ``"none"`` gives a result per token; ``"simple"`` groups adjacent tokens
+        aggregation_strategy: ``"none"`` returns a result per token; ``"simple"`` groups adjacent tokens
             of one tag; ``"first"``, ``"average"`` and ``"max"`` do so after giving every word one
             label: its first token's, that of its tokens' mean scores, or its most certain token's.
         ignore_labels: labels (or, when grouped, tags) that are left out.
-        stride: where given, a text that is too long for the model is run in windows that overlap by
-            so many tokens, and what they find is merged; else it is cut.
+        stride: tokens by which windows overlap: a text that is too long for the model is run in as many
+            windows as it takes, and their entities are merged. None: it is cut.
         is_split_into_words: whether each input is a list of words.
         delimiter: what stands between the words in the text that ``start`` and ``end`` refer to; a
             blank by default.
@@ -91,7 +105,7 @@ class TokenClassificationOptions(TaskOptions):
             raise InputError(f"delimiter={self.delimiter!r}; it must be a str")
 
 
-class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]):
+class TokenClassification(Task[TokenClassificationOptions]):
     """Label the tokens of texts, as `transformers.TokenClassificationPipeline`.
 
         tag = hugot.pipeline("token-classification", "path/to/model", aggregation_strategy="simple")
@@ -102,44 +116,49 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
     ``index`` (int, without aggregation only), ``word`` (str), ``start`` and ``end`` (int).
     """
 
-    task: ClassVar[str] = "token-classification"
+    name: ClassVar[str] = "token-classification"
     options_type: ClassVar[type[Any]] = TokenClassificationOptions
+    run_defaults: ClassVar[Mapping[str, Any]] = {"aggregation_strategy": "simple"}
     answers_empty: ClassVar[bool] = True
 
-    def validate(self) -> None:
-        """The graph needs an output ``logits`` [batch, tokens, labels], or a single 3-D output."""
-        self._labels = self._bundle.labels
-        self._logits = find_logits(
-            self._bundle, self._model.session.outputs, self.task, ("batch", "tokens", "labels")
-        )
+    def bind(self, graph: Graph, options: TokenClassificationOptions) -> None:
+        """Find the output: ``logits`` [batch, tokens, labels], or a single 3-D output."""
+        super().bind(graph, options)
+        self._labels = self.bundle.labels
+        self._logits = [find_logits(graph, self.name, ("batch", "tokens", "labels"))]
+        check_label_count(self.bundle, graph.outputs[self._logits[0]].shape[-1])
         tags = [_tag(label) for label in self._labels]
         numbers = {tag: i for i, tag in enumerate(dict.fromkeys(tags))}
-        tokenizer = self._tokenizer
+        tokenizer = self.tokenizer
         self._finder = EntityFinder(
             np.array([numbers[tag] for tag in tags], np.int32),
             np.array([label.startswith("B-") for label in self._labels], np.uint8),
             TokenStrings(tokenizer.token, tokenizer.unknown_id, tokenizer.marks_subwords),
             TokenJoiner(tokenizer.join, tokenizer.joins_by_token),
         )
-        self._rules_of: PerOptions[TokenClassificationOptions, EntityRules] = PerOptions()
-        self._check_stride(self.options)
+        self._rules: OptionsCache[TokenClassificationOptions, EntityRules] = OptionsCache()
+        self._check_stride(options)
 
-    def wanted_outputs(self, options: TokenClassificationOptions) -> list[int]:
-        """The logits."""
-        return [self._logits]
+    def result_type(self, options: TokenClassificationOptions) -> ListOf:
+        """A list of tokens or, with aggregation, of entities."""
+        return ListOf(_TOKEN if options.aggregation_strategy == "none" else _GROUP)
 
-    def sample_input(self, text: str) -> Any:
+    def sample_input(self, text: str, options: TokenClassificationOptions) -> Any:
         """A text, or its words."""
-        return text.split() if self.options.is_split_into_words else text
+        return text.split() if options.is_split_into_words else text
 
-    def inputs_of(self, inputs: Any, options: TokenClassificationOptions) -> Any:
+    def arrange(self, inputs: Any, options: TokenClassificationOptions) -> Any:
         """A flat list of words is one input, as in transformers."""
         if options.is_split_into_words and isinstance(inputs, list | tuple):
             return inputs if all(isinstance(each, list) for each in inputs) else [list(inputs)]
         return inputs
 
+    def reads_plain_text(self, options: TokenClassificationOptions) -> bool:
+        """Unless inputs are lists of words."""
+        return not options.is_split_into_words
+
     def check_input(self, value: Any, index: int, options: TokenClassificationOptions) -> Text:
-        """A str, or a list of words."""
+        """Return the text of a str, or a list of words."""
         if not options.is_split_into_words:
             return super().check_input(value, index, options)
         if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
@@ -149,85 +168,80 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
         return value
 
     def tokenize(
-        self, texts: list[Text], options: TokenClassificationOptions, first_index: int
-    ) -> TokenBatch:
-        """Tokens of the texts; with a stride, in as many windows as each needs."""
+        self, texts: Sequence[Text], options: TokenClassificationOptions, numbers: Sequence[int]
+    ) -> tuple[Rows, dict[int, InputError]]:
+        """Tokenize the texts; with a stride, in as many windows as each needs."""
         words = options.is_split_into_words
         if options.stride is None:
-            return self._tokenizer.encode(
+            return self.tokenizer.encode(
                 texts,
-                type_ids=self._model.takes_type_ids,
+                type_ids=self._type_ids,
                 spans=True,
                 words=words,
                 truncate=options.truncation is True,
-                first_index=first_index,
+                numbers=numbers,
             )
         self._check_stride(options)
-        tokenizer = self._engine.load_tokenizer(
-            self._bundle, self._tokenizer.max_length, stride=options.stride
-        )
+        tokenizer = self.load_tokenizer(self.tokenizer.max_length, stride=options.stride)
         return tokenizer.encode_windows(
-            texts,
-            type_ids=self._model.takes_type_ids,
-            words=words,
-            first_index=first_index,
+            texts, type_ids=self._type_ids, words=words, numbers=numbers
         )
 
-    def allocate(self, batch: TokenBatch, options: TokenClassificationOptions) -> Any:
-        """One list of entities per row."""
-        return [[] for _ in range(len(batch))]
+    def wanted_outputs(self, options: TokenClassificationOptions) -> Sequence[int]:
+        """The logits."""
+        return self._logits
+
+    def allocate(self, rows: Rows, options: TokenClassificationOptions) -> list[Entities]:
+        """A list of entities for each row."""
+        return [[] for _ in range(len(rows))]
 
     def postprocess(
-        self, outputs: list[Tensor], group: Group, window: Window[TokenClassificationOptions]
+        self, outputs: list[Tensor], group: Group, prepared: Prepared[TokenClassificationOptions]
     ) -> None:
-        """Turn the logits of each row into its entities."""
+        """Find the entities of each row."""
         logits = as_float32(outputs[0], 3, len(group.rows), group.width)
-        check_label_count(self._bundle, logits.shape[2])
+        check_label_count(self.bundle, logits.shape[2])
         self._finder.find(
             logits,
-            window.batch,
+            prepared.rows,
             group.rows,
-            self._tokenizer.pads_left,
-            window.texts,
-            self._rules_of(window.options, self._rules),
-            window.results,
+            self.tokenizer.padding.left,
+            prepared.inputs,
+            self._rules.get(prepared.options, self._rules_of),
+            prepared.results,
         )
 
-    def answer_row(
-        self,
-        outputs: list[Tensor],
-        text: Text,
-        batch: RowBatch,
-        options: TokenClassificationOptions,
-    ) -> Entities:
-        """The entities of a row that stands alone."""
-        logits = as_float32(outputs[0], 3, 1, len(batch.row_ids))
-        check_label_count(self._bundle, logits.shape[2])
-        rules = self._rules_of(options, self._rules)
-        return self._finder.find_row(logits, batch.row_ids, batch.encodings[0], text, rules)
-
-    def collect(self, window: Window[TokenClassificationOptions]) -> Sequence[Entities]:
+    def finish(self, prepared: Prepared[TokenClassificationOptions]) -> Sequence[Entities]:
         """The lists that `postprocess` made, those of one text's windows merged."""
-        if window.batch.sources is None:
-            return window.results  # type: ignore[no-any-return]
-        found: list[list[Entities]] = [[] for _ in window.texts]
-        for source, entities in zip(window.batch.sources, window.results, strict=True):
+        if prepared.rows.sources is None:
+            return prepared.results  # type: ignore[no-any-return]
+        found: list[list[Entities]] = [[] for _ in prepared.inputs]
+        for source, entities in zip(prepared.rows.sources, prepared.results, strict=True):
             found[source].append(entities)
         return [
             windows[0] if len(windows) == 1 else merge_overlapping(chain.from_iterable(windows))
             for windows in found
         ]
 
+    def finish_row(
+        self, outputs: list[Tensor], text: Text, row: TokenRow, options: TokenClassificationOptions
+    ) -> Entities:
+        """The entities of a row that ran alone."""
+        logits = as_float32(outputs[0], 3, 1, len(row.row_ids))
+        check_label_count(self.bundle, logits.shape[2])
+        rules = self._rules.get(options, self._rules_of)
+        return self._finder.find_row(logits, row.row_ids, row.encodings[0], text, rules)
+
     def _check_stride(self, options: TokenClassificationOptions) -> None:
-        if options.stride is None or self._tokenizer.max_length is None:
+        if options.stride is None or self.tokenizer.max_length is None:
             return
-        if options.stride >= self._tokenizer.window_length:
+        if options.stride >= self.tokenizer.window_length:
             raise InputError(
-                f"stride={options.stride}; it must be below {self._tokenizer.window_length}, the "
+                f"stride={options.stride}; it must be below {self.tokenizer.window_length}, the "
                 "tokens that a row of this model holds beside the special ones"
             )
 
-    def _rules(self, options: TokenClassificationOptions) -> EntityRules:
+    def _rules_of(self, options: TokenClassificationOptions) -> EntityRules:
         return EntityRules(
             aggregation.STRATEGIES[options.aggregation_strategy],
             self._labels,
@@ -237,7 +251,7 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
 
 
 def merge_overlapping(entities: Iterable[Entity]) -> Entities:
-    """Of entities that overlap, keep the longest, of equally long ones the more certain.
+    """Of entities that overlap, keep the longest, and of equally long ones the more certain.
 
     As `aggregate_overlapping_entities` of transformers.
     """

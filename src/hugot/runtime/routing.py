@@ -1,4 +1,4 @@
-"""The sessions of a model: one for all, or one for lone texts and one for many."""
+"""Which session of a model a run takes: one for all, or one for single rows and one for groups."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from hugot._ort.session import InferenceSession
 
 
-class Lane:
+class SessionRoute:
     """A session, and what runs single rows on it.
 
-    With ``with``, it counts as in use.
+    As a context manager it counts as in use.
 
     Attributes:
         session: ONNX Runtime's session.
-        row_runner: runs single rows; None where the graph has inputs that it cannot make.
+        row_runner: runs single rows; None if the graph has inputs that it cannot make.
     """
 
-    def __init__(self, session: InferenceSession, users: _Users | None) -> None:
+    def __init__(self, session: InferenceSession, users: _UseCount | None) -> None:
         self.session = session
         try:
             self.row_runner: RowRunner | None = RowRunner(session)
@@ -32,7 +32,7 @@ class Lane:
             self.row_runner = None
         self._users = users
 
-    def __enter__(self) -> Lane:
+    def __enter__(self) -> SessionRoute:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -40,33 +40,33 @@ class Lane:
             self._users.leave()
 
 
-class Lanes:
-    """Tells in which session a run takes place.
+class SessionRouter:
+    """Decides in which session a run takes place.
 
-    Where there are two, the first has all threads within a run: the fastest for a text that is alone.
-    The second, made at its first use, has one thread, so that as many runs as there are CPUs go on at
-    once: it is for groups of texts, and for lone ones that come while others run.
+    If there are two, the first has all threads within a run, which is fastest for a single row. The
+    second, made at its first use, has one thread, so that as many runs as there are CPUs go on at once:
+    it is for groups of rows, and for single ones that come while others run.
 
     Args:
-        first: the only session, or the one for lone texts.
-        open_second: makes the session for all else; None where there is only one.
+        first: the only session, or the one for single rows.
+        open_second: makes the session for all else; None if there is only one.
 
     Attributes:
-        only: the lane where there is but one session, else None.
+        only: the route if there is but one session, else None.
     """
 
     def __init__(
         self, first: InferenceSession, open_second: Callable[[], InferenceSession] | None
     ) -> None:
-        self._users = None if open_second is None else _Users()
-        self._first = Lane(first, self._users)
+        self._users = None if open_second is None else _UseCount()
+        self._first = SessionRoute(first, self._users)
         self.only = self._first if open_second is None else None
         self._open_second = open_second
-        self._second: Lane | None = None
+        self._second: SessionRoute | None = None
         self._lock = threading.Lock()
 
-    def take(self, *, alone: bool) -> Lane:
-        """The lane for a run, to be used with ``with``; `alone` says that it is of one row."""
+    def take(self, *, alone: bool) -> SessionRoute:
+        """Return the route of a run, to be used with ``with``; `alone` if it is of one row."""
         if self._users is None or self._open_second is None:
             return self._first
         others = self._users.enter()
@@ -76,14 +76,14 @@ class Lanes:
             try:
                 with self._lock:
                     if self._second is None:
-                        self._second = Lane(self._open_second(), self._users)
+                        self._second = SessionRoute(self._open_second(), self._users)
             except BaseException:
                 self._users.leave()
                 raise
         return self._second
 
 
-class _Users:
+class _UseCount:
     """Counts the runs that are under way."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class _Users:
         self._lock = threading.Lock()
 
     def enter(self) -> int:
-        """Count one more; gives the number before."""
+        """Count one more and return the number before."""
         with self._lock:
             self._count += 1
             return self._count - 1

@@ -1,26 +1,24 @@
-"""Pipelines that travel between processes: as what they were made from, to be made again there."""
+"""What a pipeline was made from, so that another process can make it again."""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from hugot.runtime.lifetime import tell_of_fork
+from hugot.runtime.engine import Engine
+from hugot.runtime.process import register_fork_handler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
     from hugot.options import RuntimeOptions
-    from hugot.pipelines.base import Pipeline
-    from hugot.runtime.engine import Engine
 
 
-class Recipe(NamedTuple):
-    """What a pipeline was made from.
+class PipelineSpec(NamedTuple):
+    """What a pipeline was made from; it means the same in another working directory.
 
     Attributes:
         task: the task.
@@ -41,7 +39,7 @@ class Recipe(NamedTuple):
     runtime: RuntimeOptions
 
 
-def recipe(
+def make_spec(
     task: str,
     model: str | PathLike[str],
     model_folder: str | PathLike[str] | None,
@@ -49,53 +47,30 @@ def recipe(
     name: str,
     options: Mapping[str, Any],
     runtime: RuntimeOptions,
-) -> Recipe:
-    """A recipe that means the same in another working directory."""
+) -> PipelineSpec:
+    """Return the spec of a pipeline, with absolute paths."""
     path = os.path.abspath(os.path.expanduser(model))
     folder = None if model_folder is None else os.path.abspath(os.path.expanduser(model_folder))
     found = path if os.path.exists(path) else str(model)
-    return Recipe(task, found, folder, dict(choice), name, dict(options), runtime)
+    return PipelineSpec(task, found, folder, dict(choice), name, dict(options), runtime)
 
 
-def restore(made_from: Recipe) -> Pipeline[Any, Any]:
-    """Make the pipeline of a recipe; those with equal session options share models and threads.
-
-    Raises what `hugot.pipeline` raises.
-    """
-    from hugot.session import Session
-
-    use = _Use()
-    engine = _engines.take(made_from.runtime, use)
-    session = Session.over(engine, made_from.model_folder)
-    made = session.pipeline(
-        made_from.task,
-        made_from.model,
-        name=made_from.name,
-        **made_from.choice,
-        **made_from.options,
-    )
-    made.own(partial(_engines.give_back, engine, use))
-    return made
+class EngineUse:
+    """The use of an engine by one restored pipeline, which refers to it."""
 
 
-class _Use:
-    """Stands for a restored pipeline, which keeps it."""
-
-
-class _Engines:
+class SharedEngines:
     """The engines of restored pipelines, for as long as any of these lives and is not closed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._uses: weakref.WeakKeyDictionary[Engine, weakref.WeakSet[_Use]] = (
+        self._uses: weakref.WeakKeyDictionary[Engine, weakref.WeakSet[EngineUse]] = (
             weakref.WeakKeyDictionary()
         )
 
-    def take(self, options: RuntimeOptions, use: _Use) -> Engine:
-        """The engine with these options, from now on used by one more."""
-        from hugot.runtime.engine import Engine
-
-        tell_of_fork(self)
+    def take(self, options: RuntimeOptions, use: EngineUse) -> Engine:
+        """Return the engine with these options, which one more pipeline uses from now on."""
+        register_fork_handler(self)
         with self._lock:
             for engine, uses in list(self._uses.items()):
                 if uses and engine.options == options:
@@ -105,7 +80,7 @@ class _Engines:
             self._uses[engine] = weakref.WeakSet([use])
             return engine
 
-    def give_back(self, engine: Engine, use: _Use) -> None:
+    def release(self, engine: Engine, use: EngineUse) -> None:
         """End a use; the last one closes the engine."""
         with self._lock:
             uses = self._uses.get(engine)
@@ -117,9 +92,9 @@ class _Engines:
             del self._uses[engine]
         engine.close()
 
-    def abandon(self) -> None:
-        """Forget the engines: a forked child makes its own."""
+    def reset_after_fork(self) -> None:
+        """Drop the engines: a forked child makes its own."""
         self.__init__()  # type: ignore[misc]
 
 
-_engines = _Engines()
+shared_engines: Final = SharedEngines()

@@ -11,11 +11,10 @@ import numpy as np
 from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
 from hugot.options import check_positive
-from hugot.pipelines.base import Pipeline
-from hugot.pipelines.logits import describe_outputs
-from hugot.pipelines.per_options import PerOptions
-from hugot.pipelines.task_options import TaskOptions
-from hugot.runtime.model import as_float32, token_spans
+from hugot.inputs.rows import token_spans
+from hugot.tasks.base import OptionsCache, Task, TaskOptions
+from hugot.tasks.outputs import as_float32, describe_outputs
+from hugot.tasks.schema import ListOf, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,13 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hugot._ort.tensor import Tensor
-    from hugot.models.bundle import ModelBundle
+    from hugot.inputs.rows import Group, Rows, TokenRow
+    from hugot.inputs.tokenizer import Text, TextTokenizer
     from hugot.models.dense import Dense
-    from hugot.pipelines.window import Window
-    from hugot.runtime.engine import Engine
-    from hugot.text.batch import RowBatch, TokenBatch
-    from hugot.text.planner import Group
-    from hugot.text.tokenizer import Text, TextTokenizer
+    from hugot.tasks.base import Graph, Prepared
 
 # Outputs that hold token vectors, by the names that exporters give them.
 _TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")
@@ -87,7 +83,7 @@ class FeatureExtractionOptions(TaskOptions):
                 raise InputError(f"{name}={getattr(self, name)!r:.80}; it must be a str")
 
 
-class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.float32]"]):
+class FeatureExtraction(Task[FeatureExtractionOptions]):
     """Turn texts into vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
 
         embed = hugot.pipeline("feature-extraction", "path/to/model")
@@ -95,87 +91,90 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
         embed(["some", "texts"])             # float32 [2, dim]
         embed("one text", pooling="none")    # float32 [tokens, dim]
 
-    A list gives one array [n, dim]; with ``pooling="none"`` a list of arrays [tokens, dim], each with
+    A list returns one array [n, dim]; with ``pooling="none"`` a list of arrays [tokens, dim], each with
     memory of its own.
     """
 
-    task: ClassVar[str] = "feature-extraction"
+    name: ClassVar[str] = "feature-extraction"
     options_type: ClassVar[type[Any]] = FeatureExtractionOptions
 
-    def load_tokenizer(self, engine: Engine, bundle: ModelBundle) -> TextTokenizer:
+    def choose_tokenizer(self) -> TextTokenizer:
         """``max_seq_length`` and lower-casing are those of sentence-transformers."""
-        return engine.load_tokenizer(
-            bundle, bundle.longest_sentence, lowercase=bundle.sentence.lowercase
-        )
+        bundle = self.bundle
+        return self.load_tokenizer(bundle.longest_sentence, lowercase=bundle.sentence.lowercase)
 
-    def validate(self) -> None:
+    def bind(self, graph: Graph, options: FeatureExtractionOptions) -> None:
         """The graph needs token vectors [batch, tokens, dim], or finished ones [batch, dim]."""
-        self._made: PerOptions[FeatureExtractionOptions, _Steps] = PerOptions()
-        self._steps_of(self.options)
+        super().bind(graph, options)
+        self._made: OptionsCache[FeatureExtractionOptions, _Steps] = OptionsCache()
+        self._steps_of(options)
 
-    def wanted_outputs(self, options: FeatureExtractionOptions) -> list[int]:
+    def result_type(self, options: FeatureExtractionOptions) -> Vector | ListOf:
+        """A vector, or with ``pooling="none"`` a list of them."""
+        steps = self._steps_of(options)
+        vector = Vector(steps.dimension)
+        return ListOf(vector) if steps.modes is None and steps.rank == 3 else vector
+
+    def wanted_outputs(self, options: FeatureExtractionOptions) -> Sequence[int]:
         """The output named in the options, or the one that holds the token vectors."""
-        return [self._steps_of(options).output]
+        return self._steps_of(options).outputs
 
     def tokenize(
-        self, texts: list[Text], options: FeatureExtractionOptions, first_index: int
-    ) -> TokenBatch:
-        """Tokens of the texts, each behind the prompt."""
-        tokenizer = self._tokenizer
+        self, texts: Sequence[Text], options: FeatureExtractionOptions, numbers: Sequence[int]
+    ) -> tuple[Rows, dict[int, InputError]]:
+        """Tokenize the texts, each behind the prompt."""
+        tokenizer = self.tokenizer
         if options.pooling == "none":
             # Token vectors are those of transformers, which knows no max_seq_length.
-            tokenizer = self._engine.load_tokenizer(self._bundle, self._bundle.longest_row)
+            tokenizer = self.load_tokenizer(self.bundle.longest_row)
         if prompt := self._steps_of(options).prompt:
             texts = [prompt + text for text in texts]  # type: ignore[operator]  # str, by check_input
         return tokenizer.encode(
             texts,
-            type_ids=self._model.takes_type_ids,
+            type_ids=self._type_ids,
             truncate=options.truncation is True,
-            first_index=first_index,
+            allow_empty=False,
+            numbers=numbers,
         )
 
-    def allocate(self, batch: TokenBatch, options: FeatureExtractionOptions) -> Any:
-        """A cell per row for token vectors; the first group tells the size of pooled ones."""
-        return _Vectors(len(batch))
+    def allocate(self, rows: Rows, options: FeatureExtractionOptions) -> _Vectors:
+        """A cell per row for token vectors; pooled ones have the size of the first group's."""
+        return _Vectors(len(rows))
 
     def postprocess(
-        self, outputs: list[Tensor], group: Group, window: Window[FeatureExtractionOptions]
+        self, outputs: list[Tensor], group: Group, prepared: Prepared[FeatureExtractionOptions]
     ) -> None:
         """Pool the token vectors of a group, or copy each row's out."""
-        steps = self._steps_of(window.options)
+        steps = self._steps_of(prepared.options)
         hidden_state = as_float32(outputs[0], steps.rank, len(group.rows), group.width)
         if len(hidden_state.shape) == 2:
-            window.results.pooled(hidden_state.shape[1])[group.rows] = hidden_state
+            prepared.results.pooled(hidden_state.shape[1])[group.rows] = hidden_state
             return
-        left = self._tokenizer.pads_left
-        offsets = window.batch.offsets
+        offsets = prepared.rows.offsets
         if steps.modes is None:
-            starts, stops = token_spans(window.batch, group, left=left)
+            starts, stops = token_spans(prepared.rows, group)
             array = np.asarray(hidden_state)
             for i, row in enumerate(group.rows.tolist()):
-                window.results.tokens[row] = array[i, starts[i] : stops[i]].copy()
+                prepared.results.tokens[row] = array[i, starts[i] : stops[i]].copy()
             return
         dim = hidden_state.shape[2]
-        out = window.results.pooled(dim * len(steps.modes))
+        left = prepared.rows.padding.left
+        out = prepared.results.pooled(dim * len(steps.modes))
         # The only step behind a single pooling is done with it, while the vector is in the cache.
         at_once = steps.ends_in_normalize
         for i, mode in enumerate(steps.modes):
             part = out if len(steps.modes) == 1 else out[:, i * dim : (i + 1) * dim]
             kernels.pool(hidden_state, offsets, group.rows, left, steps.skip, mode, at_once, part)
 
-    def answer_row(
-        self,
-        outputs: list[Tensor],
-        text: Text,
-        batch: RowBatch,
-        options: FeatureExtractionOptions,
+    def finish_row(
+        self, outputs: list[Tensor], text: Text, row: TokenRow, options: FeatureExtractionOptions
     ) -> NDArray[np.float32]:
-        """The vector of a row that stands alone."""
+        """The vector of a row that ran alone."""
         steps = self._steps_of(options)
-        hidden_state = as_float32(outputs[0], steps.rank, 1, len(batch.row_ids))
+        hidden_state = as_float32(outputs[0], steps.rank, 1, len(row.row_ids))
         shape = hidden_state.shape
         if steps.modes is None or len(steps.modes) > 1 or len(shape) != 3:
-            return super().answer_row(outputs, text, batch, options)  # type: ignore[no-any-return]
+            return super().finish_row(outputs, text, row, options)  # type: ignore[no-any-return]
         vector = np.empty(shape[2], np.float32)
         kernels.pool_row(hidden_state, steps.skip, steps.modes[0], steps.ends_in_normalize, vector)
         if steps.ends_in_normalize or not steps.after:
@@ -185,12 +184,14 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
             array = step(array)
         return array[0]  # type: ignore[no-any-return]
 
-    def collect(self, window: Window[FeatureExtractionOptions]) -> Sequence[NDArray[np.float32]]:
+    def finish(
+        self, prepared: Prepared[FeatureExtractionOptions]
+    ) -> Sequence[NDArray[np.float32]]:
         """The vectors of the window, after the steps behind the pooling."""
-        array = window.results.array
+        array = prepared.results.array
         if array is None:
-            return window.results.tokens  # type: ignore[no-any-return]
-        steps = self._steps_of(window.options)
+            return prepared.results.tokens  # type: ignore[no-any-return]
+        steps = self._steps_of(prepared.options)
         if not steps.ends_in_normalize:
             for step in steps.after:
                 array = step(array)
@@ -198,14 +199,12 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
 
     def join(self, parts: list[Sequence[Any]]) -> Any:
         """One array for a list of texts; with ``pooling="none"`` one list."""
-        if len(parts) == 1:
-            return parts[0]
-        if parts and isinstance(parts[0], np.ndarray):
+        if len(parts) > 1 and isinstance(parts[0], np.ndarray):
             return np.concatenate(parts)
         return super().join(parts)
 
     def _output(self, options: FeatureExtractionOptions) -> int:
-        specs = self._model.session.outputs
+        specs = self.graph.outputs
         if options.output_name is not None:
             named = [i for i, spec in enumerate(specs) if spec.name == options.output_name]
             if not named:
@@ -217,38 +216,44 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
             number = next((i for i, spec in enumerate(specs) if spec.name in _TOKEN_OUTPUTS), 0)
         if not specs or len(specs[number].shape) not in (2, 3):
             raise ModelFormatError(
-                f"{self._bundle.onnx_path} has no output for feature-extraction: it needs token "
+                f"{self.bundle.onnx_path} has no output for feature-extraction: it needs token "
                 "vectors [batch, tokens, dim] or vectors [batch, dim], and has "
                 f"{describe_outputs(specs)}. Export it with --task feature-extraction."
             )
         return number
 
     def _steps_of(self, options: FeatureExtractionOptions) -> _Steps:
-        return self._made(options, self._make_steps)
+        return self._made.get(options, self._make_steps)
 
     def _make_steps(self, options: FeatureExtractionOptions) -> _Steps:
         """All that follows from the options, checked against the model."""
         output = self._output(options)
         modes, modules = self._modules(options)
         prompt = self._prompt(options)
-        rank = len(self._model.session.outputs[output].shape)
-        pools = rank == 3
+        *axes, declared = self.graph.outputs[output].shape
+        rank, pools = len(axes) + 1, len(axes) == 2
+        size = declared if isinstance(declared, int) else None
+        if pools and modes is not None and size is not None:
+            size *= len(modes)
         after: list[Callable[[NDArray[np.float32]], NDArray[np.float32]]] = []
         for module in modules if pools else ():
             if not isinstance(module, str):
                 after.append(_dense(module))
+                size = len(module.weight)
             elif options.normalize is not False:
                 after.append(_normalize)
         dim = options.truncate_dim
         if dim is None and options.pooling == "auto":
-            dim = self._bundle.sentence.truncate_dim
+            dim = self.bundle.sentence.truncate_dim
         if dim is not None:
             after.append(_first_components(dim))
+            size = min(size, dim) if size is not None and modes is not None else size
         if options.normalize:
             after.append(_normalize)
         return _Steps(
-            output=output,
+            outputs=[output],
             rank=rank,
+            dimension=size,
             prompt=prompt,
             skip=self._prompt_tokens(prompt),
             modes=None if modes is None else tuple(kernels.MODES[mode] for mode in modes),
@@ -265,18 +270,18 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
         if options.pooling != "auto":
             modes = (options.pooling,) if isinstance(options.pooling, str) else options.pooling
             return modes, ()
-        files = self._bundle.sentence
+        files = self.bundle.sentence
         for step in files.steps:
             if isinstance(step, str) and step != "normalize":
                 raise ModelFormatError(
-                    f"{self._bundle.folder / 'modules.json'} has a module of type {step!r}, which "
+                    f"{self.bundle.folder / 'modules.json'} has a module of type {step!r}, which "
                     "hugot does not run; pooling= with the name of a mode leaves the modules out"
                 )
         return files.pooling or ("mean",), files.steps
 
     def _prompt(self, options: FeatureExtractionOptions) -> str:
         """The text that goes before every input."""
-        files = self._bundle.sentence
+        files = self.bundle.sentence
         if options.prompt is not None:
             return options.prompt
         if options.prompt_name is not None:
@@ -292,9 +297,9 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, "NDArray[np.f
 
     def _prompt_tokens(self, prompt: str) -> int:
         """Tokens at the beginning of each row that take no part in the pooling."""
-        if not prompt or self._bundle.sentence.include_prompt:
+        if not prompt or self.bundle.sentence.include_prompt:
             return 0
-        return self._tokenizer.prompt_length(prompt)
+        return self.tokenizer.prompt_length(prompt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,8 +307,9 @@ class _Steps:
     """What is done for one set of options.
 
     Attributes:
-        output: number of the output that is read.
+        outputs: number of the output that is read.
         rank: number of its dimensions: 3 for token vectors, 2 for finished ones.
+        dimension: size of the vectors, None if the graph does not declare it.
         prompt: the text that goes before every input.
         skip: tokens of the prompt that take no part in the pooling.
         modes: the kernel's pooling modes, None for token vectors.
@@ -311,8 +317,9 @@ class _Steps:
         ends_in_normalize: whether `after` is the normalisation of vectors pooled in one mode.
     """
 
-    output: int
+    outputs: Sequence[int]
     rank: int
+    dimension: int | None
     prompt: str
     skip: int
     modes: tuple[int, ...] | None

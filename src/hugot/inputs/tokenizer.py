@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+import threading
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from hugot.errors import InputError, TokenizerError
+from hugot.inputs.pool import start_pool
+from hugot.inputs.rows import Padding, TokenRow, TokenRows, rows_from_encodings
 from hugot.models.values import value_of
-from hugot.text.batch import RowBatch, TokenBatch, batch_from_encodings
-from hugot.text.pool import start_pool
-from hugot.text.portions import portions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from hugot.models.bundle import ModelBundle
 
@@ -22,6 +22,10 @@ _DECODERS_BY_TOKEN = ("ByteLevel", "Metaspace", "NoneType", "WordPiece")
 # What does not fit into 32 bits.
 _TOO_LARGE = 2**31
 
+# Long lists are tokenized in native calls of about this length: Python handles an interrupt only between
+# two of them. One takes some 15 ms, and several times that while workers have the CPUs.
+_CHARACTERS_PER_CALL = 40_000
+
 # A text, a pair of texts, or a text that comes as a list of words.
 Text: TypeAlias = str | tuple[str, str] | list[str]
 
@@ -31,7 +35,7 @@ class TextTokenizer:
 
     Padding and truncation baked into ``tokenizer.json`` are switched off: exports carry a fixed
     padding to 128 tokens there. A tokenizer shared by threads cannot be reconfigured while it works,
-    so this one never is; each length, stride and casing has one of its own.
+    so it never is: each length, stride and casing has a tokenizer of its own.
 
     Args:
         bundle: the model's files.
@@ -42,13 +46,11 @@ class TextTokenizer:
 
     Attributes:
         max_length: most tokens in a row, special ones included; None for no limit.
-        pad_id: id of the padding token.
-        pad_type_id: token type id of padding.
-        pads_left: whether padding goes before the tokens.
-        unknown_id: id of the unknown token, -1 where there is none.
+        padding: how shorter rows are filled up.
+        unknown_id: id of the unknown token, -1 if there is none.
         adds_special_tokens: whether a row has tokens beside those of its text.
-        marks_subwords: whether the vocabulary marks tokens that continue a word, as ``##ing``.
-        joins_by_token: whether `join` gives each token a text of its own, whatever its neighbours;
+        marks_subwords: whether the vocabulary marks tokens that continue a word, such as ``##ing``.
+        joins_by_token: whether `join` makes a text of its own of each token, whatever its neighbours;
             the replacement character may stand for a part of one.
     """
 
@@ -97,11 +99,11 @@ class TextTokenizer:
         self._tokenizer = tokenizer
         self._pool_threads = threads
         self.max_length = max_length
-        self.pad_id = self._pad_id(bundle, baked)
-        self.pad_type_id = value_of(
-            config, "pad_token_type_id", int, source, baked.get("pad_type_id", 0)
+        self.padding = Padding(
+            self._pad_id(bundle, baked),
+            value_of(config, "pad_token_type_id", int, source, baked.get("pad_type_id", 0)),
+            config.get("padding_side", baked.get("direction", "right")) == "left",
         )
-        self.pads_left = config.get("padding_side", baked.get("direction", "right")) == "left"
         self.unknown_id = self._id_of(config.get("unk_token"), -1)
         self.marks_subwords = bool(getattr(tokenizer.model, "continuing_subword_prefix", None))
         self._decoder = tokenizer.decoder
@@ -110,72 +112,70 @@ class TextTokenizer:
 
     def encode(
         self,
-        texts: list[Text],
+        texts: Sequence[Text],
         *,
         type_ids: bool,
         spans: bool = False,
         words: bool = False,
         truncate: bool = True,
-        first_index: int = 0,
-    ) -> TokenBatch:
+        allow_empty: bool = True,
+        numbers: Sequence[int] | None = None,
+    ) -> tuple[TokenRows, dict[int, InputError]]:
         """Tokenize texts or pairs of texts, a row each.
 
         Args:
             texts: the texts.
             type_ids: whether the graph takes token type ids.
-            spans: whether character offsets are wanted; without, tokenizing is faster.
+            spans: whether character offsets are wanted; tokenizing is faster without.
             words: whether each text is a list of words.
-            truncate: False raises for a row that would have to be cut.
-            first_index: number of the first text among the caller's inputs, for messages.
+            truncate: whether a text that is too long is cut, rather than refused.
+            allow_empty: whether a text may have no tokens.
+            numbers: number of each text among the caller's inputs, for messages.
 
-        Raises InputError with the number of the offending text.
+        Returns the rows, and the error of each text that was refused by its place; refused texts have
+        no row.
         """
+        numbers = range(len(texts)) if numbers is None else numbers
         if len(texts) == 1 and type(texts[0]) is str:
-            return self._encode_row(texts[0], type_ids, truncate, first_index)
-        encodings = self._encode(texts, spans, words, first_index)
-        if not truncate:
-            self._refuse_cut(encodings, first_index)
+            encodings, refused = self._encode_single(texts[0], numbers)
+        else:
+            encodings, refused = self._encode(texts, spans, words, numbers)
+        if not truncate or not (allow_empty or self.adds_special_tokens):
+            self._refuse(encodings, refused, truncate, allow_empty, numbers)
+        if refused:
+            encodings = [each for place, each in enumerate(encodings) if place not in refused]
         differ = type_ids and (self._types_in_single or any(type(text) is tuple for text in texts))
-        batch = batch_from_encodings(encodings, with_type_ids=differ)
-        batch.truncated = sum(1 for encoding in encodings if self._is_cut(encoding))
-        return batch
-
-    def _encode_row(self, text: str, type_ids: bool, truncate: bool, first_index: int) -> RowBatch:
-        """One text, without the detour over the tokenizer's thread pool."""
-        try:
-            encoding = self._tokenizer.encode(text)
-        except BaseException as error:
-            raise_others(error)
-            raise self._blame([text], False, error, first_index) from error
-        if not truncate:
-            self._refuse_cut([encoding], first_index)
-        batch = RowBatch(encoding, with_type_ids=type_ids and self._types_in_single)
-        if len(batch.row_ids) == self.max_length and self._is_cut(encoding):
-            batch.truncated = 1
-        return batch
+        rows = rows_from_encodings(encodings, self.padding, with_type_ids=differ)
+        if truncate and self.max_length is not None:
+            longest = self.max_length
+            rows.truncated = sum([len(x) == longest and bool(x.overflowing) for x in encodings])
+        return rows, refused
 
     def encode_windows(
         self,
-        texts: list[Text],
+        texts: Sequence[Text],
         *,
         type_ids: bool,
         words: bool = False,
-        first_index: int = 0,
-    ) -> TokenBatch:
+        numbers: Sequence[int] | None = None,
+    ) -> tuple[TokenRows, dict[int, InputError]]:
         """Tokenize texts, with as many rows for each as it takes to hold all of it.
 
         Each row of a text begins `stride` tokens before the end of the one before it. Arguments and
-        errors are those of `encode`.
+        results are those of `encode`.
         """
+        numbers = range(len(texts)) if numbers is None else numbers
+        encodings, refused = self._encode(texts, True, words, numbers)
         rows: list[Any] = []
         sources: list[int] = []
-        for index, encoding in enumerate(self._encode(texts, True, words, first_index)):
+        accepted = [each for place, each in enumerate(encodings) if place not in refused]
+        for number, encoding in enumerate(accepted):
             windows = [encoding, *encoding.overflowing]
             rows += windows
-            sources += [index] * len(windows)
-        return batch_from_encodings(
-            rows, with_type_ids=type_ids and self._types_in_single, sources=sources
-        )
+            sources += [number] * len(windows)
+        differ = type_ids and self._types_in_single
+        made = rows_from_encodings(rows, self.padding, with_type_ids=differ, sources=sources)
+        return made, refused
 
     @property
     def window_length(self) -> int:
@@ -212,47 +212,136 @@ class TextTokenizer:
             default = 0
         return self._id_of(bundle.tokenizer_config.get("pad_token"), default)
 
-    def _encode(self, texts: list[Text], spans: bool, words: bool, first_index: int) -> list[Any]:
+    def _encode_single(
+        self, text: str, numbers: Sequence[int]
+    ) -> tuple[list[Any], dict[int, InputError]]:
+        """Tokenize one text, without the detour over the thread pool of `tokenizers`."""
+        try:
+            return [self._tokenizer.encode(text)], {}
+        except BaseException as error:
+            raise_others(error)
+            return self._encode_each([text], False, error, numbers)
+
+    def _encode(
+        self, texts: Sequence[Text], spans: bool, words: bool, numbers: Sequence[int]
+    ) -> tuple[list[Any], dict[int, InputError]]:
         if self._pool_threads is not None:
             start_pool(self._tokenizer, self._pool_threads)
             self._pool_threads = None
         encode_batch = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
         encodings: list[Any] = []
-        try:
-            for portion in portions(texts):
+        refused: dict[int, InputError] = {}
+        for begin, end in _portions(texts):
+            portion = texts[begin:end]
+            try:
                 encodings += encode_batch(portion, is_pretokenized=words)
-        except BaseException as error:
-            raise_others(error)
-            raise self._blame(texts, words, error, first_index) from error
-        return encodings
+            except BaseException as error:
+                raise_others(error)
+                found, more = self._encode_each(portion, words, error, numbers[begin:end])
+                encodings += found
+                refused.update((begin + place, each) for place, each in more.items())
+        return encodings, refused
 
-    def _refuse_cut(self, encodings: Sequence[Any], first_index: int) -> None:
-        for index, encoding in enumerate(encodings, first_index):
-            if self._is_cut(encoding):
+    def _encode_each(
+        self, texts: Sequence[Text], words: bool, error: BaseException, numbers: Sequence[int]
+    ) -> tuple[list[Any], dict[int, InputError]]:
+        """Tokenize texts one by one after an error, to find those that it is about."""
+        encodings: list[Any] = []
+        refused: dict[int, InputError] = {}
+        for place, text in enumerate(texts):
+            try:
+                encodings += self._tokenizer.encode_batch([text], is_pretokenized=words)
+            except BaseException as cause:
+                raise_others(cause)
+                encodings.append(None)
+                number = numbers[place]
+                refused[place] = InputError(
+                    f"input {number} cannot be tokenized: {_reason(text, cause)}", number
+                )
+        if not refused:
+            raise TokenizerError(f"the tokenizer failed: {error}") from error
+        return encodings, refused
+
+    def _refuse(
+        self,
+        encodings: Sequence[Any],
+        refused: dict[int, InputError],
+        truncate: bool,
+        allow_empty: bool,
+        numbers: Sequence[int],
+    ) -> None:
+        """Refuse the texts that were cut unless `truncate`, and those without tokens unless `allow_empty`."""
+        for place, encoding in enumerate(encodings):
+            if encoding is None:
+                continue
+            number = numbers[place]
+            if not truncate and self._is_cut(encoding):
                 special = sum(encoding.special_tokens_mask)
                 rest = sum(len(more) - special for more in encoding.overflowing)
-                raise InputError(
-                    f"input {index} has {len(encoding) + rest} tokens; the model takes "
+                refused[place] = InputError(
+                    f"input {number} has {len(encoding) + rest} tokens; the model takes "
                     f"{self.max_length}. Shorten it, or let truncation=True cut it.",
-                    index,
+                    number,
+                )
+            elif not allow_empty and not len(encoding):
+                refused[place] = InputError(
+                    f"input {number} has no tokens: it is empty, and the tokenizer adds no special "
+                    "tokens",
+                    number,
                 )
 
     def _is_cut(self, encoding: Any) -> bool:
         return len(encoding) == self.max_length and bool(encoding.overflowing)
 
-    def _blame(
-        self, texts: Sequence[Any], words: bool, error: BaseException, first_index: int
-    ) -> Exception:
-        """Find the text that cannot be tokenized, and name it."""
-        for index, text in enumerate(texts, first_index):
-            try:
-                self._tokenizer.encode_batch_fast([text], is_pretokenized=words)
-            except BaseException as cause:
-                raise_others(cause)
-                return InputError(
-                    f"input {index} cannot be tokenized: {_reason(text, cause)}", index
+
+class LoadTokenizer(Protocol):
+    """Returns the tokenizer of a model with other settings; see `TextTokenizer`."""
+
+    def __call__(
+        self, max_length: int | None, *, lowercase: bool = False, stride: int = 0
+    ) -> TextTokenizer: ...
+
+
+class TokenizerCache:
+    """The tokenizers of a session, each made once.
+
+    Args:
+        threads: most threads for a list of texts.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._made: dict[tuple[str, int | None, bool, int], TextTokenizer] = {}
+        self._lock = threading.Lock()
+
+    def load(
+        self,
+        bundle: ModelBundle,
+        max_length: int | None,
+        *,
+        lowercase: bool = False,
+        stride: int = 0,
+    ) -> TextTokenizer:
+        """Return the tokenizer of a bundle with these settings."""
+        key = (str(bundle.tokenizer_path.resolve()), max_length, lowercase, stride)
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = TextTokenizer(
+                    bundle, max_length, lowercase=lowercase, stride=stride, threads=self._threads
                 )
-        return TokenizerError(f"the tokenizer failed: {error}")
+            return self._made[key]
+
+
+def _portions(texts: Sequence[Text]) -> Iterator[tuple[int, int]]:
+    """Yield where portions of about `_CHARACTERS_PER_CALL` characters begin and end."""
+    begin = characters = 0
+    for number, text in enumerate(texts, 1):
+        characters += len(text) if isinstance(text, str) else sum(map(len, text))
+        if characters >= _CHARACTERS_PER_CALL:
+            yield begin, number
+            begin, characters = number, 0
+    if begin < len(texts):
+        yield begin, len(texts)
 
 
 def raise_others(error: BaseException) -> None:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hugot._fast import grouping
-from hugot.text.cost import GroupCost
-from hugot.text.shapes import EXACT, ShapePolicy
+from hugot.inputs.rows import Group
+from hugot.inputs.shapes import EXACT, GroupCost, ShapePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from hugot.text.batch import TokenBatch
+    from hugot.inputs.rows import Rows
 
 _NO_CAP = 2**62
 # Parts of the budget that are tried, in eighths.
@@ -25,57 +25,39 @@ _EIGHTHS = (8, 7, 6, 5, 4, 3, 2, 1)
 _EVEN_ENOUGH = 1.002
 
 
-class Group:
-    """Rows that are padded to one width and run together.
-
-    Attributes:
-        rows: numbers of the rows, the longest first, int64 [group].
-        width: tokens of the longest row, or the width of the policy that it is padded to.
-        lines: rows that the model is run on, where those are more: the rest are copies of the last.
-    """
-
-    __slots__ = ("lines", "rows", "width")
-
-    def __init__(self, rows: NDArray[np.int64], width: int, lines: int | None = None) -> None:
-        self.rows = rows
-        self.width = width
-        self.lines = lines
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and width that the model is run on."""
-        return self.lines or len(self.rows), self.width
+_DEFAULT_COST = GroupCost()
 
 
 def plan(
-    batch: TokenBatch,
+    rows: Rows,
     token_budget: int,
     max_rows: int | None = None,
     *,
     pads: bool = True,
     workers: int = 1,
-    cost: GroupCost | None = None,
+    cost: GroupCost = _DEFAULT_COST,
     shapes: ShapePolicy = EXACT,
 ) -> list[Group]:
     """Sort rows by length and cut them into groups, the most expensive first.
 
     A group, padded, holds at most `token_budget` tokens (a longer row stands alone) and at most
-    `max_rows` rows; without `pads`, only rows of one length. Every row is in exactly one group, but
-    rows without tokens, which cannot be run, are in none.
+    `max_rows` rows; without `pads`, only rows of one length. Every row is in exactly one group, except
+    that rows without tokens, which cannot be run, are in none.
 
-    Groups have the shapes of the policy `shapes`, which is left aside without `pads`.
+    Groups have the shapes of the policy `shapes`, which has no effect without `pads`.
 
-    Among the budgets up to `token_budget` that one is taken with which `workers` are expected to be
-    done first: large groups cost least in sum, small ones are spread more evenly.
+    Of the budgets up to `token_budget`, the one with which `workers` are expected to finish first is
+    taken: large groups cost least in sum, small ones are spread more evenly.
     """
-    cost = cost or GroupCost()
-    order = np.empty(len(batch), np.int64)
-    grouping.sort_by_length(batch.offsets, order)
-    lengths = batch.lengths
+    offsets = rows.offsets
+    order = np.empty(len(offsets) - 1, np.int64)
+    grouping.sort_by_length(offsets, order)
+    lengths = np.diff(offsets)
     if len(order) and lengths[order[-1]] == 0:
         order = order[: np.count_nonzero(lengths)]
-    exact = shapes.exact or not pads
-    offsets = batch.offsets if exact else _padded_offsets(lengths, shapes)
+    exact = shapes.name == "exact" or not pads
+    if not exact:
+        offsets = _padded_offsets(lengths, shapes)
     best: tuple[float, list[int], list[float]] | None = None
     for eighths in _EIGHTHS if workers > 1 else _EIGHTHS[:1]:
         begins, costs = grouping.cut_groups(
@@ -87,14 +69,16 @@ def plan(
             cost.overhead,
             cost.quadratic,
         )
+        if workers == 1 or _fits_all_budgets(begins, lengths, order, token_budget):
+            break
         for part in _evened(begins, costs, workers, cost.overhead):
             done = finished(sorted(part[1], reverse=True), workers)
             if best is None or done < best[0]:
                 best = done, *part
         if best is not None and best[0] <= sum(costs) / workers * _EVEN_ENOUGH:
             break
-    assert best is not None
-    _, begins, costs = best
+    if best is not None:
+        _, begins, costs = best
     in_turn = sorted(range(len(costs)), key=costs.__getitem__, reverse=True)
     groups = [
         Group(order[begins[i] : begins[i + 1]], int(lengths[order[begins[i]]])) for i in in_turn
@@ -102,18 +86,25 @@ def plan(
     return groups if exact else [shaped(each, shapes, token_budget, max_rows) for each in groups]
 
 
+def _fits_all_budgets(
+    begins: list[int], lengths: NDArray[np.int64], order: NDArray[np.int64], token_budget: int
+) -> bool:
+    """Whether all rows are one group that every smaller budget would leave as it is."""
+    return len(begins) == 2 and len(order) * lengths[order[0]] <= token_budget // _EIGHTHS[0]
+
+
 def shaped(
     group: Group, shapes: ShapePolicy, token_budget: int, max_rows: int | None = None
 ) -> Group:
-    """A group in the next shape of a policy."""
+    """Return a group in the next shape of a policy."""
     width = shapes.width(group.width)
     rows = len(group.rows)
-    lines = shapes.lines(rows, width, token_budget, max_rows)
-    return Group(group.rows, width, lines if lines > rows else None)
+    padded = shapes.padded_rows(rows, width, token_budget, max_rows)
+    return Group(group.rows, width, padded if padded > rows else None)
 
 
 def _padded_offsets(lengths: NDArray[np.int64], shapes: ShapePolicy) -> NDArray[np.int64]:
-    """Offsets of rows that have the widths of a policy."""
+    """Return the offsets of rows that have the widths of a policy."""
     widths = np.array([0, *shapes.widths], np.int64)
     place = np.searchsorted(widths, lengths)
     known = place < len(widths)
@@ -127,10 +118,10 @@ def _padded_offsets(lengths: NDArray[np.int64], shapes: ShapePolicy) -> NDArray[
 def _evened(
     begins: list[int], costs: list[float], workers: int, overhead: float
 ) -> Iterator[tuple[list[int], list[float]]]:
-    """The groups as they are, then with the last one cut in two, then with the last two, and so on.
+    """Yield the groups as they are, then with the last one cut in two, then with the last two, and so on.
 
-    So the workers come to an even end without smaller groups, and more runs, everywhere. Work for few
-    runs is left as it is: handing it to another thread costs about as much.
+    This lets the workers finish together without smaller groups, and more runs, everywhere. Few groups
+    are left as they are: handing one to another thread costs about as much as it saves.
     """
     yield begins, costs
     if not 1 < workers < len(costs):
@@ -153,7 +144,7 @@ def _evened(
 
 
 def finished(costs: Sequence[float], workers: int) -> float:
-    """When `workers` that take groups of these costs in turn have done them all."""
+    """Return when `workers` that take groups of these costs in turn have run all of them."""
     free_at = [0.0] * min(workers, max(1, len(costs)))
     for each in costs:
         heapq.heapreplace(free_at, free_at[0] + each)

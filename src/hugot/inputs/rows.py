@@ -1,0 +1,392 @@
+"""Rows: what a model is fed, many of them for one input if need be.
+
+Planner, executor and batcher know rows by the protocol `Rows` alone. `TokenRows` are those of texts.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+
+from hugot._fast import encode, padding
+from hugot.errors import ModelFormatError
+from hugot.models.values import value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from tokenizers import Encoding
+
+    from hugot._ort.session import TensorSpec
+    from hugot.models.bundle import ModelBundle
+
+    IntegerArray: TypeAlias = NDArray[np.int32 | np.int64]
+
+
+class Group:
+    """Rows that are padded to one width and run together.
+
+    Attributes:
+        rows: numbers of the rows, the longest first, int64 [group].
+        width: tokens of the longest row, or the width of the shape policy that it is padded to.
+        padded_rows: rows that the model is run on if they are more: the rest are copies of the last.
+    """
+
+    __slots__ = ("padded_rows", "rows", "width")
+
+    def __init__(
+        self, rows: NDArray[np.int64], width: int, padded_rows: int | None = None
+    ) -> None:
+        self.rows = rows
+        self.width = width
+        self.padded_rows = padded_rows
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and width that the model is run on."""
+        return self.padded_rows or len(self.rows), self.width
+
+
+class Rows(Protocol):
+    """Rows of any kind of input.
+
+    Attributes:
+        offsets: where each row begins among all units of work (tokens), and at the end their number,
+            int64 [rows + 1].
+        sources: the number of each row's input if one input may have many rows, ascending; None if row
+            i is of input i.
+        truncated: number of inputs that were cut.
+    """
+
+    sources: Sequence[int] | None
+    truncated: int
+
+    @property
+    def offsets(self) -> NDArray[np.int64]: ...  # noqa: D102  (see above)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Units of work of each row, int64 [rows]."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def size(self) -> int:
+        """Units of work of all rows."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the rows take in memory, about."""
+
+    def feeds(self, group: Group, inputs: Sequence[TensorSpec]) -> Sequence[Any]:
+        """Return an array for each of a graph's inputs, for the rows of a group."""
+
+    def slice(self, begin: int, end: int) -> Rows:
+        """Return rows `begin` to `end`, which are of one input."""
+
+    def concat(self, others: Sequence[Any]) -> Rows:
+        """Return these rows and those of others of their kind, their inputs numbered through."""
+
+
+class Padding(NamedTuple):
+    """How shorter rows of tokens are filled up.
+
+    Attributes:
+        pad_id: id of the padding token.
+        pad_type_id: token type id of padding.
+        left: whether padding goes before the tokens.
+    """
+
+    pad_id: int = 0
+    pad_type_id: int = 0
+    left: bool = False
+
+
+class TokenRows:
+    """Rows of tokens, one after another (CSR): row r is ``ids[offsets[r]:offsets[r + 1]]``.
+
+    Attributes:
+        ids: token ids, int32 [tokens].
+        offsets: where each row begins, and at the end the number of tokens, int64 [rows + 1].
+        type_ids: token type ids, int32 [tokens], or None if all are 0.
+        encodings: the tokenizer's result for each row, for tasks that need more of it.
+        padding: how shorter rows are filled up.
+        sources: see `Rows`.
+        truncated: see `Rows`.
+    """
+
+    __slots__ = ("encodings", "ids", "offsets", "padding", "sources", "truncated", "type_ids")
+
+    def __init__(
+        self,
+        ids: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        type_ids: NDArray[np.int32] | None,
+        encodings: Sequence[Encoding],
+        padding: Padding,
+        sources: Sequence[int] | None = None,
+    ) -> None:
+        self.ids = ids
+        self.offsets = offsets
+        self.type_ids = type_ids
+        self.encodings = encodings
+        self.padding = padding
+        self.sources = sources
+        self.truncated = 0
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Number of tokens of each row, int64 [rows]."""
+        return np.diff(self.offsets)
+
+    @property
+    def size(self) -> int:
+        """Number of tokens in all rows."""
+        return len(self.ids)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays; the tokenizer's results take some ten times as many."""
+        return self.ids.nbytes + self.offsets.nbytes + getattr(self.type_ids, "nbytes", 0)
+
+    def feeds(self, group: Group, inputs: Sequence[TensorSpec]) -> Sequence[Any]:
+        """Return ids, mask, type ids and so on, padded to the group's width, as the graph wants them."""
+        plan = _feed_plan(tuple(inputs))
+        if plan.common is None or self.type_ids is not None:
+            return self._feeds_one_by_one(group, plan)
+        # Ids, mask and zeros for type ids, in the graph's order, from one pass over the tokens.
+        ids, mask, types = plan.common
+        arrays = np.empty((len(inputs), len(group.rows), group.width), np.int64)
+        padding.fill(
+            self.ids,
+            self.offsets,
+            group.rows,
+            self.padding.pad_id,
+            self.padding.left,
+            arrays[ids],
+            arrays[mask],
+            None if types is None else arrays[types],
+        )
+        return arrays  # type: ignore[return-value]  # an array of arrays serves as a sequence
+
+    def slice(self, begin: int, end: int) -> TokenRows:
+        """Return rows `begin` to `end`, which are of one input, over the same memory."""
+        first, last = int(self.offsets[begin]), int(self.offsets[end])
+        return TokenRows(
+            self.ids[first:last],
+            self.offsets[begin : end + 1] - first,
+            None if self.type_ids is None else self.type_ids[first:last],
+            self.encodings[begin:end],
+            self.padding,
+            None if self.sources is None else [0] * (end - begin),
+        )
+
+    def concat(self, others: Sequence[TokenRows]) -> TokenRows:
+        """Return these rows and those of others one after another, their inputs numbered through."""
+        if not others:
+            return self
+        parts = [self, *others]
+        offsets = np.zeros(sum(map(len, parts)) + 1, np.int64)
+        if all(type(part) is TokenRow for part in parts):
+            ids_of_rows = [part.row_ids for part in parts if type(part) is TokenRow]
+            ids = np.array([*chain.from_iterable(ids_of_rows)], np.int32)
+            np.cumsum([len(row) for row in ids_of_rows], out=offsets[1:])
+        else:
+            ids = np.concatenate([part.ids for part in parts])
+            np.cumsum(np.concatenate([part.lengths for part in parts]), out=offsets[1:])
+        type_ids = None
+        if any(part.type_ids is not None for part in parts):
+            type_ids = np.concatenate(
+                [np.zeros(x.size, np.int32) if (t := x.type_ids) is None else t for x in parts]
+            )
+        encodings = [encoding for part in parts for encoding in part.encodings]
+        return TokenRows(ids, offsets, type_ids, encodings, self.padding, _joined_sources(parts))
+
+    def _feeds_one_by_one(self, group: Group, plan: _FeedPlan) -> Sequence[Any]:
+        shape = (len(group.rows), group.width)
+        arrays: list[Any] = []
+        for fill, dtype, cast in plan.fills:
+            array = np.empty(shape, dtype)
+            fill(self, group, array)
+            arrays.append(array if cast is None else array.astype(cast))
+        return arrays
+
+
+class TokenRow(TokenRows):
+    """A single row, as the tokenizer returned it; arrays are made when they are asked for.
+
+    Attributes:
+        row_ids: token ids.
+        row_type_ids: token type ids, or None if all are 0.
+    """
+
+    __slots__ = ("row_ids", "row_type_ids")
+
+    def __init__(self, encoding: Encoding, padding: Padding, *, with_type_ids: bool) -> None:
+        self.encodings = (encoding,)
+        self.padding = padding
+        self.sources = None
+        self.row_ids: list[int] = encoding.ids
+        self.row_type_ids: list[int] | None = encoding.type_ids if with_type_ids else None
+        self.truncated = 0
+
+    def __len__(self) -> int:
+        return 1
+
+    @property
+    def ids(self) -> NDArray[np.int32]:  # type: ignore[override]
+        """As that of `TokenRows`."""
+        return np.array(self.row_ids, np.int32)
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:  # type: ignore[override]
+        """As that of `TokenRows`."""
+        return np.array((0, len(self.row_ids)), np.int64)
+
+    @property
+    def type_ids(self) -> NDArray[np.int32] | None:  # type: ignore[override]
+        """As that of `TokenRows`."""
+        return None if self.row_type_ids is None else np.array(self.row_type_ids, np.int32)
+
+    @property
+    def size(self) -> int:
+        """As that of `TokenRows`."""
+        return len(self.row_ids)
+
+
+def rows_from_encodings(
+    encodings: list[Any],
+    padding: Padding,
+    *,
+    with_type_ids: bool,
+    sources: Sequence[int] | None = None,
+) -> TokenRows:
+    """Return the tokenizer's results as rows, one each; type ids only if they may differ from 0."""
+    if len(encodings) == 1 and sources is None:
+        return TokenRow(encodings[0], padding, with_type_ids=with_type_ids)
+    offsets = np.empty(len(encodings) + 1, np.int64)
+    encode.row_offsets(encodings, offsets)
+    count = int(offsets[-1])
+    ids = np.empty(count, np.int32)
+    encode.gather(encodings, "ids", ids)
+    type_ids = None
+    if with_type_ids:
+        type_ids = np.empty(count, np.int32)
+        encode.gather(encodings, "type_ids", type_ids)
+    return TokenRows(ids, offsets, type_ids, encodings, padding, sources)
+
+
+def token_spans(
+    rows: TokenRows, group: Group
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first and past-the-end position of each row's tokens in its padded row."""
+    counts = rows.offsets[group.rows + 1] - rows.offsets[group.rows]
+    if rows.padding.left:
+        return group.width - counts, np.full(len(counts), group.width, np.int64)
+    return np.zeros(len(counts), np.int64), counts
+
+
+def takes_type_ids(inputs: Sequence[TensorSpec], bundle: ModelBundle) -> bool:
+    """Whether a graph wants the tokenizer's token type ids.
+
+    A tokenizer whose ``model_input_names`` does not list them has none; the graph is fed zeros then.
+    """
+    names = [spec.name for spec in inputs]
+    source = bundle.folder / "tokenizer_config.json"
+    listed = value_of(bundle.tokenizer_config, "model_input_names", list, source) or names
+    return "token_type_ids" in names and "token_type_ids" in listed
+
+
+def check_token_inputs(inputs: Sequence[TensorSpec], path: Path) -> None:
+    """Raise ModelFormatError for an input of a graph that rows of tokens cannot feed."""
+    for spec in inputs:
+        if spec.name not in _FILLS:
+            raise ModelFormatError(
+                f"{path} has an input {spec.name!r}, which no text pipeline can give; known "
+                f"are {', '.join(_FILLS)}. Export the model for the task, without past key values."
+            )
+        if spec.dtype not in _DTYPES:
+            raise ModelFormatError(f"{path}: input {spec.name!r} is of dtype {spec.dtype}")
+
+
+class _FeedPlan(NamedTuple):
+    """How the inputs of a graph are filled.
+
+    Attributes:
+        fills: for each input a function, the dtype of its array, and a dtype to cast it to or None.
+        common: numbers of the inputs for ids, mask and type ids, if there are no others and all are int64.
+    """
+
+    fills: tuple[tuple[Callable[[TokenRows, Group, IntegerArray], None], Any, str | None], ...]
+    common: tuple[int, int, int | None] | None
+
+
+# Element types of inputs → the type that is filled, and the type to cast it to.
+_DTYPES: dict[str, tuple[Any, str | None]] = {
+    "int64": (np.int64, None),
+    "int32": (np.int32, None),
+    "float32": (np.int64, "float32"),
+    "float16": (np.int64, "float16"),
+    "bool": (np.int64, "bool"),
+}
+
+
+@lru_cache(maxsize=256)
+def _feed_plan(inputs: tuple[TensorSpec, ...]) -> _FeedPlan:
+    fills = tuple((_FILLS[spec.name], *_DTYPES[spec.dtype]) for spec in inputs)
+    numbers = {spec.name: number for number, spec in enumerate(inputs)}
+    common = None
+    if all(spec.dtype == "int64" for spec in inputs) and (
+        {"input_ids", "attention_mask"}
+        <= numbers.keys()
+        <= {"input_ids", "attention_mask", "token_type_ids"}
+    ):
+        common = numbers["input_ids"], numbers["attention_mask"], numbers.get("token_type_ids")
+    return _FeedPlan(fills, common)
+
+
+def _fill_ids(rows: TokenRows, group: Group, out: IntegerArray) -> None:
+    padding.pad(rows.ids, rows.offsets, group.rows, rows.padding.pad_id, rows.padding.left, out)
+
+
+def _fill_mask(rows: TokenRows, group: Group, out: IntegerArray) -> None:
+    padding.mask(rows.offsets, group.rows, rows.padding.left, out)
+
+
+def _fill_type_ids(rows: TokenRows, group: Group, out: IntegerArray) -> None:
+    if rows.type_ids is None:
+        out.fill(0)
+        return
+    pad = rows.padding
+    padding.pad(rows.type_ids, rows.offsets, group.rows, pad.pad_type_id, pad.left, out)
+
+
+def _fill_positions(rows: TokenRows, group: Group, out: IntegerArray) -> None:
+    padding.positions(rows.offsets, group.rows, rows.padding.left, out)
+
+
+_FILLS: dict[str, Callable[[TokenRows, Group, IntegerArray], None]] = {
+    "input_ids": _fill_ids,
+    "attention_mask": _fill_mask,
+    "token_type_ids": _fill_type_ids,
+    "position_ids": _fill_positions,
+}
+
+
+def _joined_sources(parts: Sequence[TokenRows]) -> list[int] | None:
+    if all(part.sources is None for part in parts):
+        return None
+    joined: list[int] = []
+    for part in parts:
+        sources = range(len(part)) if part.sources is None else part.sources
+        first = joined[-1] + 1 if joined else 0
+        joined += [first + source for source in sources]
+    return joined

@@ -1,0 +1,67 @@
+"""The class of each task's pipelines, made from the task when it is first asked for, and its instances.
+
+The stub beside this module has the classes for editors and type checkers; ``scripts/generate`` writes it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from hugot.options import check_names, option_names
+from hugot.pipelines.pipeline import Pipeline
+from hugot.pipelines.runner import Runner
+from hugot.tasks import SPECS, task_class, task_spec
+from hugot.tasks.base import Graph
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hugot.models.bundle import ModelBundle
+    from hugot.pipelines.spec import PipelineSpec
+    from hugot.runtime.engine import Engine
+
+
+def make_pipeline(
+    engine: Engine,
+    bundle: ModelBundle,
+    spec: PipelineSpec,
+    restore: Callable[[PipelineSpec], Pipeline[Any, Any]],
+) -> Pipeline[Any, Any]:
+    """Make the pipeline of a spec on a bundle whose model the engine has begun to load.
+
+    `restore` makes it again when it is unpickled. Raises InputError for an option, ModelFormatError and
+    TokenizerError for the model's files.
+    """
+    kind = task_class(spec.task)
+    check_names(spec.options, option_names(kind.options_type), f"option of {spec.task}")
+    options = kind.options_type(**spec.options)
+    try:
+        task = kind(bundle, engine.tokenizers_of(bundle))
+    finally:
+        # A thread has loaded it meanwhile. If both fail, the model's error is raised.
+        model = engine.load_model(bundle)
+    task.bind(Graph(bundle.onnx_path, model.session.inputs, model.session.outputs), options)
+    wanted = engine.options.microbatch
+    shares_groups = not model.batch_dependent if wanted is None else wanted
+    runner = Runner(task, model, spec.name, options, shares_groups=shares_groups)
+    return pipeline_class(spec.task)(runner, spec, restore, engine.options.max_queue)
+
+
+def pipeline_class(task: str) -> type[Pipeline[Any, Any]]:
+    """Return the class of a task's pipelines; raises InputError for an unknown task."""
+    return _make_class(task_spec(task).name)
+
+
+@cache
+def _make_class(name: str) -> type[Pipeline[Any, Any]]:
+    task = task_class(name)
+    members = {"task": name, "__doc__": task.__doc__, "__module__": "hugot"}
+    return type(task_spec(name).pipeline_name, (Pipeline,), members)
+
+
+def __getattr__(name: str) -> type[Pipeline[Any, Any]]:
+    for spec in SPECS:
+        if spec.pipeline_name == name:
+            return _make_class(spec.name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

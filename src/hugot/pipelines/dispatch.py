@@ -1,0 +1,42 @@
+"""What a call was given: one input, several, or an iterator of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from hugot.errors import InputError
+
+if TYPE_CHECKING:
+    from hugot.tasks.base import Task
+
+SINGLE: Final = 1
+MANY: Final = 2
+STREAM: Final = 3
+
+
+def dispatch(task: Task[Any], inputs: Any, options: Any) -> tuple[int, Any]:
+    """Return `SINGLE`, `MANY` or `STREAM`, and the input, the sequence or the iterator of inputs.
+
+    Raises InputError for anything else, and for what could be a pair of texts or two texts.
+    """
+    inputs = task.arrange(inputs, options)
+    if type(inputs) is str or task.is_single(inputs):
+        return SINGLE, inputs
+    if isinstance(inputs, list):
+        return MANY, inputs
+    if isinstance(inputs, tuple):
+        # transformers drops the second text of such a tuple without a word.
+        if len(inputs) == 2 and all(isinstance(each, str) for each in inputs):
+            raise InputError(
+                "a tuple of two strings is ambiguous: for a pair of texts pass "
+                '{"text": ..., "text_pair": ...}, for two inputs a list'
+            )
+        return MANY, inputs
+    if isinstance(inputs, Iterator):
+        return STREAM, inputs
+    if hasattr(inputs, "__iter__") and not isinstance(inputs, bytes | bytearray):
+        return MANY, list(inputs)
+    raise InputError(
+        f"{task.name} takes a str, a list or an iterator of them; not {type(inputs).__name__}"
+    )

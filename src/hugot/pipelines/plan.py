@@ -1,0 +1,128 @@
+"""What a call would do: its groups, and how much of them is padding; and which size of groups is best."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hugot.inputs.rows import Group, Padding, TokenRows
+from hugot.inputs.shapes import EXACT
+from hugot.pipelines.runner import first_refusal
+from hugot.pipelines.windows import run_list, slices
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hugot.pipelines.runner import Runner
+
+BUDGETS = (128, 256, 512, 1024)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a pipeline would run a list of inputs.
+
+    Attributes:
+        workers: groups that run at the same time.
+        intra_op_threads: threads of ONNX Runtime within one group.
+        token_budget: padded tokens in a group, at most; a longer row stands alone.
+        groups: rows and width of each group as the model is run on it, in the order in which they
+            begin.
+        tokens: tokens of all rows, without padding.
+        shape_policy: what groups are padded to: ``"exact"`` (their longest row), ``"few"`` or
+            ``"fixed"`` (the next of `widths`, and with the latter filled up with rows).
+        widths: the widths of the policy.
+        providers: execution provider → number of the model's nodes that it runs, None if that is
+            not known.
+    """
+
+    workers: int
+    intra_op_threads: int
+    token_budget: int
+    groups: list[tuple[int, int]]
+    tokens: int
+    shape_policy: str = "exact"
+    widths: tuple[int, ...] = ()
+    providers: dict[str, int | None] = field(default_factory=dict)
+
+    @property
+    def padded_tokens(self) -> int:
+        """Tokens of all groups, padding included."""
+        return sum(rows * width for rows, width in self.groups)
+
+    @property
+    def padding_ratio(self) -> float:
+        """Padded over real tokens; 1.0 is no padding at all."""
+        return self.padded_tokens / self.tokens if self.tokens else 1.0
+
+
+def plan_list(runner: Runner[Any], inputs: Sequence[Any], options: Any) -> Plan:
+    """Return the plan of a list of inputs; raises InputError for one that is refused."""
+    groups: list[tuple[int, int]] = []
+    tokens = first_index = 0
+    with runner.calls:
+        model = runner.model
+        layout = model.layout
+        for window in slices(inputs):
+            prepared = runner.prepare(window, options, first_index)
+            if prepared.refusals:
+                raise first_refusal(prepared.refusals)
+            groups += [group.shape for group in runner.plan(prepared.rows, options, layout)]
+            tokens += prepared.rows.size
+            first_index += len(window)
+        shapes = EXACT if model.exact else layout.shapes
+        return Plan(
+            layout.workers,
+            layout.intra_op_threads,
+            layout.token_budget,
+            groups,
+            tokens,
+            shapes.name,
+            shapes.widths,
+            dict(model.providers),
+        )
+
+
+def tune(runner: Runner[Any], inputs: Sequence[Any], rounds: int) -> None:
+    """Measure each of `BUDGETS` for these inputs, and have the model keep the best one.
+
+    Calls of other threads keep the layout that the model has until the end.
+    """
+    model = runner.model
+    layouts = {
+        budget: replace(model.layout, token_budget=budget) for budget in BUDGETS
+    }
+    seconds: dict[int, list[float]] = {budget: [] for budget in BUDGETS}
+    for turn in range(rounds + 1):
+        for budget, layout in layouts.items():
+            began = perf_counter()
+            run_list(runner, inputs, runner.options, layout)
+            if turn:  # the first round makes room in ONNX Runtime's memory
+                seconds[budget].append(perf_counter() - began)
+    model.layout = layouts[min(BUDGETS, key=lambda budget: median(seconds[budget]))]
+
+
+def warm_up(runner: Runner[Any]) -> None:
+    """Run the shapes that matter once: a short text and a full group on every worker, or all of a policy."""
+    model, options = runner.model, runner.options
+    layout = model.layout
+    if model.exact:
+        run_list(runner, [runner.sample_input("hello")], options)
+        rows = max(2, layout.token_budget // 16) * layout.workers
+        run_list(runner, [runner.sample_input("hello " * 16)] * rows, options)
+        return
+    padding = runner.task.tokenizer.padding
+    outputs = runner.task.wanted_outputs(options)
+    for rows, width in layout.shapes.shapes(layout.token_budget):
+        model.forward(_blank_rows(rows, width, padding), Group(np.arange(rows), width), outputs)
+
+
+def _blank_rows(count: int, width: int, padding: Padding) -> TokenRows:
+    """Rows of padding tokens alone."""
+    ids = np.full(count * width, padding.pad_id, np.int32)
+    offsets = np.arange(count + 1, dtype=np.int64) * width
+    return TokenRows(ids, offsets, None, (), padding)

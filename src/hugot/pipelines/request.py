@@ -1,0 +1,276 @@
+"""A request of one client, and how its answer reaches the thread or task that waits for it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, InvalidStateError
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hugot.runtime import process
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hugot._fast.recorder import Recorder
+    from hugot._ort.session import RunOptions
+    from hugot.inputs.rows import Rows
+    from hugot.pipelines.deadlines import Deadline
+
+
+class Work(Protocol):
+    """What runs requests; requests refer to it, and what queues them does not."""
+
+    def new_stop(self) -> RunOptions:
+        """Return what stops the run of a group."""
+
+    def run(self, items: Sequence[Item], stop: RunOptions) -> Sequence[Any]:
+        """Run inputs together and return the results of each, as a sequence of one."""
+
+    def answer(self, request: Request) -> Any:
+        """Return the answer of a request from the results of its inputs."""
+
+
+class Item:
+    """One input of a request, as rows, which stay together.
+
+    Attributes:
+        request: the request that it is part of.
+        number: its place among the inputs of the request.
+        value: the input, as its task prepared it.
+        rows: its rows.
+        row_count: number of its rows.
+        longest: size of the longest row.
+        size: size of all rows, such as their tokens.
+        waits: whether it has not begun.
+    """
+
+    __slots__ = ("longest", "number", "request", "row_count", "rows", "size", "value", "waits")
+
+    def __init__(self, request: Request, number: int, value: Any, rows: Rows) -> None:
+        self.request = request
+        self.number = number
+        self.value = value
+        self.rows = rows
+        self.row_count = len(rows)
+        self.size = rows.size
+        self.longest = self.size if self.row_count == 1 else int(rows.lengths.max())
+        self.waits = True
+
+
+class Request:
+    """What one call of `submit` or `acall` asked for.
+
+    Attributes:
+        work: what runs it.
+        options: its options, merged; requests share a group if these are equal.
+        value: the inputs as they were given, and once they are prepared, as the task arranged them.
+        single: whether they are one input, whose answer is unwrapped.
+        call_options: the options as they were given.
+        future: receives the answer: an `AnswerFuture`, or a future of `loop`.
+        loop: the event loop of the future, None for a thread's.
+        timeout: seconds that it may take; None for no limit.
+        size_budget: padded size, at most, of a group that is made around it.
+        items: its inputs; empty until they are prepared.
+        results: the results of its inputs so far.
+        unanswered: number of inputs without a result.
+        waiting: number of inputs that have not begun.
+        groups: the running groups that it is part of.
+        begun: whether a worker took one of its inputs.
+        settled: whether its answer, an error or a cancellation is decided.
+        deadline: what ends it when the time is up.
+        recorder: counts how it ended; None if that is not counted.
+        asked: when it was made, by `perf_counter`.
+    """
+
+    __slots__ = (
+        "asked", "begun", "call_options", "deadline", "future", "groups", "items", "loop", "next_item",
+        "options", "recorder", "results", "settled", "single", "size_budget", "timeout", "unanswered",
+        "value", "waiting", "work",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        work: Any,
+        options: Any,
+        value: Any,
+        call_options: Mapping[str, Any],
+        timeout: float | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.asked = perf_counter()
+        self.recorder = recorder
+        self.work = work
+        self.single = False
+        self.options = options
+        self.value = value
+        self.call_options: Mapping[str, Any] | None = call_options
+        self.timeout = timeout
+        self.loop = loop
+        self.future: Any = AnswerFuture() if loop is None else loop.create_future()
+        self.size_budget = 0
+        self.items: Sequence[Item] = ()
+        self.results: Any = []
+        self.unanswered = 0
+        self.waiting = 0
+        self.next_item = 0
+        self.groups: list[RunningGroup] = []
+        self.begun = False
+        self.settled = False
+        self.deadline: Deadline | None = None
+
+    def set_items(self, items: Sequence[Item]) -> None:
+        """Take the prepared inputs."""
+        self.items = items
+        self.results = [None] * len(items)
+        self.unanswered = self.waiting = len(items)
+
+    def forget(self) -> None:
+        """Drop everything that it refers to."""
+        self.work = self.options = self.value = self.call_options = self.future = None
+        self.items = self.results = ()
+        self.deadline = None
+
+    def first_waiting(self) -> Item:
+        """Return the first input that has not begun; there must be one."""
+        while not self.items[self.next_item].waits:
+            self.next_item += 1
+        return self.items[self.next_item]
+
+
+class RunningGroup:
+    """Inputs that run together.
+
+    Attributes:
+        items: the inputs.
+        requests: the requests that they are of.
+        stop: stops the run.
+        wanted: number of requests that still wait for it.
+    """
+
+    __slots__ = ("items", "requests", "stop", "wanted")
+
+    def __init__(self, items: Sequence[Item], stop: RunOptions) -> None:
+        self.items = items
+        self.requests = list(dict.fromkeys([item.request for item in items]))
+        self.stop = stop
+        self.wanted = len(self.requests)
+
+
+class _CallbackGuard(threading.local):
+    """Marks the threads that run callbacks which users added to futures."""
+
+    depth = 0
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.depth -= 1
+
+
+_callbacks = _CallbackGuard()
+
+
+def in_callback() -> bool:
+    """Whether a future's callback is running on this thread; its own request waits for it."""
+    return _callbacks.depth > 0
+
+
+class AnswerFuture(Future[Any]):
+    """The future of a request; unlike an executor's, it can be cancelled while the request runs.
+
+    It counts as pending until it is done. In a forked child it has no answer.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._forks = process.forks
+        self.withdraw: Callable[[], object] | None = None
+        self._first_to_cancel = threading.Lock()
+
+    def cancel(self) -> bool:
+        """Give the request up; return False if its answer is there already."""
+        if self._forks != process.forks:
+            return False
+        with _callbacks:
+            if not super().cancel():
+                return False
+        if self._first_to_cancel.acquire(blocking=False):
+            # Wakes those who wait for several futures at once.
+            self.set_running_or_notify_cancel()
+            if (withdraw := self.withdraw) is not None:
+                withdraw()
+                self.withdraw = None
+        return True
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Return the answer; see `Future.result`."""
+        self._refuse_in_child()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return the error; see `Future.exception`."""
+        self._refuse_in_child()
+        return super().exception(timeout)
+
+    def _refuse_in_child(self) -> None:
+        if self._forks != process.forks:
+            raise process.forked_error("the request of this future")
+
+
+class Outcome:
+    """The answer to a request, or its error."""
+
+    __slots__ = ("asked", "error", "future", "loop", "recorder", "result")
+
+    def __init__(self, request: Request, result: Any, error: BaseException | None = None) -> None:
+        self.future = request.future
+        self.loop = request.loop
+        self.recorder = request.recorder
+        self.asked = request.asked
+        self.result = result
+        self.error = error
+
+
+def deliver(outcomes: Sequence[Outcome]) -> None:
+    """Hand over answers and errors; an event loop is woken once for all of its own."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
+    for outcome in outcomes:
+        # Counted before anyone can see the answer and ask for the figures.
+        if outcome.recorder is None:
+            pass
+        elif outcome.error is None:
+            outcome.recorder.answered(perf_counter() - outcome.asked)
+        else:
+            outcome.recorder.failed(outcome.error)
+        if outcome.loop is not None:
+            by_loop.setdefault(outcome.loop, []).append(outcome)
+        else:
+            outcome.future.withdraw = None
+            with _callbacks:
+                _set(outcome)
+    for loop, some in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_set_all, some)
+        except RuntimeError:  # the loop is closed, and with it every task that waited
+            continue
+
+
+def _set(outcome: Outcome) -> None:
+    try:
+        if outcome.error is None:
+            outcome.future.set_result(outcome.result)
+        else:
+            outcome.future.set_exception(outcome.error)
+    except InvalidStateError:  # cancelled at this very moment
+        return
+
+
+def _set_all(outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        if not outcome.future.done():
+            _set(outcome)

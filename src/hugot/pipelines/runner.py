@@ -1,0 +1,391 @@
+"""What runs a task on a model: rows are planned, run in groups, and turned into results.
+
+A `Runner` belongs to one pipeline. It has the model's executor and layout, counts what it does, and ends
+calls that are under way. `hugot.pipelines.windows` runs many inputs with it, `hugot.pipelines.submit`
+single requests of many clients.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from hugot._fast.recorder import Recorder
+from hugot.errors import CancelledError, SessionClosedError
+from hugot.inputs.planner import plan, shaped
+from hugot.inputs.rows import TokenRow
+from hugot.options import check_names, option_names
+from hugot.pipelines.request import in_callback
+from hugot.runtime.calls import ActiveCalls
+from hugot.runtime.process import register_exit_handler
+from hugot.tasks.base import Prepared, TaskOptions
+from hugot.tasks.schema import ListOf, Vector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from hugot._ort.session import RunOptions
+    from hugot.errors import HugotError, InputError
+    from hugot.inputs.rows import Group, Rows
+    from hugot.pipelines.batcher import Batcher
+    from hugot.runtime.executor import Job
+    from hugot.runtime.layout import Layout
+    from hugot.runtime.model import LoadedModel
+    from hugot.tasks.base import Task
+    from hugot.tasks.schema import ResultType
+
+# Python handles an interrupt only between two runs on its main thread. Work that takes longer than this
+# is handed to a worker, which the main thread waits for; that takes up to 0.4 ms more.
+_QUICK_SECONDS = 0.05
+# Padded tokens that are taken to run within that time until there is a measurement.
+_FIRST_QUICK_TOKENS = 128
+# A measurement holds for runs of up to this many times its tokens.
+_GROWTH = 2
+
+Options = TypeVar("Options", bound=TaskOptions)
+
+
+class Answers(NamedTuple):
+    """What a window of inputs came to.
+
+    Attributes:
+        results: the results of the accepted inputs, in order.
+        refusals: place in the window → the error of an input that cannot be used.
+    """
+
+    results: Sequence[Any]
+    refusals: Mapping[int, InputError]
+
+
+class Running(NamedTuple):
+    """A window that was started.
+
+    Attributes:
+        prepared: its inputs.
+        groups: the groups of its rows.
+        job: what the workers run; None if the thread that finishes the window runs it.
+    """
+
+    prepared: Prepared[Any]
+    groups: Sequence[Group]
+    job: Job | None
+
+
+class Runner(Generic[Options]):
+    """Runs a task on a loaded model. All methods may be called by many threads at once.
+
+    Args:
+        task: see below.
+        model: see below.
+        name: see below.
+        options: see below.
+
+    Attributes:
+        task: the task, bound to the model.
+        model: the loaded model.
+        name: name of the pipeline, for messages.
+        options: options given when the pipeline was made.
+        calls: the calls under way.
+        recorder: counts what is done.
+        shares_groups: whether inputs of several requests may share a group.
+        batcher: runs requests of many clients together; None before the first of them.
+        batcher_lock: is held while it is made.
+        on_close: is called once the model is let go of; None for nothing.
+    """
+
+    def __init__(
+        self,
+        task: Task[Options],
+        model: LoadedModel,
+        name: str,
+        options: Options,
+        *,
+        shares_groups: bool = True,
+    ) -> None:
+        self.task = task
+        self.model = model
+        self.name = name
+        self.options = options
+        self.shares_groups = shares_groups
+        self.calls = ActiveCalls(f"pipeline {name!r}")
+        self.recorder = Recorder()
+        self.batcher: Batcher | None = None
+        self.batcher_lock = threading.Lock()
+        self._stop = self.calls.run_options = model.new_run_options()
+        self._quick_tokens = _FIRST_QUICK_TOKENS
+        self.on_close: Callable[[], None] | None = None
+        self._releasing = threading.Lock()
+        register_exit_handler(self)
+
+    def merge(self, given: Mapping[str, Any]) -> Options:
+        """Return the pipeline's options with those of a call; raises InputError for unknown ones."""
+        if not given:
+            return self.options
+        check_names(given, option_names(type(self.options)), f"option of {self.task.name}")
+        return replace(self.options, **given)
+
+    def prepare(
+        self, inputs: Sequence[Any], options: Options, first_index: int = 0
+    ) -> Prepared[Options]:
+        """Check and tokenize inputs, counting both; see `Task.prepare`."""
+        began = perf_counter()
+        prepared = self.task.prepare(inputs, options, first_index)
+        self.recorder.tokenized(
+            perf_counter() - began, len(prepared.inputs), prepared.rows.truncated
+        )
+        return prepared
+
+    # One input, or one window of them
+
+    def run_one(self, value: Any, options: Options) -> Sequence[Any]:
+        """Return the results of one input, a sequence of one; raises InputError if it is refused."""
+        self.calls.enter()
+        left = False
+        try:
+            prepared = self.prepare((value,), options)
+            if prepared.refusals:
+                raise first_refusal(prepared.refusals)
+            if self.runs_as_row(prepared.rows):
+                return (self.run_row(prepared, self._stop),)
+            left = True
+            return self.finish(self._start(prepared)).results
+        except CancelledError as error:
+            raise self._ended(error) from error
+        finally:
+            if not left:
+                self.calls.leave()
+
+    def runs_as_row(self, rows: Rows) -> bool:
+        """Whether rows are a single one that this thread runs at once, without a plan or a job."""
+        return (
+            type(rows) is TokenRow
+            and self.model.exact
+            and (0 < len(rows.row_ids) <= self._quick_tokens or not takes_signals())
+            and bool(rows.row_ids)
+        )
+
+    def run_row(self, prepared: Prepared[Options], stop: RunOptions) -> Any:
+        """Run a single row and return the result of its input."""
+        task, options, row = self.task, prepared.options, prepared.rows
+        began = perf_counter()
+        outputs = self.model.forward_row(row, task.wanted_outputs(options), stop)
+        ran = perf_counter()
+        result = task.finish_row(outputs, prepared.inputs[0], row, options)
+        self.recorder.ran_row(ran - began, perf_counter() - ran, len(row.row_ids))
+        return result
+
+    def start(
+        self,
+        inputs: Sequence[Any],
+        options: Options,
+        first_index: int = 0,
+        *,
+        layout: Layout | None = None,
+        allow_refusals: bool = True,
+    ) -> Running:
+        """Prepare and plan a window; the workers begin with it if there is work for several of them.
+
+        `finish` must follow, or `cancel`. `layout` is the model's by default. Without `allow_refusals`, raises the InputError of the first
+        input that is refused.
+        """
+        self.calls.enter()
+        try:
+            prepared = self.prepare(inputs, options, first_index)
+            if prepared.refusals and not allow_refusals:
+                raise first_refusal(prepared.refusals)
+        except BaseException:
+            self.calls.leave()
+            raise
+        return self._start(prepared, layout)
+
+    def finish(self, running: Running) -> Answers:
+        """Wait for a window that was started, or run it."""
+        prepared, job = running.prepared, running.job
+        if job is not None:
+            job.wait()
+        else:
+            try:
+                self._run_here(running)
+            except CancelledError as error:
+                raise self._ended(error) from error
+        began = perf_counter()
+        results = self.task.finish(prepared)
+        self.recorder.postprocessed(perf_counter() - began, 0)
+        return Answers(results, prepared.refusals)
+
+    def cancel(self, running: Running) -> None:
+        """Stop a window that was started."""
+        if running.job is not None:
+            running.job.cancel()
+        else:
+            self.calls.leave()
+
+    def _start(self, prepared: Prepared[Options], layout: Layout | None = None) -> Running:
+        """Start a window whose call is inside the gate; the call leaves when the window is run."""
+        try:
+            layout = layout or self.model.layout
+            groups = self.plan(prepared.rows, prepared.options, layout)
+            prepared.allocate(self.task)
+            if layout.workers == 1 or len(groups) < 2:
+                return Running(prepared, groups, None)
+            job = self._new_job(prepared, groups)
+        except BaseException:
+            self.calls.leave()
+            raise
+        self.model.executor.start(job)
+        return Running(prepared, groups, job)
+
+    def _new_job(self, prepared: Prepared[Options], groups: Sequence[Group]) -> Job:
+        stop = self.model.new_run_options()
+        return self.calls.new_job(partial(self.run_group, prepared, stop), groups, stop)
+
+    def _run_here(self, running: Running) -> None:
+        """Run a window that the workers do not have, so that an interrupt ends it."""
+        prepared, groups = running.prepared, running.groups
+        tokens = sum([len(group.rows) * group.width for group in groups])
+        began = perf_counter()
+        if tokens > self._quick_tokens and takes_signals():
+            try:
+                job = self._new_job(prepared, groups)
+            except BaseException:
+                self.calls.leave()
+                raise
+            self.model.executor.start(job)
+            job.wait()
+        else:
+            try:
+                for group in groups:
+                    self.run_group(prepared, self._stop, group)
+            finally:
+                self.calls.leave()
+        if tokens:
+            # The time of a small run says nothing about a far larger one: attention grows with the
+            # square of the width.
+            known = max(_FIRST_QUICK_TOKENS, _GROWTH * tokens)
+            self._quick_tokens = min(known, int(_QUICK_SECONDS * tokens / (perf_counter() - began)))
+
+    def run_group(self, prepared: Prepared[Options], stop: RunOptions | None, group: Group) -> None:
+        """Run a group of rows and write their results to their places."""
+        rows = prepared.rows
+        began = perf_counter()
+        outputs = self.model.forward(rows, group, prepared.outputs, stop)
+        ran = perf_counter()
+        offsets = rows.offsets
+        tokens = int((offsets[group.rows + 1] - offsets[group.rows]).sum())
+        count = len(group.rows)
+        self.recorder.ran(ran - began, count, tokens, (group.padded_rows or count) * group.width)
+        ran = perf_counter()
+        self.task.postprocess(outputs, group, prepared)
+        self.recorder.postprocessed(perf_counter() - ran, 1)
+
+    def run_together(
+        self, prepared: Prepared[Options], stop: RunOptions, group: Group | None
+    ) -> Sequence[Any]:
+        """Run prepared inputs on this thread and return their results.
+
+        All rows run in `group`, in the shape of the model's policy; if it is None, a plan is made.
+        """
+        prepared.allocate(self.task)
+        layout = self.model.layout
+        if group is None:
+            groups = self.plan(prepared.rows, prepared.options, layout)
+        elif self.model.exact:
+            groups = [group]
+        else:
+            groups = [shaped(group, layout.shapes, layout.token_budget)]
+        for each in groups:
+            self.run_group(prepared, stop, each)
+        began = perf_counter()
+        results = self.task.finish(prepared)
+        self.recorder.postprocessed(perf_counter() - began, 0)
+        return results
+
+    # Plans, types, samples
+
+    def plan(self, rows: Rows, options: Options, layout: Layout) -> list[Group]:
+        """Return the groups that rows run in."""
+        return plan(
+            rows,
+            layout.token_budget,
+            options.batch_size,
+            pads=self.model.pads,
+            workers=layout.workers,
+            cost=layout.cost,
+            shapes=layout.shapes,
+        )
+
+    def result_type(self, options: Options | None = None) -> ResultType:
+        """Return the type of a result; a sample is run if only that shows the size of its vectors."""
+        options = self.options if options is None else options
+        found = self.task.result_type(options)
+        vector = found.item if isinstance(found, ListOf) else found
+        if not isinstance(vector, Vector) or vector.dimension is not None:
+            return found
+        known = Vector(self.run_one(self.sample_input("hello"), options)[0].shape[-1])
+        return ListOf(known) if isinstance(found, ListOf) else known
+
+    def sample_input(self, text: str) -> Any:
+        """Return an input of this pipeline made from a text."""
+        return self.task.sample_input(text, self.options)
+
+    # How calls are ended
+
+    def close(self, *, cancel: bool) -> None:
+        """Refuse new calls, wait for those under way (or stop them) and let go of the model."""
+        self.refuse_calls(cancel=cancel)
+        if in_callback():
+            # The callback of a future cannot wait for the request that it is part of.
+            self.calls.on_idle(self._release)
+        else:
+            self.calls.wait()
+            self._release()
+
+    def refuse_calls(self, *, cancel: bool) -> None:
+        """Refuse new calls, and stop those under way if `cancel`."""
+        self.calls.refuse()
+        if cancel and not self.calls.forked:
+            self._stop_calls(
+                lambda: SessionClosedError(f"pipeline {self.name!r} was closed during the call")
+            )
+
+    def end_calls(self) -> Callable[[float], object]:
+        """End the calls under way: the interpreter exits, and nobody waits for results any more."""
+        self.calls.refuse()
+        self._stop_calls(
+            lambda: SessionClosedError(f"pipeline {self.name!r} was stopped: the process ends")
+        )
+        return self.calls.wait
+
+    def _stop_calls(self, error: Callable[[], HugotError]) -> None:
+        self.calls.stop(error)
+        if self.batcher is not None:
+            self.batcher.stop(error)
+
+    def _release(self) -> None:
+        # Of several threads that close, one gets the lock. A forked child frees nothing: the native
+        # session belongs to the parent.
+        if self.calls.forked or not self._releasing.acquire(blocking=False):
+            return
+        if self.batcher is not None:
+            self.batcher.close()
+        del self.model
+        self.task.release()
+        if self.on_close is not None:
+            self.on_close()
+
+    def _ended(self, error: CancelledError) -> HugotError:
+        """The error of a call that was stopped: that of who closed the pipeline, if it was closed."""
+        return error if self.calls.ended_by is None else self.calls.ended_by()
+
+
+def first_refusal(refusals: Mapping[int, InputError]) -> InputError:
+    """Return the error of the first refused input."""
+    return refusals[min(refusals)]
+
+
+def takes_signals() -> bool:
+    """Whether Python's signal handlers, and so interrupts, run on this thread."""
+    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,124 @@
+"""Many inputs: windows of them, each run by the workers while the next one is tokenized."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from hugot.errors import HugotError
+from hugot.pipelines.runner import Answers, first_refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from hugot._fast.recorder import Recorder
+    from hugot.pipelines.runner import Runner, Running
+    from hugot.runtime.layout import Layout
+
+# The first window of a stream is small, so that results come soon; the later ones are large, so that
+# there is something to sort.
+FIRST_WINDOW = 64
+LARGEST_WINDOW = 1024
+_GROWTH = 4
+_NOTHING = Answers((), {})
+
+
+def slices(inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield a sequence in windows of the largest size; a short rest joins the last one."""
+    start = 0
+    while len(inputs) - start > LARGEST_WINDOW * 3 // 2:
+        yield inputs[start : start + LARGEST_WINDOW]
+        start += LARGEST_WINDOW
+    if start < len(inputs):
+        yield inputs[start:]
+
+
+def growing(inputs: Iterator[Any]) -> Iterator[list[Any]]:
+    """Yield an iterator in windows that grow from the first size to the largest."""
+    size = FIRST_WINDOW
+    while window := list(islice(inputs, size)):
+        yield window
+        size = min(_GROWTH * size, LARGEST_WINDOW)
+
+
+def run_list(
+    runner: Runner[Any], inputs: Sequence[Any], options: Any, layout: Layout | None = None
+) -> Any:
+    """Return the results of a list of inputs; raises InputError for one that is refused.
+
+    `layout` is how they are run, by default as the model's layout says.
+    """
+    if not 0 < len(inputs) <= LARGEST_WINDOW * 3 // 2:
+        windows = run_windows(runner, slices(inputs), options, layout)
+        return runner.task.join(list(accepted(windows)))
+    running = runner.start(inputs, options, layout=layout, allow_refusals=False)
+    return runner.task.join([runner.finish(running).results])
+
+
+def run_windows(
+    runner: Runner[Any],
+    windows: Iterable[Sequence[Any]],
+    options: Any,
+    layout: Layout | None = None,
+) -> Iterator[Answers]:
+    """Yield the answers of each window, tokenizing the next one while it runs.
+
+    The answers of a window come one step later. An empty window has empty answers, after all before it:
+    a source that has nothing more for the moment yields one. A refused input is no error.
+    """
+    first_index = 0
+    before: Running | None = None
+    ahead: Running | None = None
+    try:
+        for inputs in windows:
+            before, ahead, failure = ahead, None, None
+            if len(inputs):
+                try:
+                    ahead = runner.start(inputs, options, first_index, layout=layout)
+                except HugotError as error:
+                    failure = error
+            if before is not None:
+                running, before = before, None
+                yield runner.finish(running)
+            if ahead is not None and ahead.job is None:
+                # Work of the caller's own thread gains nothing from looking ahead, and would keep a
+                # closed pipeline waiting.
+                running, ahead = ahead, None
+                yield runner.finish(running)
+            if failure is not None:
+                raise failure
+            if not len(inputs):
+                yield _NOTHING
+            first_index += len(inputs)
+        if ahead is not None:
+            running, ahead = ahead, None
+            yield runner.finish(running)
+    finally:
+        for left in (before, ahead):
+            if left is not None:
+                runner.cancel(left)
+
+
+def accepted(windows: Iterator[Answers]) -> Iterator[Sequence[Any]]:
+    """Yield the results of each window; at a refused input, those before it, and then raise its error."""
+    for results, refusals in windows:
+        if refusals:
+            error = first_refusal(refusals)
+            place = min(refusals)
+            if place:
+                yield results[:place]
+            raise error
+        yield results
+
+
+def counted(windows: Iterator[Sequence[Any]], recorder: Recorder) -> Iterator[Sequence[Any]]:
+    """Yield the results of a stream, which counts as one call once it has ended."""
+    try:
+        yield from windows
+    except GeneratorExit:  # its reader has what it wanted
+        recorder.read()
+        raise
+    except BaseException as error:
+        recorder.failed(error)
+        raise
+    recorder.read()

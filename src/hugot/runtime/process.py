@@ -1,0 +1,81 @@
+"""Handlers that run in a forked child, and when the interpreter ends."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+import weakref
+from typing import TYPE_CHECKING, Protocol
+
+from hugot.errors import ForkedProcessError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Runs stop between two nodes of a graph, as a rule within a tenth of a second. The interpreter does not
+# wait longer than this for them.
+_SECONDS_AT_EXIT = 5.0
+
+# Number of forks between the process that imported this module and this one.
+forks = 0
+
+
+class ForkHandler(Protocol):
+    """An object that cannot go on as it is in a forked child."""
+
+    def reset_after_fork(self) -> None:
+        """Take the state for the child, without a lock: a thread that the child lacks may hold it."""
+
+
+class ExitHandler(Protocol):
+    """An object with calls under way."""
+
+    def end_calls(self) -> Callable[[float], object] | None:
+        """Have them end soon; return a function that waits for that, for some seconds at most."""
+
+
+_fork_handlers: weakref.WeakSet[ForkHandler] = weakref.WeakSet()
+_exit_handlers: weakref.WeakSet[ExitHandler] = weakref.WeakSet()
+_registered: list[str] = []
+
+
+def register_fork_handler(handler: ForkHandler) -> None:
+    """Have `reset_after_fork` called in every child that is forked from now on."""
+    if "fork" not in _registered and hasattr(os, "register_at_fork"):
+        _registered.append("fork")
+        os.register_at_fork(after_in_child=_after_fork_in_child)
+    _fork_handlers.add(handler)
+
+
+def register_exit_handler(handler: ExitHandler) -> None:
+    """Have `end_calls` called when the interpreter ends."""
+    if "exit" not in _registered:
+        _registered.append("exit")
+        atexit.register(_end_all)
+    _exit_handlers.add(handler)
+
+
+def forked_error(what: str) -> ForkedProcessError:
+    """Return the error of using `what`, which was made in the process of which this one is a fork."""
+    return ForkedProcessError(
+        f"{what} was made before this process (pid {os.getpid()}) was forked; ONNX Runtime's threads "
+        "and locks do not come along. Make it in this process, send it here pickled, or start "
+        "processes with 'spawn'"
+    )
+
+
+def _after_fork_in_child() -> None:
+    global forks
+    forks += 1
+    _exit_handlers.clear()
+    for handler in list(_fork_handlers):
+        handler.reset_after_fork()
+
+
+def _end_all() -> None:
+    deadline = time.monotonic() + _SECONDS_AT_EXIT
+    waits = [handler.end_calls() for handler in list(_exit_handlers)]
+    for wait in waits:
+        if wait is not None:
+            wait(max(0.0, deadline - time.monotonic()))
