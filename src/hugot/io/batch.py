@@ -146,10 +146,6 @@ class Batch:
             return shown_line(self.lines[number])
         return row_text(self.table, number)
 
-    def records(self) -> list[dict[str, Any]]:
-        """The keys and values of each record."""
-        return self.rows if self.table is None else self.table.to_pylist()
-
     def _part(self, part: slice, start: Position, end: Position) -> Batch:
         batch = Batch(start, end, self.bytes_done)
         batch.inputs = self.inputs[part]
@@ -170,16 +166,24 @@ class InputKeys:
 
     Attributes:
         keys: the keys, in the order of the fields.
-        flags: the flags that choose them, for messages.
+        single: the key whose value is the input by itself; None if the input is a dict.
     """
 
     def __init__(self, columns: Mapping[str, str], fields: Sequence[Field]) -> None:
-        self._fields = [field for field in fields if field.name in columns]
-        self.keys = [columns[field.name] for field in self._fields]
-        self.flags = " or ".join(field.flag for field in fields)
-        plain = self._fields == list(fields[:1])
-        # The value of the first field is an input by itself.
-        self.single = self.keys[0] if plain else None
+        self._all_fields = fields
+        self._fields: list[Field] = []
+        self.keys: list[str] = []
+        for field in fields:
+            if field.name in columns:
+                self._fields.append(field)
+                self.keys.append(columns[field.name])
+        alone = len(self.keys) == 1 and fields[0].name in columns
+        self.single = self.keys[0] if alone else None
+
+    @property
+    def flags(self) -> str:
+        """The flags that choose the keys, for messages."""
+        return " or ".join([field.flag for field in self._all_fields])
 
     def of_record(self, record: Mapping[str, Any]) -> Any:
         """Return the input of a record; raises ValueError if a key is missing."""

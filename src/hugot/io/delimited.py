@@ -124,7 +124,7 @@ class DelimitedEncoder(LineEncoder):
 
     def encode(self, batch: Batch, results: Sequence[Any]) -> bytes:
         """Return a row a line, and before the first of a file the header."""
-        records = batch.records()
+        records = batch.rows if batch.table is None else batch.table.to_pylist()
         if not records:
             return b""
         import csv

@@ -77,13 +77,17 @@ def file_format(path: Path, given: Format | None) -> Format:
     with path.open("rb") as file:
         head = file.read(_LONGEST_MAGIC)
     named = given or suffix_format(path)
-    kind = named.kind if named is not None else _of_magic(head, _KIND_MAGIC) or "jsonl"
+    kinds = [kind for magic, kind in _KIND_MAGIC.items() if head.startswith(magic)]
+    kind = named.kind if named is not None else (kinds or ["jsonl"])[0]
     return Format(kind, compression_of(head))
 
 
 def compression_of(head: bytes) -> str | None:
     """Return the compression of a file by its first bytes."""
-    return _of_magic(head, _COMPRESSION_MAGIC)
+    for magic, name in _COMPRESSION_MAGIC.items():
+        if head.startswith(magic):
+            return name
+    return None
 
 
 def decompressed(file: Any, compression: str | None) -> BinaryIO:
@@ -135,10 +139,3 @@ def require_arrow(what: str) -> Any:
             f"{what} needs the package pyarrow, which is not installed: pip install 'hugot[arrow]'"
         ) from None
     return pyarrow
-
-
-def _of_magic(head: bytes, names: dict[bytes, str]) -> str | None:
-    for magic, name in names.items():
-        if head.startswith(magic):
-            return name
-    return None

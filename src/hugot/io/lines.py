@@ -21,7 +21,8 @@ _CHUNK_BYTES: Final = 1 << 16
 _CHUNKS_AHEAD: Final = 16
 # Between two looks for a signal.
 _SIGNAL_SECONDS: Final = 0.25
-_BOM: Final = b"\xef\xbb\xbf"
+# The byte order mark that some programs write at the beginning of a file.
+BOM: Final = b"\xef\xbb\xbf"
 
 
 class Chunk(NamedTuple):
@@ -210,11 +211,6 @@ def decoded(line: bytes) -> str:
         ) from None
 
 
-def without_bom(line: bytes) -> bytes:
-    """Return the first line of a file without the byte order mark that some programs write."""
-    return line.removeprefix(_BOM)
-
-
 def first_line(file: InputFile) -> bytes:
     """Return the first line of a file, without a byte order mark."""
     with file.path.open("rb") as raw:
@@ -222,7 +218,7 @@ def first_line(file: InputFile) -> bytes:
         data = b""
         while b"\n" not in data and (more := stream.read(_CHUNK_BYTES)):
             data += more
-    return without_bom(data.partition(b"\n")[0])
+    return data.partition(b"\n")[0].removeprefix(BOM)
 
 
 def _read_errors() -> tuple[type[Exception], ...]:

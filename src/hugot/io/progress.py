@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _BAR_OF_STDIN = "{elapsed}{postfix}"
 
 
 class Progress:
-    """Counts what is written; its subclasses show it.
+    """Counts the records that are written; its subclasses show them.
 
     Args:
         pipeline: the pipeline, whose tokens are shown.
@@ -33,15 +34,21 @@ class Progress:
         self._bytes_before = done
         self._bytes = done
         self._began = time.monotonic()
+        self._due = inf  # when `_show` is called next
         self.records = 0
 
     def written(self, batch: Batch) -> None:
         """Count a batch that was written."""
         self.records += len(batch.inputs) + len(batch.errors)
         self._bytes = max(self._bytes, batch.bytes_done)
+        if (now := time.monotonic()) >= self._due:
+            self._show(now)
 
     def close(self) -> None:
         """End the display."""
+
+    def _show(self, now: float) -> None:
+        """Show how far the run is."""
 
     def _rates(self) -> str:
         seconds = max(time.monotonic() - self._began, 1e-9)
@@ -67,19 +74,17 @@ class Bar(Progress):
             **_width(),
             bar_format=_BAR if total is not None else _BAR_OF_STDIN,
         )
-
-    def written(self, batch: Batch) -> None:
-        """Move the bar."""
-        before = self._bytes
-        super().written(batch)
-        self._bar.set_postfix_str(self._rates(), refresh=False)
-        self._bar.update(self._bytes - before)
-        if self._total is None:
-            self._bar.refresh()
+        self._due = 0.0
 
     def close(self) -> None:
         """Leave the bar as it is."""
         self._bar.close()
+
+    def _show(self, now: float) -> None:
+        self._bar.set_postfix_str(self._rates(), refresh=False)
+        self._bar.update(self._bytes - self._bar.n)
+        if self._total is None:
+            self._bar.refresh()
 
 
 def _width() -> dict[str, Any]:
@@ -107,13 +112,9 @@ class LogLines(Progress):
         self._every = every
         self._due = self._began + every
 
-    def written(self, batch: Batch) -> None:
-        """Log a line if it is time."""
-        super().written(batch)
-        now = time.monotonic()
-        if now >= self._due:
-            self._due = now + self._every
-            self._log(self._rates() + self._left(now))
+    def _show(self, now: float) -> None:
+        self._due = now + self._every
+        self._log(self._rates() + self._left(now))
 
     def _left(self, now: float) -> str:
         """Return the part that is done, and the duration of the rest at the present rate."""

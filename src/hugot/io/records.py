@@ -9,7 +9,7 @@ from hugot.errors import InputError
 from hugot.io.batch import LARGEST_BATCH, Batch, InputKeys, Position, RecordError, shown_line
 from hugot.io.delimited import DelimitedParser, HeaderError
 from hugot.io.jsonl import JsonLinesParser
-from hugot.io.lines import LONGEST_LINE, Chunk, LineReader, first_line, without_bom
+from hugot.io.lines import BOM, LONGEST_LINE, Chunk, LineReader, first_line
 from hugot.io.plain_text import PlainTextParser
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class LineRecords:
         if not resumed:
             self._done = (chunk.file, 0, 0)
         if chunk.line == 0 and chunk.lines and isinstance(chunk.lines[0], bytes):
-            chunk.lines[0] = without_bom(chunk.lines[0])
+            chunk.lines[0] = chunk.lines[0].removeprefix(BOM)
 
     def _add(self, batch: Batch, chunk: Chunk, number: int) -> int:
         """Add a chunk's lines to a batch until it is full; returns the number of the next line."""

@@ -61,40 +61,33 @@ def json_value(
 
     if result == FLOAT32:
         return np.float32
-    if isinstance(result, Struct):
-        return _struct(result, key_style, half=half)
     vector = result.item if isinstance(result, ListOf) else result
     if isinstance(vector, Vector):
         return (lambda value: np.asarray(value).astype(np.float16)) if half else None
+    if isinstance(result, Struct):
+        members = []
+        for member in result.members:
+            convert = json_value(member.type, key_style, half=half)
+            members.append((member.name, key_of(member, key_style), convert))
+
+        def convert_dict(value: Any) -> Any:
+            made = {}
+            for name, key, convert in members:
+                made[key] = value[name] if convert is None else convert(value[name])
+            return made
+
+        return convert_dict
     if isinstance(result, ListOf):
-        return _list(json_value(result.item, key_style, half=half), np.ndarray)
+        item = json_value(result.item, key_style, half=half)
+
+        def convert_list(value: Any) -> Any:
+            if isinstance(value, np.ndarray):
+                return value
+            items = value if isinstance(value, list) else [value]
+            return items if item is None else list(map(item, items))
+
+        return convert_list
     return None
-
-
-def _struct(struct: Struct, key_style: str, *, half: bool) -> Callable[[Any], Any]:
-    members = [
-        (member.name, key_of(member, key_style), json_value(member.type, key_style, half=half))
-        for member in struct.members
-    ]
-
-    def convert(value: Any) -> Any:
-        made = {}
-        for name, key, inner in members:
-            found = value[name]
-            made[key] = found if inner is None else inner(found)
-        return made
-
-    return convert
-
-
-def _list(item: Callable[[Any], Any] | None, array: type[Any]) -> Callable[[Any], Any]:
-    def convert(value: Any) -> Any:
-        if isinstance(value, array):
-            return value
-        items = value if isinstance(value, list) else [value]
-        return items if item is None else list(map(item, items))
-
-    return convert
 
 
 def json_default(value: Any) -> Any:
