@@ -20,7 +20,8 @@ from types import FunctionType
 import atheris
 
 import hugot
-from hugot.bulk.parsers import JsonLines
+from hugot.io.batch import InputKeys
+from hugot.io.jsonl import JsonLinesParser
 from hugot.models.bundle import open_bundle
 from hugot.models.confinement import refuse_outside_data
 from hugot.models.graph import external_files, op_types
@@ -73,7 +74,9 @@ def line(data):
     """Bytes as a line of ``hugot run``."""
     made = _pipeline()
     with suppress(ValueError):
-        JsonLines("input", None, lambda value: made.check_input(value, 0, made.options)).parse(data)
+        parsed = JsonLinesParser(InputKeys({"input": "input"}, (TEXT,))).parse(data)
+        if parsed is not None:
+            made([parsed[1]])
 
 
 _MADE = []

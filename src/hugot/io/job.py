@@ -152,7 +152,7 @@ def _wrong_type(runner: Runner[Any], keys: InputKeys, value: Any) -> str | None:
             if not isinstance(part, str):
                 return f'"{key}" must be a string, not {shown_value(part)}'
     wanted = "a string"
-    if not task.reads_plain_text(options):
+    if isinstance(task.sample_input("text", options), list):
         wanted = "a list of words"
     elif not all(field.required for field in task.fields):
         parts = ", ".join(f'"{field.key}": ...' for field in task.fields)

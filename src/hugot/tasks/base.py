@@ -119,6 +119,7 @@ class Task(Generic[Options]):
         name: name of the task.
         options_type: the dataclass of its options.
         fields: the parts of an input.
+        result_types: the types of a result, of which the options choose one; dimensions are open.
         run_defaults: defaults of options in ``hugot run``, if they differ.
         answers_empty: whether a text without any token has a result.
         bundle: the model's files.
@@ -129,6 +130,7 @@ class Task(Generic[Options]):
     name: ClassVar[str]
     options_type: ClassVar[type[Any]]
     fields: ClassVar[tuple[Field, ...]] = (TEXT,)
+    result_types: ClassVar[tuple[ResultType, ...]]
     run_defaults: ClassVar[Mapping[str, Any]] = {}
     answers_empty: ClassVar[bool] = False
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hugot.inputs.tokenizer import Text, TextTokenizer
     from hugot.models.dense import Dense
     from hugot.tasks.base import Graph, Prepared
+    from hugot.tasks.schema import ResultType
 
 # Outputs that hold token vectors, by the names that exporters give them.
 _TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")
@@ -97,6 +98,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions]):
 
     name: ClassVar[str] = "feature-extraction"
     options_type: ClassVar[type[Any]] = FeatureExtractionOptions
+    result_types: ClassVar[tuple[ResultType, ...]] = (Vector(None), ListOf(Vector(None)))
 
     def choose_tokenizer(self) -> TextTokenizer:
         """``max_seq_length`` and lower-casing are those of sentence-transformers."""

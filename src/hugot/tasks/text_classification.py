@@ -75,6 +75,7 @@ class TextClassification(Task[TextClassificationOptions]):
         TEXT,
         Field("pair", "text_pair", "Key or column of a second text.", required=False),
     )
+    result_types: ClassVar[tuple[ListOf]] = (ListOf(struct(label=STRING, score=FLOAT32)),)
 
     def bind(self, graph: Graph, options: TextClassificationOptions) -> None:
         """Find the output: ``logits`` [batch, labels], or a single 2-D output."""
@@ -87,7 +88,7 @@ class TextClassification(Task[TextClassificationOptions]):
 
     def result_type(self, options: TextClassificationOptions) -> ListOf:
         """A list of labels and scores, best first."""
-        return ListOf(struct(label=STRING, score=FLOAT32))
+        return self.result_types[0]
 
     def check_input(self, value: Any, index: int, options: TextClassificationOptions) -> Text:
         """Return the text of a str, or the pair of a dict with ``text`` and ``text_pair``."""

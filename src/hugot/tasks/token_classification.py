@@ -118,6 +118,7 @@ class TokenClassification(Task[TokenClassificationOptions]):
 
     name: ClassVar[str] = "token-classification"
     options_type: ClassVar[type[Any]] = TokenClassificationOptions
+    result_types: ClassVar[tuple[ListOf, ListOf]] = (ListOf(_TOKEN), ListOf(_GROUP))
     run_defaults: ClassVar[Mapping[str, Any]] = {"aggregation_strategy": "simple"}
     answers_empty: ClassVar[bool] = True
 
@@ -141,7 +142,8 @@ class TokenClassification(Task[TokenClassificationOptions]):
 
     def result_type(self, options: TokenClassificationOptions) -> ListOf:
         """A list of tokens or, with aggregation, of entities."""
-        return ListOf(_TOKEN if options.aggregation_strategy == "none" else _GROUP)
+        tokens, entities = self.result_types
+        return tokens if options.aggregation_strategy == "none" else entities
 
     def sample_input(self, text: str, options: TokenClassificationOptions) -> Any:
         """A text, or its words."""
