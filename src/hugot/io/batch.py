@@ -113,7 +113,7 @@ class Batch:
             tail.numbers = [number - read for number in self.numbers[count:]]
         for error in self.errors:
             # An error belongs to the record behind it, as for a reader that skips records.
-            if error.before < count or count == len(self):
+            if error.before < count:
                 head.errors.append(error)
             else:
                 tail.errors.append(error._replace(before=error.before - count))
