@@ -34,7 +34,7 @@ _MODEL = (
         help="Model folder, .onnx file, or hub name (organisation/name).",
         same_answers=True,
     ),
-    option("-t", "--type", "task", required=True, type=TaskType(), help="What to do."),
+    option("-t", "--type", "task", required=True, type=TaskType(), help="Task of the model."),
     model_options,
     library_option,
     option(
@@ -129,7 +129,7 @@ _SAFETY = (
         type=click.Choice(["stop", "skip"]),
         default="stop",
         show_default=True,
-        help="What to do at a line that cannot be run: stop there, or put it into errors.jsonl.",
+        help="Stop at a line that cannot be run, or put it into errors.jsonl and go on.",
         same_answers=True,
     ),
     option(
@@ -191,7 +191,7 @@ _REPORTS = (
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the flags of ``hugot run`` that are its own."""
+    """Add the flags of ``hugot run`` that are its own."""
     for each in reversed((*_MODEL, *_FILES, *_SAFETY, *_REPORTS)):
         command = each(command)
     return command
@@ -235,11 +235,12 @@ def column_flags(task: str | None) -> list[Option]:
 
 def given_columns(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str, str]:
     """Return the key or column of each field that is read, by the name of the field."""
-    columns = {
-        field.name: values.get(field.parameter) or (field.name if field.required else None)
-        for field in fields
-    }
-    return {name: column for name, column in columns.items() if column is not None}
+    columns = {}
+    for field in fields:
+        column = values.get(field.parameter) or (field.name if field.required else None)
+        if column is not None:
+            columns[field.name] = column
+    return columns
 
 
 def tasks_with_flag(flag: str) -> list[str]:

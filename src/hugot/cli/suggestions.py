@@ -65,7 +65,7 @@ def similar_word(text: str, words: Iterable[str]) -> str | None:
 
 
 def with_suggestion(error: HugotError, model: str, task: str) -> HugotError:
-    """Return an error about a model's files, with what would help if that is known."""
+    """Return an error about a model's files, with missing files or the task that fits, if known."""
     more = None
     if isinstance(error, ModelNotFoundError):
         more = missing_files(model, task)
