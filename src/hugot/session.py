@@ -147,7 +147,12 @@ class Session:
         Raises InputError for an unknown task or option or a name that is taken,
         ModelNotFoundError and ModelFormatError for the model's files.
         """
-        choice = {"onnx_file": onnx_file, "variant": variant, "revision": revision, "verify": verify}
+        choice = {
+            "onnx_file": onnx_file,
+            "variant": variant,
+            "revision": revision,
+            "verify": verify,
+        }
         with self._gate:
             task = task_spec(task).name
             if name is not None and name in self._pipelines:
@@ -272,7 +277,7 @@ def begin_session(
 
 def engine_of(session: Session) -> Engine:
     """Return what the pipelines of a session share, for hugot's own layers."""
-    return session._engine  # noqa: SLF001  (the one way in)
+    return session._engine
 
 
 def restore_pipeline(spec: PipelineSpec) -> Pipeline[Any, Any]:

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 from fake_onnxruntime import compile_onnxruntime
+from hugot.runtime.native_options import native_options
 from ort_graphs import as_bytes, library, negation, open_session, value
 
 from hugot._ort.library import open_library
@@ -19,7 +20,6 @@ from hugot._ort.messages import LOGGER, tell
 from hugot._ort.session import InferenceSession
 from hugot.errors import InferenceError
 from hugot.options import RuntimeOptions
-from hugot.runtime.native_options import native_options
 
 
 @pytest.fixture

@@ -66,7 +66,10 @@ class Pipeline(Generic[Options, Result]):
         began = perf_counter()
         try:
             merged = runner.merge(options) if options else runner.options
-            kind, inputs = dispatch(runner.task, inputs, merged)
+            if type(inputs) is str:
+                kind = SINGLE
+            else:
+                kind, inputs = dispatch(runner.task, inputs, merged)
             if kind == SINGLE:
                 results = runner.run_one(inputs, merged)
                 answer = runner.task.unwrap(results, inputs, options)
@@ -236,4 +239,4 @@ class Pipeline(Generic[Options, Result]):
 
 def runner_of(pipeline: Pipeline[Any, Any]) -> Runner[Any]:
     """Return what runs a pipeline, for hugot's own layers."""
-    return pipeline._runner  # noqa: SLF001  (the one way in)
+    return pipeline._runner

@@ -93,9 +93,7 @@ def tune(runner: Runner[Any], inputs: Sequence[Any], rounds: int) -> None:
     Calls of other threads keep the layout that the model has until the end.
     """
     model = runner.model
-    layouts = {
-        budget: replace(model.layout, token_budget=budget) for budget in BUDGETS
-    }
+    layouts = {budget: replace(model.layout, token_budget=budget) for budget in BUDGETS}
     seconds: dict[int, list[float]] = {budget: [] for budget in BUDGETS}
     for turn in range(rounds + 1):
         for budget, layout in layouts.items():

@@ -95,9 +95,7 @@ def task_spec(task: str) -> TaskSpec:
     try:
         return _BY_NAME[task]
     except (KeyError, TypeError):
-        raise InputError(
-            f"unknown task {task!r}; there are: {', '.join(task_names())}"
-        ) from None
+        raise InputError(f"unknown task {task!r}; there are: {', '.join(task_names())}") from None
 
 
 def task_names() -> list[str]:

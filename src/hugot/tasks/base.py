@@ -1,7 +1,7 @@
 """What a task is: inputs to rows, outputs of the graph to results. Pure: no threads, no sessions.
 
-    inputs ─ prepare ─▶ Prepared: rows and refusals ─ (the graph is run on groups of rows)
-    outputs of a group ─ postprocess ─▶ results at their rows' places ─ finish ─▶ one result per input
+inputs ─ prepare ─▶ Prepared: rows and refusals ─ (the graph is run on groups of rows)
+outputs of a group ─ postprocess ─▶ results at their rows' places ─ finish ─▶ one result per input
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class Task(Generic[Options]):
         return isinstance(inputs, str | dict)
 
     def arrange(self, inputs: Any, options: Options) -> Any:
-        """Return what a call was given as a single input, a sequence or an iterator of inputs."""
+        """Return what a call was given, unless it is a str, as an input, a sequence or an iterator."""
         return inputs
 
     def reads_plain_text(self, options: Options) -> bool:
@@ -258,7 +258,7 @@ class Task(Generic[Options]):
         """
         prepared = Prepared([text], row, options)
         prepared.allocate(self)
-        self.postprocess(outputs, Group(_ROW_0, len(row.row_ids)), prepared)
+        self.postprocess(outputs, Group(_ROW_0, row.size), prepared)
         return self.finish(prepared)[0]
 
     def join(self, parts: list[Sequence[Any]]) -> Any:

@@ -10,8 +10,8 @@ import numpy as np
 
 from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
-from hugot.options import check_positive
 from hugot.inputs.rows import token_spans
+from hugot.options import check_positive
 from hugot.tasks.base import OptionsCache, Task, TaskOptions
 from hugot.tasks.outputs import as_float32, describe_outputs
 from hugot.tasks.schema import ListOf, Vector
@@ -171,7 +171,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions]):
     ) -> NDArray[np.float32]:
         """The vector of a row that ran alone."""
         steps = self._steps_of(options)
-        hidden_state = as_float32(outputs[0], steps.rank, 1, len(row.row_ids))
+        hidden_state = as_float32(outputs[0], steps.rank, 1, row.size)
         shape = hidden_state.shape
         if steps.modes is None or len(steps.modes) > 1 or len(shape) != 3:
             return super().finish_row(outputs, text, row, options)  # type: ignore[no-any-return]
@@ -184,9 +184,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions]):
             array = step(array)
         return array[0]  # type: ignore[no-any-return]
 
-    def finish(
-        self, prepared: Prepared[FeatureExtractionOptions]
-    ) -> Sequence[NDArray[np.float32]]:
+    def finish(self, prepared: Prepared[FeatureExtractionOptions]) -> Sequence[NDArray[np.float32]]:
         """The vectors of the window, after the steps behind the pooling."""
         array = prepared.results.array
         if array is None:

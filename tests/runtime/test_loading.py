@@ -1,7 +1,6 @@
 import threading
 
 import pytest
-
 from hugot.runtime.background import Background
 
 
