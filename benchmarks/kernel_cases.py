@@ -17,7 +17,7 @@ import numpy as np
 
 import hugot
 from hugot._fast import activations, aggregation, padding, pooling, ranking
-from hugot.pipelines.window import Window
+from hugot.pipelines.windows import Window
 from hugot.inputs.rows import batch_from_encodings
 from hugot.inputs.planner import Group
 

@@ -12,7 +12,7 @@ import hugot
 
 pa = pytest.importorskip("pyarrow")
 
-from hugot.pipelines.window import LARGEST_WINDOW  # noqa: E402
+from hugot.pipelines.windows import LARGEST_WINDOW  # noqa: E402
 
 from hugot.errors import InputError  # noqa: E402
 from hugot.integrations.arrow import ArrowPipeline  # noqa: E402

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hugot.runtime.native import ModelSource, create_session
+from hugot.runtime.sessions import ModelSource, create_session
 from ort_graphs import OPTIONS, graph, library, save_with_weights_apart, value
 
 import hugot

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 from fake_onnxruntime import compile_onnxruntime
-from hugot.runtime.native_options import native_options
+from hugot.runtime.sessions import native_options
 from ort_graphs import as_bytes, library, negation, open_session, value
 
 from hugot._ort.library import open_library

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hugot.runtime.native_options import native_options
+from hugot.runtime.sessions import native_options
 from ort_graphs import (
     as_bytes,
     graph,
@@ -111,7 +111,7 @@ from ort_graphs import OPTIONS, library, graph, value
 from dataclasses import replace
 from hugot._ort.session import InferenceSession
 from hugot.options import RuntimeOptions
-from hugot.runtime.native_options import native_options
+from hugot.runtime.sessions import native_options
 
 shape = ["rows", 1000]
 # Two nodes that cannot share one piece of memory.

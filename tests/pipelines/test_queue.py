@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hugot.runtime.request import Item, Request
-from hugot.runtime.waiting import WaitingRequests
+from hugot.pipelines.request import Item, Request
+from hugot.pipelines.queue import WaitingRequests
 
 from hugot.inputs.rows import TokenBatch
 

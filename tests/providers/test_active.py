@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from hugot.runtime.native import check_active, placement_of
+from hugot.runtime.sessions import check_active, placement_of
 from ort_graphs import OPTIONS, library, negation, open_session
 
 import hugot

@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 from comparison import same
-from hugot.runtime.tune import choose_layout, choose_shapes, is_accelerated
+from hugot.runtime.layout import choose_layout, choose_shapes, is_accelerated
 
 import hugot
 from hugot._ort.providers import Provider

@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from hugot.runtime.gate import Gate
+from hugot.runtime.calls import Gate
 
 from hugot.errors import SessionClosedError
 

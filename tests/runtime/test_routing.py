@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from hugot.runtime.lanes import Lanes
+from hugot.runtime.routing import Lanes
 from ort_graphs import OPTIONS
 
 import hugot
