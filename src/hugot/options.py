@@ -198,26 +198,6 @@ class RuntimeOptions:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class SessionOptions:
-    """RuntimeOptions with its choices made: what one native session is created with."""
-
-    intra_op_num_threads: int
-    inter_op_num_threads: int
-    execution_mode: str
-    graph_optimization_level: str
-    enable_cpu_mem_arena: bool
-    enable_mem_pattern: bool
-    log_severity_level: int
-    session_config: Mapping[str, str]
-    run_config: Mapping[str, str] = field(default_factory=dict)
-    free_dimensions: Mapping[str, int] = field(default_factory=dict)
-    free_dimension_denotations: Mapping[str, int] = field(default_factory=dict)
-    custom_op_libraries: Sequence[str] = ()
-    optimized_model_path: str | None = None
-    profiling: str | None = None
-
-
 Options = TypeVar("Options")
 
 

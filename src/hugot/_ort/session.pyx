@@ -101,7 +101,7 @@ cdef class InferenceSession:
         model: path of an ``.onnx`` file (external weight files are found beside it), or the bytes of
             a model in any read-only buffer, such as a memory-mapped file. The buffer is kept for as
             long as the session lives.
-        options: a `hugot.options.SessionOptions`.
+        options: a `hugot._ort.settings.SessionOptions`.
         providers: each ONNX Runtime's name of a provider and its settings, and for a plugin's provider
             its devices, in order of preference.
         optimized_path: where to write the graph as the session has optimised it, or None. The session

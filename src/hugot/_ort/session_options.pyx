@@ -58,7 +58,7 @@ cdef class SessionOptionsHandle:
             self.library.api.ReleaseSessionOptions(self.options)
 
     cdef int apply(self, object options) except -1:
-        """Set everything that a `hugot.options.SessionOptions` names."""
+        """Set everything that a `hugot._ort.settings.SessionOptions` names."""
         cdef Library library = self.library
         cdef OrtSessionOptions* native = self.options
         doing = "setting session options"

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from hugot._ort.library import Library
     from hugot._ort.providers import Provider
     from hugot._ort.session import InferenceSession
+    from hugot._ort.settings import SessionOptions
     from hugot.models.bundle import ModelBundle
     from hugot.models.optimized import Candidate, OptimizedModel
-    from hugot.options import RuntimeOptions, SessionOptions
+    from hugot.options import RuntimeOptions
     from hugot.runtime.model import LoadedModel
     from hugot.runtime.native import ModelSource
     from hugot.runtime.tune import Layout

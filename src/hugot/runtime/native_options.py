@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import fspath
 from typing import TYPE_CHECKING
 
-from hugot.options import SessionOptions
+from hugot._ort.settings import SessionOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

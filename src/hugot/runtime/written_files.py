@@ -10,7 +10,7 @@ from hugot.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hugot.options import SessionOptions
+    from hugot._ort.settings import SessionOptions
 
 
 class WrittenFiles:
