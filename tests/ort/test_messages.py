@@ -14,8 +14,7 @@ import pytest
 from fake_onnxruntime import compile_onnxruntime
 from ort_graphs import as_bytes, library, negation, open_session, value
 
-from hugot._ort.library import open_library
-from hugot._ort.messages import LOGGER, tell
+from hugot._ort.library import LOGGER, log_messages, open_library
 from hugot._ort.session import InferenceSession
 from hugot.errors import InferenceError
 from hugot.options import RuntimeOptions
@@ -74,12 +73,12 @@ def test_what_is_raised_is_not_told_as_an_error_again(told):
 
 def test_what_says_the_same_as_the_exception_goes_to_debug(told):
     messages = [(0.0, 3, "a.cc:1 f", "out of luck"), (0.0, 3, "a.cc:2 f", "and of time")]
-    tell(messages, 0, "ONNX Runtime: out of luck")
+    log_messages(messages, 0, "ONNX Runtime: out of luck")
     assert [record.levelname for record in told.records] == ["DEBUG", "ERROR"]
 
 
 def test_a_run_that_was_stopped_is_no_warning(told):
-    tell([(0.0, 2, "a.cc:1 f", "Exiting due to terminate flag being set to true.")], 0, "")
+    log_messages([(0.0, 2, "a.cc:1 f", "Exiting due to terminate flag being set to true.")], 0, "")
     assert [record.levelname for record in told.records] == ["DEBUG"]
 
 

@@ -70,6 +70,14 @@ _EXCEPTIONS = {
     12: CancelledError,         # MODEL_LOAD_CANCELED
 }
 
+LOGGER = "hugot.onnxruntime"
+_LOGGING_LEVELS = (10, 20, 30, 40, 50)  # of `logging`, by OrtLoggingLevel
+_DEBUG = 10
+# ONNX Runtime's message when hugot itself stops a run.
+_STOPPED = "Exiting due to terminate flag"
+# Beginning of its message about a failed run, which the caller gets as an exception as well.
+_FAILED = "Non-zero status code returned while running"
+
 _open_libraries = {}
 _lock = threading.Lock()
 
@@ -114,7 +122,7 @@ cdef class Library:
         if status == NULL and not hugot_log_waits():
             return 0
         error = None if status == NULL else self._error(status, failure, doing)
-        _tell_messages("" if error is None else str(error))
+        _forward_messages("" if error is None else str(error))
         if error is not None:
             raise error
         return 0
@@ -155,8 +163,11 @@ cdef class Library:
         return f"<ONNX Runtime {self.version} from {self.path}>"
 
 
-cdef int _tell_messages(str raised) except -1:
-    """Hand on what ONNX Runtime has said since the last time; only what stops a program gets through."""
+cdef int _forward_messages(str raised) except -1:
+    """Log the messages of ONNX Runtime since the last call.
+
+    Raises only exceptions that end a program, such as KeyboardInterrupt.
+    """
     cdef HugotMessage* message = hugot_log_take()
     cdef HugotMessage* next_one
     cdef list messages = []
@@ -171,11 +182,40 @@ cdef int _tell_messages(str raised) except -1:
     if not messages and not dropped:
         return 0
     try:
-        from hugot._ort.messages import tell
-        tell(messages, dropped, raised)
-    except Exception:   # a filter of the program's; or a module that is gone when the program ends
+        log_messages(messages, dropped, raised)
+    except Exception:   # from a filter of the program, or because modules are gone at exit
         pass
     return 0
+
+
+def log_messages(messages, long dropped, str raised not None):
+    """Log messages of ONNX Runtime to the logger ``hugot.onnxruntime``, with their original times.
+
+    Args:
+        messages: time in seconds since 1970, severity, place in ONNX Runtime's sources, text.
+        dropped: number of messages that were lost because the queue was full.
+        raised: text of the exception that is about to be raised, or ``""``. Messages that it contains
+            are logged at level DEBUG, as are those about a failed or a stopped run.
+    """
+    import logging      # takes milliseconds, and most programs have nothing to log
+
+    logger = logging.getLogger(LOGGER)
+    for seconds, severity, place, text in messages:
+        level = _LOGGING_LEVELS[severity]
+        known = _STOPPED in text or text.startswith(_FAILED)
+        if known or (raised and text.strip() in raised):
+            level = _DEBUG
+        if not logger.isEnabledFor(level):
+            continue
+        source, _, function = place.partition(" ")
+        file, _, line = source.rpartition(":")
+        record = logger.makeRecord(
+            LOGGER, level, file, int(line) if line.isdigit() else 0, text, (), None, function)
+        record.created = seconds
+        record.msecs = seconds % 1 * 1000
+        logger.handle(record)
+    if dropped:
+        logger.warning("%d messages of ONNX Runtime were lost: too many at once", dropped)
 
 
 def open_library(str name, *, bint loaded_only=False, bint telemetry=False):
