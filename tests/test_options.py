@@ -10,7 +10,7 @@ import pytest
 import hugot
 from hugot.config_keys import RUN_KEYS, SESSION_KEYS
 from hugot.errors import InputError
-from hugot.options import RuntimeOptions
+from hugot.options import RuntimeOptions, options_with_same_answers
 
 
 @pytest.mark.parametrize(
@@ -196,3 +196,13 @@ def test_paths_are_taken_as_text_and_as_path_objects(tmp_path):
 def test_providers_that_are_no_list_are_refused(providers) -> None:
     with pytest.raises(InputError, match="it must be a list"):
         hugot.Session(providers=providers).engine.wait()
+
+
+def test_the_options_that_change_no_answer_are_those_of_speed_memory_and_side_files():
+    assert options_with_same_answers(RuntimeOptions) == {
+        *("mode", "threads", "workers", "token_budget", "shape_policy", "widths"),
+        *("execution_mode", "inter_op_threads", "spinning", "microbatch", "max_queue"),
+        *("enable_cpu_mem_arena", "shrink_cpu_mem_arena", "enable_mem_pattern"),
+        *("optimized_model", "optimized_model_path"),
+        *("log_severity_level", "profiling", "telemetry"),
+    }

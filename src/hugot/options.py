@@ -30,6 +30,10 @@ class _NotGiven:
 
 NOT_GIVEN: Final = _NotGiven()
 
+# Metadata of a field whose value never changes an answer, only speed, memory or what is written beside
+# the answers. See `options_with_same_answers`.
+SAME_ANSWERS: Final = {"same_answers": True}
+
 MODES: Final = ("auto", "latency", "throughput")
 EXECUTION_MODES: Final = ("sequential", "parallel")
 SHAPE_POLICIES: Final = (None, "exact", "few", "fixed")
@@ -99,35 +103,39 @@ class RuntimeOptions:
             where it fits; False leaves it aside.
     """
 
-    mode: Mode = "auto"
-    threads: int | None = None
-    workers: int | None = None
-    token_budget: int | None = None
+    mode: Mode = field(default="auto", metadata=SAME_ANSWERS)
+    threads: int | None = field(default=None, metadata=SAME_ANSWERS)
+    workers: int | None = field(default=None, metadata=SAME_ANSWERS)
+    token_budget: int | None = field(default=None, metadata=SAME_ANSWERS)
     providers: Sequence[ProviderSpec] | None = None
     provider_fallback: bool = False
     plugins: Mapping[str, str | PathLike[str]] = field(default_factory=dict)
-    shape_policy: Literal["exact", "few", "fixed"] | None = None
-    widths: Sequence[int] | None = None
+    shape_policy: Literal["exact", "few", "fixed"] | None = field(
+        default=None, metadata=SAME_ANSWERS
+    )
+    widths: Sequence[int] | None = field(default=None, metadata=SAME_ANSWERS)
     onnxruntime_library: str | None = None
-    execution_mode: Literal["sequential", "parallel"] = "sequential"
-    inter_op_threads: int | None = None
-    spinning: Literal["run", "never", "always"] = "run"
+    execution_mode: Literal["sequential", "parallel"] = field(
+        default="sequential", metadata=SAME_ANSWERS
+    )
+    inter_op_threads: int | None = field(default=None, metadata=SAME_ANSWERS)
+    spinning: Literal["run", "never", "always"] = field(default="run", metadata=SAME_ANSWERS)
     graph_optimization_level: Literal["disabled", "basic", "extended", "layout", "all"] = "all"
-    enable_cpu_mem_arena: bool = True
-    shrink_cpu_mem_arena: bool = False
-    enable_mem_pattern: bool = True
-    optimized_model_path: str | None = None
+    enable_cpu_mem_arena: bool = field(default=True, metadata=SAME_ANSWERS)
+    shrink_cpu_mem_arena: bool = field(default=False, metadata=SAME_ANSWERS)
+    enable_mem_pattern: bool = field(default=True, metadata=SAME_ANSWERS)
+    optimized_model_path: str | None = field(default=None, metadata=SAME_ANSWERS)
     free_dimensions: Mapping[str, int] = field(default_factory=dict)
     free_dimension_denotations: Mapping[str, int] = field(default_factory=dict)
     custom_op_libraries: Sequence[str] = ()
-    log_severity_level: int = 2
-    profiling: str | None = None
+    log_severity_level: int = field(default=2, metadata=SAME_ANSWERS)
+    profiling: str | None = field(default=None, metadata=SAME_ANSWERS)
     session_config: Mapping[str, str] = field(default_factory=dict)
     run_config: Mapping[str, str] = field(default_factory=dict)
-    telemetry: bool = False
-    microbatch: bool | None = None
-    max_queue: int = 1024
-    optimized_model: bool = True
+    telemetry: bool = field(default=False, metadata=SAME_ANSWERS)
+    microbatch: bool | None = field(default=None, metadata=SAME_ANSWERS)
+    max_queue: int = field(default=1024, metadata=SAME_ANSWERS)
+    optimized_model: bool = field(default=True, metadata=SAME_ANSWERS)
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)
@@ -210,6 +218,14 @@ def make_options(kind: type[Options], given: Mapping[str, Any]) -> Options:
 def option_names(kind: type[Any]) -> list[str]:
     """Names of the options of a class of options."""
     return [each.name for each in fields(kind)]
+
+
+def options_with_same_answers(kind: type[Any]) -> frozenset[str]:
+    """Return the names of the options of `kind` that never change an answer.
+
+    A run that is resumed may change these; every other option must stay as it was.
+    """
+    return frozenset(each.name for each in fields(kind) if each.metadata.get("same_answers"))
 
 
 def check_names(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
