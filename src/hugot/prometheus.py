@@ -1,6 +1,6 @@
-"""The figures of pipelines in Prometheus' text format, without its client.
+"""Statistics of pipelines in Prometheus' text format, without its client library.
 
-The format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     # The figures of one pipeline by name: `PipelineStats.to_dict()`, and under "buckets" the pairs of
     # upper bound and cumulative count of `Latency.buckets`.
     Figures = Mapping[str, Any]
-    # A sample: what is appended to the metric's name, its labels beside the pipeline's name, its value.
+    # A sample: suffix of the metric's name, labels other than the pipeline's name, value.
     Sample = tuple[str, dict[str, str], float]
 
 _STAGES = ("tokenization", "inference", "postprocessing")
 
 
 def exposition(pipelines: Mapping[str, Figures]) -> str:
-    """Every metric with its help and type, and below it the samples of all pipelines."""
+    """Return the text: each metric with its help, its type and the samples of all pipelines."""
     return "".join(
         f"{line}\n"
         for name, kind, meaning, samples in _METRICS
@@ -41,7 +41,7 @@ def _lines(
         for suffix, labels, value in samples(each):
             pairs = {"pipeline": pipeline, **labels}.items()
             text = ",".join(f'{key}="{_escaped(label)}"' for key, label in pairs)
-            # repr gives a float with all its digits, as Go's parser takes them.
+            # repr writes a float with all its digits, in a form that Go's parser accepts.
             yield f"{name}{suffix}{{{text}}} {value!r}"
 
 
