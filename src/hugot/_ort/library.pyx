@@ -1,8 +1,8 @@
-"""One loaded ONNX Runtime library: its function table and its environment.
+"""A loaded ONNX Runtime library: its function table, its environment and its messages.
 
-The environment of a library can exist once per process (a second one ignores its options), and the
-library stays loaded until the process ends: thread pools and providers of ONNX Runtime do not survive
-an unload. So `open_library` gives the same object for the same file.
+`open_library` returns the same object for the same file. A process can have only one environment per
+library, because a second one ignores its options. The library is never unloaded, because thread pools
+and providers of ONNX Runtime do not survive that.
 """
 
 import os
@@ -34,7 +34,7 @@ cdef extern from "log_queue.h" nogil:
         const char* place
         const char* text
     OrtLoggingFunction hugot_log_put
-    int hugot_log_waits()
+    int hugot_log_pending()
     HugotMessage* hugot_log_take()
     void hugot_log_free(HugotMessage*)
     long hugot_log_take_dropped()
@@ -49,18 +49,18 @@ cdef extern from *:
     const char* HUGOT_LINKED_SONAME
     const char* HUGOT_LINKED_PATH
 
-# Set by CMake where it found a system library (cmake/HugotLink.cmake), else empty.
+# Set by CMake if hugot is linked against a system library (cmake/HugotLink.cmake), otherwise empty.
 LINKED_SONAME = HUGOT_LINKED_SONAME.decode()
 LINKED_PATH = HUGOT_LINKED_PATH.decode()
 
-OLDEST_MINOR = 19   # older packages ship no library beside their Python module
-NEWEST_API = 24     # the highest API version of which this binding uses a function
+OLDEST_MINOR = 19   # older packages contain no library beside their Python module
+NEWEST_API = 24     # the newest API version of which this binding uses a function
 
 _ORT_LOGGING_LEVEL_ERROR = 3
 _ORT_DEVICE_ALLOCATOR = 0
 _ORT_MEM_TYPE_DEFAULT = 0
 
-# OrtErrorCode → exception; a code that is not here means what the call that failed says it means.
+# OrtErrorCode → exception. For other codes, the caller of `Library.check` chooses the exception.
 _EXCEPTIONS = {
     3: ModelNotFoundError,      # NO_SUCHFILE
     4: ModelFormatError,        # NO_MODEL
@@ -83,30 +83,30 @@ _lock = threading.Lock()
 
 
 def _after_fork_in_child():
-    """Tell every library that what it made until now belongs to another process."""
+    """Count the fork, so that objects from before it are recognised as those of the parent."""
     cdef Library library
     for library in _open_libraries.values():
         library.forks += 1
     _lock.release()
 
 
-# The lock is held over a fork, so that none happens while an environment is being created.
+# The lock is held during a fork, so that no fork happens while an environment is being created.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release,
                         after_in_child=_after_fork_in_child)
 
 
 cdef class Library:
-    """A loaded ONNX Runtime. Made by `open_library`, never directly.
+    """A loaded ONNX Runtime. Created by `open_library`, never directly.
 
     Attributes:
-        path: the file that the loader really took.
-        version: ONNX Runtime's version, such as ``"1.24.1"``.
+        path: path of the file that was loaded.
+        version: version of ONNX Runtime, such as ``"1.24.1"``.
         api_version: version of the C API in use, at most 24.
     """
 
     def __dealloc__(self):
-        # The environment is left alone: ONNX Runtime's own threads may outlast this object at exit.
+        # The environment is not released: ONNX Runtime's threads may outlive this object at exit.
         if self.cpu_memory != NULL:
             self.api.ReleaseMemoryInfo(self.cpu_memory)
 
@@ -114,12 +114,12 @@ cdef class Library:
         raise TypeError("a loaded library cannot be pickled")
 
     cdef int check(self, OrtStatus* status, object failure, str doing) except -1:
-        """Raise the exception for `status`, unless it is NULL, and free it.
+        """Log pending messages; free `status` and raise its exception, unless it is NULL.
 
-        `failure` is the exception for the codes that say only that something failed; `doing` tells
-        what was being done, as in "loading model.onnx".
+        `failure` is the type of the exception for codes without a type of their own. `doing` describes
+        the operation for the message, such as "loading model.onnx".
         """
-        if status == NULL and not hugot_log_waits():
+        if status == NULL and not hugot_log_pending():
             return 0
         error = None if status == NULL else self._error(status, failure, doing)
         _forward_messages("" if error is None else str(error))
@@ -128,14 +128,14 @@ cdef class Library:
         return 0
 
     cdef object _error(self, OrtStatus* status, object failure, str doing):
-        """The exception for a status, which is freed."""
+        """Return the exception for a status, and free the status."""
         cdef int code = self.api.GetErrorCode(status)
         cdef str message = self.api.GetErrorMessage(status).decode("utf-8", "replace")
         self.api.ReleaseStatus(status)
         return _EXCEPTIONS.get(code, failure)(f"ONNX Runtime {self.version}, {doing}: {message}")
 
     cdef str take_string(self, char* text):
-        """Decode a string that ONNX Runtime allocated, and free it."""
+        """Return a string that ONNX Runtime allocated, and free it."""
         if text == NULL:
             return ""
         cdef bytes copy = text
@@ -143,7 +143,7 @@ cdef class Library:
         return copy.decode("utf-8", "replace")
 
     def available_providers(self):
-        """Names of the execution providers that this library was built with, in its own order."""
+        """Return the names of the built-in execution providers, in ONNX Runtime's order."""
         cdef char** names = NULL
         cdef int count = 0
         self.check(self.api.GetAvailableProviders(&names, &count), ProviderError,
@@ -219,13 +219,16 @@ def log_messages(messages, long dropped, str raised not None):
 
 
 def open_library(str name, *, bint loaded_only=False, bint telemetry=False):
-    """Load the ONNX Runtime library `name` (a path, or a name for the system's loader).
+    """Load an ONNX Runtime library.
 
-    `loaded_only` takes a library only if the process has it already, as the linked one, and gives
-    None otherwise. Telemetry, which ONNX Runtime 1.29 and later start with their environment, stays
-    off unless `telemetry` is true; the first call for a library decides.
+    Args:
+        name: a path, or a name that the system's loader resolves.
+        loaded_only: return None unless the process has already loaded the library, as it has a library
+            that hugot is linked against.
+        telemetry: allow telemetry, which ONNX Runtime 1.29 and later start with their environment. Only
+            the first call for a library has an effect.
 
-    Raises RuntimeLibraryError where the file is not there, is no ONNX Runtime, or is too old.
+    Raises RuntimeLibraryError if the file does not exist, is not an ONNX Runtime, or is too old.
     """
     cdef void* handle = hugot_dl_open(name, loaded_only)
     if handle == NULL:
@@ -250,7 +253,7 @@ cdef Library _bind(void* symbol, str path, bint telemetry):
     cdef Library library = Library.__new__(Library)
     library.path = path
     library.version = base.GetVersionString().decode()
-    # Asking for more than the library has prints to stderr, so the version is read first.
+    # The version is read first: GetApi prints to stderr for a version that the library does not have.
     major, minor = (int(part) for part in library.version.split(".")[:2])
     if (major, minor) < (1, OLDEST_MINOR):
         raise RuntimeLibraryError(
@@ -274,13 +277,13 @@ cdef Library _bind(void* symbol, str path, bint telemetry):
 
 
 cdef int _create_environment(Library library, bint telemetry) except -1:
-    # Only a variable that is set before the environment exists keeps the telemetry thread from
-    # starting and from writing under the user's cache folder.
+    # The variable must be set before the environment is created: later, the telemetry thread has started
+    # and has written to the user's cache folder.
     if not telemetry:
         os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     cdef int level = _ORT_LOGGING_LEVEL_ERROR
     cdef OrtStatus* status
-    with nogil:     # it registers thousands of operators: 15 ms
+    with nogil:     # takes 15 ms, as it registers thousands of operators
         status = library.api.CreateEnvWithCustomLogger(
             hugot_log_put, NULL, level, "hugot", &library.env)
     return library.check(status, RuntimeLibraryError, "creating the environment")
