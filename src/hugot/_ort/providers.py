@@ -66,8 +66,8 @@ def resolve(
 
     With `fallback`, providers that are not available are left out, and a warning is logged.
 
-    Raises ProviderError for a provider that is not available; the message lists those that are and what
-    to install. Raises InputError for an unknown name.
+    Raises ProviderError for a provider that is not available, with a list of the available ones and of
+    the package to install. Raises InputError for an unknown name.
     """
     if isinstance(requested, str):
         raise InputError(f"providers={requested!r}; it must be a list: [{requested!r}]")

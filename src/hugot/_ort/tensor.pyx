@@ -13,8 +13,8 @@ from hugot._ort.library cimport Library
 from hugot.errors import InferenceError
 
 # ONNXTensorElementDataType → (name, bytes per element, buffer format). Types that numpy does not have
-# are exposed as unsigned integers of the same bits; `Tensor.numpy` converts them. The four-bit types have
-# two elements in a byte.
+# are exposed as unsigned integers of the same bits; `Tensor.numpy` converts them. The four-bit types
+# have two elements in a byte.
 _ELEMENTS = {
     1: ("float32", 4, b"f"),
     2: ("uint8", 1, b"B"),
