@@ -9,7 +9,7 @@
 /* Maximum k for insertion into a sorted list; for more, all scores are sorted. */
 #define HUGOT_MAX_INSERTION 32
 
-/* A sort key: smaller for a higher score and, among equal scores, for an earlier place. NaN comes last. */
+/* A sort key, smaller for a higher score and, among equal scores, for an earlier place. NaN is last. */
 HUGOT_INLINE uint64_t hugot_rank(float score, uint32_t place) {
   const float value = score + 0.0f; /* -0 and 0 are equal */
   uint32_t bits;
@@ -24,8 +24,8 @@ static int hugot_compare(const void* a, const void* b) {
   return (x > y) - (x < y);
 }
 
-/* Write the places of the `k` highest of `count` scores to `order`, k <= count. `ranks` is scratch memory for
- * `count` numbers. */
+/* Write the places of the `k` highest of `count` scores to `order`, k <= count. `ranks` is scratch memory
+ * for `count` numbers. */
 static void hugot_top_k(const float* scores, ptrdiff_t count, ptrdiff_t k, uint64_t* ranks, int32_t* order) {
   if (k > HUGOT_MAX_INSERTION) {
     for (ptrdiff_t i = 0; i < count; ++i) ranks[i] = hugot_rank(scores[i], (uint32_t)i);

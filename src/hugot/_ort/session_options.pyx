@@ -174,8 +174,8 @@ cdef class SessionOptionsHandle:
         except ProviderError as error:
             given = ", ".join([f"{key}={value}" for key, value in settings.items()])
             raise ProviderError(
-                f"{error}. Its settings were: {given or 'none'}; where this does not tell what is "
-                "wrong, ONNX Runtime's log does.") from None
+                f"{error}. Its settings were: {given or 'none'}; ONNX Runtime's log may "
+                "have more details.") from None
         finally:
             PyMem_Free(key_pointers)
             PyMem_Free(value_pointers)
