@@ -318,7 +318,8 @@ class _FeedPlan(NamedTuple):
 
     Attributes:
         fills: for each input a function, the dtype of its array, and a dtype to cast it to or None.
-        common: numbers of the inputs for ids, mask and type ids, if there are no others and all are int64.
+        common: numbers of the inputs for ids, mask and type ids; None if there are others, or if any is
+            not int64.
     """
 
     fills: tuple[tuple[Callable[[TokenRows, Group, IntegerArray], None], Any, str | None], ...]

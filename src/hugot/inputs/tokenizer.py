@@ -270,7 +270,7 @@ class TextTokenizer:
         allow_empty: bool,
         numbers: Sequence[int],
     ) -> None:
-        """Refuse the texts that were cut unless `truncate`, and those without tokens unless `allow_empty`."""
+        """Refuse cut texts unless `truncate`, and texts without tokens unless `allow_empty`."""
         for place, encoding in enumerate(encodings):
             if encoding is None:
                 continue
@@ -299,7 +299,8 @@ class LoadTokenizer(Protocol):
 
     def __call__(
         self, max_length: int | None, *, lowercase: bool = False, stride: int = 0
-    ) -> TextTokenizer: ...
+    ) -> TextTokenizer:
+        """Return the tokenizer with this longest row, casing and stride."""
 
 
 class TokenizerCache:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -11,6 +10,7 @@ from hugot.pipelines.dispatch import MANY, SINGLE, dispatch
 from hugot.pipelines.windows import accepted, counted, growing, run_list, run_windows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from hugot.pipelines.plan import Plan
