@@ -151,7 +151,7 @@ class Session:
         Raises InputError for an unknown task or option or a name that is taken,
         ModelNotFoundError and ModelFormatError for the model's files.
         """
-        choice = {
+        choice: dict[str, Any] = {
             "onnx_file": onnx_file,
             "variant": variant,
             "revision": revision,
