@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hugot.runtime.sessions import ModelSource, create_session
 from ort_graphs import OPTIONS, graph, library, save_with_weights_apart, value
 
 import hugot
@@ -23,7 +24,6 @@ from hugot.models import optimized
 from hugot.models.files import file_sha256
 from hugot.models.optimized import load_optimized, optimize
 from hugot.models.sidecar import UnfitError, sidecar_path
-from hugot.runtime.native import ModelSource, create_session
 
 needs_modes = pytest.mark.skipif(os.name == "nt", reason="files have no modes there")
 WEIGHTS = np.arange(1000, dtype=np.float32)

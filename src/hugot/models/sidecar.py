@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hugot._ort.library import Library
     from hugot._ort.providers import Provider
-    from hugot.options import SessionOptions
+    from hugot._ort.settings import SessionOptions
 
 FORMAT = 1
 _SECOND = 10**9

@@ -9,9 +9,9 @@ from typing import Any
 from hugot._ort.loader import load_library
 from hugot._ort.row import RowRunner
 from hugot._ort.session import InferenceSession
+from hugot._ort.settings import SessionOptions
 from hugot.errors import HugotError, InputError, TokenizerError
 from hugot.models.trial import _REFUSED
-from hugot.options import SessionOptions
 
 _OPTIONS = SessionOptions(
     intra_op_num_threads=1,

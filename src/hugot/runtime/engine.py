@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from hugot._ort.library import Library
     from hugot._ort.providers import Provider
     from hugot._ort.session import InferenceSession
+    from hugot._ort.settings import SessionOptions
+    from hugot.inputs.tokenizer import LoadTokenizer, TokenizerCache
     from hugot.models.bundle import ModelBundle
     from hugot.models.optimized import Candidate, OptimizedModel
-    from hugot.options import RuntimeOptions, SessionOptions
-    from hugot.inputs.tokenizer import LoadTokenizer, TokenizerCache
+    from hugot.options import RuntimeOptions
     from hugot.runtime.layout import Layout
     from hugot.runtime.model import LoadedModel
     from hugot.runtime.sessions import ModelSource

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hugot._ort.providers import CPU
 from hugot._ort.session import InferenceSession
+from hugot._ort.settings import SessionOptions
 from hugot.errors import HugotError, InputError, ProviderError
 from hugot.models.confinement import CHECKED_SINCE, refuse_outside_data
 from hugot.models.optimized import Candidate, OptimizedModel, find_optimized, log_ignored
-from hugot.options import SessionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

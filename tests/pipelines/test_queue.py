@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hugot.pipelines.request import Item, Request
+from hugot.pipelines.queue import WaitingRequests
 
-from hugot.runtime.request import Item, Request
-from hugot.runtime.waiting import WaitingRequests
-from hugot.text.batch import TokenBatch
+from hugot.inputs.rows import TokenBatch
 
 
 @dataclass(frozen=True)
