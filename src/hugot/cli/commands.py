@@ -65,7 +65,9 @@ def download(
 
 @click.command()
 @click.argument("model")
-@click.option("--check", is_flag=True, help="Write nothing; say whether the optimised file is used.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; say whether the optimised file is used."
+)
 @model_options
 @library_option
 def optimize(
