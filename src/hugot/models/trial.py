@@ -14,8 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from hugot.errors import HugotError, InputError, ModelFormatError
-from hugot.models.confinement import refuse_outside_data
-from hugot.models.graph import op_types
+from hugot.models.graph import check_external_data, op_types
 
 if TYPE_CHECKING:
     from hugot.models.bundle import ModelBundle
@@ -79,7 +78,7 @@ def check_graph(bundle: ModelBundle) -> None:
             )
     except OSError as error:
         raise ModelFormatError(f"{path} cannot be read: {error}") from error
-    refuse_outside_data(path)
+    check_external_data(path)
 
 
 def _ending(status: int) -> str:

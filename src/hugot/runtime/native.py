@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hugot._ort.providers import CPU
 from hugot._ort.session import InferenceSession
 from hugot.errors import HugotError, ProviderError
-from hugot.models.confinement import CHECKED_SINCE, refuse_outside_data
+from hugot.models.graph import EXTERNAL_DATA_CHECKED_SINCE, check_external_data
 from hugot.models.optimized import Candidate, OptimizedModel, find_optimized, log_ignored
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def create_session(
             )
         except HugotError as error:
             log_ignored(source.onnx_path, error)
-    if library.api_version < CHECKED_SINCE:
-        refuse_outside_data(source.onnx_path)
+    if library.api_version < EXTERNAL_DATA_CHECKED_SINCE:
+        check_external_data(source.onnx_path)
     return InferenceSession(library, source.onnx_path, options, providers, hold_threads=True)
 
 

@@ -56,9 +56,9 @@ def check_dimensions(options: RuntimeOptions, onnx_path: Path) -> None:
     if not options.free_dimensions and not options.free_dimension_denotations:
         return
     from hugot.errors import InputError
-    from hugot.models.dimensions import dimensions
+    from hugot.models.signature import read_dimensions
 
-    found = dimensions(onnx_path)
+    found = read_dimensions(onnx_path)
     for option, given, known in (
         ("free_dimensions", options.free_dimensions, found.names),
         ("free_dimension_denotations", options.free_dimension_denotations, found.denotations),
