@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hugot.errors import InputError
-from hugot.models.hub import open_model
+from hugot.models.find import open_model
 from hugot.options import RuntimeOptions, make_options
 from hugot.pipelines import pipeline_class, task_name
 from hugot.pipelines.pickling import recipe

@@ -16,8 +16,8 @@ from hub_server import COMMIT, blob_id, recent_hub
 import hugot
 from hugot import DownloadError, ModelFormatError
 from hugot.models.cache import cache_folder
-from hugot.models.hub import find_model
-from hugot.models.verify import verify_model
+from hugot.models.find import find_model
+from hugot.models.manifest import verify_model
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from hub_server import recent_hub
 
 import hugot
 from hugot import DownloadError, InputError, ModelNotFoundError
-from hugot.models.hub import find_model
+from hugot.models.find import find_model
 from hugot.models.manifest import read_manifest, verify_folder
 
 COMMIT_2 = "fedcba9876543210fedcba9876543210fedcba98"

@@ -9,7 +9,7 @@ import pytest
 
 import hugot
 from hugot import InputError, ModelFormatError
-from hugot.models.hub import find_model
+from hugot.models.find import find_model
 from hugot.models.manifest import read_manifest, record_folder, verify_folder
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -9,7 +9,7 @@ import pytest
 
 import hugot
 from hugot import ModelNotFoundError
-from hugot.models.hub import find_model
+from hugot.models.find import find_model
 
 
 @pytest.fixture

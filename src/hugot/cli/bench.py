@@ -95,7 +95,7 @@ def bench(
 
     from hugot.measure import guess_task, measure
     from hugot.models.bundle import open_bundle
-    from hugot.models.hub import find_model
+    from hugot.models.find import find_model
     from hugot.sample_texts import sample_texts
 
     texts = sample_texts(_SAMPLES) if source is None else _read_texts(source)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from hugot._ort import providers as provider_names
 from hugot.errors import ProviderError
-from hugot.models.optimized import read_candidate
+from hugot.models.optimized import read_optimized
 from hugot.runtime.background import Background
 from hugot.runtime.executor import Executor
 from hugot.runtime.library import begin_loading
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hugot._ort.providers import Provider
     from hugot._ort.session import InferenceSession
     from hugot.models.bundle import ModelBundle
-    from hugot.models.optimized import Candidate, OptimizedModel
+    from hugot.models.optimized import OptimizedFile, OptimizedModel
     from hugot.options import RuntimeOptions, SessionOptions
     from hugot.runtime.model import LoadedModel
     from hugot.runtime.native import ModelSource
@@ -163,7 +163,7 @@ class Engine:
     def check_optimized(self, bundle: ModelBundle) -> OptimizedModel | None:
         """The optimised file of a bundle, its source's hash compared; None where there is none.
 
-        Raises `hugot.models.sidecar.UnfitError` that says why the one that is there is not used.
+        Raises `hugot.models.sidecar.IncompatibleError` that says why the one that is there is not used.
         """
         from hugot.models.optimized import load_optimized
 
@@ -217,13 +217,13 @@ class Engine:
         if key not in self._loading:
             # A graph that is to be written is optimised anew.
             wanted = self.options.optimized_model and self.options.optimized_model_path is None
-            candidate = read_candidate(bundle.onnx_path) if wanted else None
+            candidate = read_optimized(bundle.onnx_path) if wanted else None
             self._loading[key] = Background(
                 lambda: self._create_session(bundle, candidate), "hugot-model"
             )
         return self._loading[key]
 
-    def _create_session(self, bundle: ModelBundle, candidate: Candidate | None) -> Loaded:
+    def _create_session(self, bundle: ModelBundle, candidate: OptimizedFile | None) -> Loaded:
         check_dimensions(self.options, bundle.onnx_path)
         try:
             return self._create_with(self.providers, bundle, candidate)
@@ -234,7 +234,7 @@ class Engine:
             return self._create_with([], bundle, candidate)
 
     def _create_with(
-        self, providers: Providers, bundle: ModelBundle, candidate: Candidate | None
+        self, providers: Providers, bundle: ModelBundle, candidate: OptimizedFile | None
     ) -> Loaded:
         options = self.options
         source = choose_source(

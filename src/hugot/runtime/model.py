@@ -9,7 +9,7 @@ import numpy as np
 from hugot._fast import padding
 from hugot._ort.session import RunOptions
 from hugot.errors import ModelFormatError
-from hugot.models.values import value_of
+from hugot.models.files import get_typed
 from hugot.runtime.lanes import Lanes
 from hugot.runtime.native import placement_of
 from hugot.text.planner import Group
@@ -79,7 +79,7 @@ class LoadedModel:
         self._places = _usual_places(self.session.inputs)
         # A tokenizer that does not list type ids gives none; the graph is fed zeros then.
         listed = (
-            value_of(
+            get_typed(
                 bundle.tokenizer_config,
                 "model_input_names",
                 list,

@@ -9,7 +9,7 @@ from hugot._ort.providers import CPU
 from hugot._ort.session import InferenceSession
 from hugot.errors import HugotError, ProviderError
 from hugot.models.graph import EXTERNAL_DATA_CHECKED_SINCE, check_external_data
-from hugot.models.optimized import Candidate, OptimizedModel, find_optimized, log_ignored
+from hugot.models.optimized import OptimizedFile, OptimizedModel, log_ignored, select_optimized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ class ModelSource(NamedTuple):
 
 def choose_source(
     onnx_path: Path,
-    candidate: Candidate | None,
+    candidate: OptimizedFile | None,
     library: Library,
     options: SessionOptions,
     providers: Providers = (),
@@ -51,7 +51,7 @@ def choose_source(
     """The optimised graph of an ``.onnx`` file where there is one that fits, else the file."""
     if candidate is None:
         return ModelSource(onnx_path)
-    return ModelSource(onnx_path, find_optimized(candidate, library, options, providers))
+    return ModelSource(onnx_path, select_optimized(candidate, library, options, providers))
 
 
 def create_session(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hugot.errors import InputError, TokenizerError
-from hugot.models.values import value_of
+from hugot.models.files import get_typed
 from hugot.text.batch import RowBatch, TokenBatch, batch_from_encodings
 from hugot.text.pool import start_pool
 from hugot.text.portions import portions
@@ -87,7 +87,7 @@ class TextTokenizer:
                     "special; see max_position_embeddings in config.json, model_max_length in "
                     "tokenizer_config.json, max_seq_length in sentence_bert_config.json"
                 )
-            side = value_of(config, "truncation_side", str, source, "right")
+            side = get_typed(config, "truncation_side", str, source, "right")
             tokenizer.enable_truncation(
                 max_length,
                 stride=stride,
@@ -98,7 +98,7 @@ class TextTokenizer:
         self._pool_threads = threads
         self.max_length = max_length
         self.pad_id = self._pad_id(bundle, baked)
-        self.pad_type_id = value_of(
+        self.pad_type_id = get_typed(
             config, "pad_token_type_id", int, source, baked.get("pad_type_id", 0)
         )
         self.pads_left = config.get("padding_side", baked.get("direction", "right")) == "left"

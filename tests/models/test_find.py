@@ -10,11 +10,12 @@ from hub_server import point_at
 
 import hugot
 from hugot import DownloadError, InputError, ModelNotFoundError
-from hugot.models.hub import model_folders, resolve_model
+from hugot.models.find import find_model
+from hugot.models.folders import model_folders
 
 
 def test_a_path_comes_before_a_name(models) -> None:
-    assert resolve_model(models / "bert-uncased-text") == models / "bert-uncased-text"
+    assert find_model(models / "bert-uncased-text").path == models / "bert-uncased-text"
 
 
 def test_models_are_kept_in_the_home_folder(home) -> None:
@@ -35,7 +36,7 @@ def test_the_folder_that_is_given_comes_before_the_environment(home, monkeypatch
 def test_a_name_is_found_in_the_model_folder(home, models, place) -> None:
     folder = home / place / "org_mood"
     shutil.copytree(models / "bert-uncased-text", folder)
-    assert resolve_model("org/mood") == folder
+    assert find_model("org/mood").path == folder
 
 
 @pytest.mark.parametrize("name", ["../x", "/no/such/path", "a/b/c", "a b", "", ".", "a/../b"])
@@ -46,7 +47,7 @@ def test_what_is_neither_a_path_nor_a_name_raises(home, name, monkeypatch, tmp_p
             hugot.pipeline("text-classification", name)
     else:
         with pytest.raises(ModelNotFoundError, match="not a name on the hub"):
-            resolve_model(name)
+            find_model(name)
 
 
 def test_a_name_is_downloaded_to_the_model_folder_and_answers(server, home) -> None:
@@ -81,7 +82,7 @@ def test_external_weights_come_with_their_graph(server, tmp_path) -> None:
 
 def test_an_unknown_repository_raises_and_names_where_it_was_looked_for(server, home) -> None:
     with pytest.raises(DownloadError, match=r"org/nothing.*org_nothing.*hub gave none"):
-        resolve_model("org/nothing")
+        find_model("org/nothing")
     assert not (home / "hugot" / "models" / "org_nothing").exists()
 
 
@@ -91,7 +92,7 @@ def test_a_hub_that_does_not_answer_raises(tmp_path, monkeypatch, home) -> None:
         port = unused.getsockname()[1]
     point_at(monkeypatch, f"http://127.0.0.1:{port}", tmp_path)
     with pytest.raises(DownloadError, match="org/mood"):
-        resolve_model("org/mood")
+        find_model("org/mood")
 
 
 @pytest.mark.parametrize(

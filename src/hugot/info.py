@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hugot.errors import HugotError, TokenizerError
 from hugot.models.bundle import open_bundle
 from hugot.models.cache import is_snapshot
-from hugot.models.hub import find_model
+from hugot.models.find import find_model
 from hugot.models.manifest import read_manifest
 from hugot.models.signature import read_signature
 
