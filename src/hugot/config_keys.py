@@ -1,8 +1,8 @@
 """The configuration entries that ONNX Runtime documents, and checks of those that users set.
 
-ONNX Runtime ignores unknown entries, and takes every value of a switch but ``"1"`` for off. So a switch that
-is neither ``"0"`` nor ``"1"`` raises. An entry that is not in the tables below is passed on with a warning:
-it may be misspelt, or of a newer ONNX Runtime.
+ONNX Runtime ignores unknown entries, and takes every value of a switch but ``"1"`` for off. So a switch
+that is neither ``"0"`` nor ``"1"`` raises. An entry that is not in the tables below is passed on with a
+warning: it may be misspelt, or of a newer ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def _check(
         if key not in known:
             nearest = get_close_matches(key, known, 1, 0)[0]
             warnings.warn(
-                f"{option}: {key!r} is passed on, but hugot does not know such an entry, and ONNX Runtime "
+                f"{option}: {key!r} is passed on, but is not an entry that hugot knows, and ONNX Runtime "
                 f"ignores those that it does not know. The nearest known one is {nearest!r}",
                 UserWarning,
                 stacklevel=_stack_level(),

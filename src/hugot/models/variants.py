@@ -34,7 +34,7 @@ _RANKS = {
 _FP16_WORDS = frozenset(("fp16", "float16", "half", "o4"))
 _INT8_WORDS = frozenset(("int8", "uint8", "qint8", "quint8", "quantized"))
 _OTHER_WORDS = frozenset(
-    "q1 q2 q4 q4f16 q8 bnb4 int4 uint4 fp8 bf16 bfloat16".split()  # noqa: SIM905  (a table)
+    ("q1", "q2", "q4", "q4f16", "q8", "bnb4", "int4", "uint4", "fp8", "bf16", "bfloat16")
 )
 # Instruction set in a file's name → flag of the CPU that has it, the most demanding first.
 _X86_SETS = {"avx512_vnni": "avx512_vnni", "avx512": "avx512f", "avx2": "avx2"}
