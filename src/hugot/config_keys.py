@@ -7,9 +7,9 @@ warning: it may be misspelt, or of a newer ONNX Runtime.
 
 from __future__ import annotations
 
-import sys
 import warnings
 from difflib import get_close_matches
+from inspect import currentframe
 from typing import TYPE_CHECKING, Final
 
 from hugot.errors import InputError
@@ -115,8 +115,8 @@ def _check(
         if key not in known:
             nearest = get_close_matches(key, known, 1, 0)[0]
             warnings.warn(
-                f"{option}: {key!r} is passed on, but is not an entry that hugot knows, and ONNX Runtime "
-                f"ignores those that it does not know. The nearest known one is {nearest!r}",
+                f"{option}: {key!r} is passed on, but is not among the entries that hugot knows of, and "
+                f"ONNX Runtime ignores those that it does not know. Nearest is {nearest!r}",
                 UserWarning,
                 stacklevel=_stack_level(),
             )
@@ -129,7 +129,7 @@ def _check(
 
 def _stack_level() -> int:
     """Return the stacklevel for `warnings.warn`, in the caller, of the first frame outside hugot."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_globals.get("__name__", "").startswith("hugot.") and frame.f_back is not None:
+    level, frame = 0, currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("hugot."):
         level, frame = level + 1, frame.f_back
     return level
