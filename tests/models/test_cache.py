@@ -1,4 +1,4 @@
-"""The hub's own cache: folders that huggingface_hub has made, and such as older versions make."""
+"""The hub's own cache, as huggingface_hub makes it, and as older versions of it do."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""From a name to a folder: paths, the model folder, a download from a hub on loopback."""
+"""Finding a model: paths, installed packages, the model folder, a download from a hub on loopback."""
 
 from __future__ import annotations
 
 import shutil
 import socket
+import sys
 
 import pytest
 from hub_server import point_at
@@ -32,9 +33,9 @@ def test_the_folder_that_is_given_comes_before_the_environment(home, monkeypatch
     assert model_folders(tmp_path / "given") == [tmp_path / "given"]
 
 
-@pytest.mark.parametrize("place", ["hugot/models", "hugot"])
-def test_a_name_is_found_in_the_model_folder(home, models, place) -> None:
-    folder = home / place / "org_mood"
+@pytest.mark.parametrize("root", ["hugot/models", "hugot"])
+def test_a_name_is_found_in_the_model_folder(home, models, root) -> None:
+    folder = home / root / "org_mood"
     shutil.copytree(models / "bert-uncased-text", folder)
     assert find_model("org/mood").path == folder
 
@@ -110,3 +111,49 @@ def test_a_repository_without_what_is_needed_raises_and_leaves_nothing(
 def test_a_download_refuses_what_is_no_name(tmp_path) -> None:
     with pytest.raises(InputError, match="not a name on the hub"):
         hugot.download_model("../../etc", tmp_path)
+
+
+# Installed packages
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder on the path of imports."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    return site
+
+
+@pytest.fixture
+def package(site, models):
+    """A package that is a model; importing it fails."""
+    folder = shutil.copytree(models / "bert-uncased-text", site / "mood_model")
+    (folder / "__init__.py").write_text("raise RuntimeError('imported')")
+    return folder
+
+
+def test_a_model_is_found_in_a_package_that_is_not_imported(package) -> None:
+    found = find_model("package:mood_model")
+    assert found.path == package
+    assert found.why == "it is in the package mood_model"
+    assert hugot.pipeline("text-classification", "package:mood_model")("hello")
+    assert "mood_model" not in sys.modules
+
+
+def test_a_model_in_the_only_folder_of_a_package_is_found(package, models) -> None:
+    shutil.rmtree(package)
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "code").mkdir()
+    folder = shutil.copytree(models / "bert-uncased-text", package / "weights")
+    assert find_model("package:mood_model").path == folder
+    shutil.copytree(folder, package / "more")
+    with pytest.raises(ModelNotFoundError, match="it holds: more, weights"):
+        find_model("package:mood_model")
+
+
+@pytest.mark.parametrize("name", ["no_such_package_at_all", "../x", "", "os.path", "json"])
+def test_a_package_without_a_model_raises(site, name) -> None:
+    with pytest.raises(ModelNotFoundError, match="package"):
+        find_model(f"package:{name}")

@@ -1,4 +1,4 @@
-"""Loading in a child process first."""
+"""Loading in a subprocess first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""hugot.json: what it proves of a folder, and what is found where the folder is another."""
+"""hugot.json: recording a folder, and checks of the folder against it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optimised file beside a model: when it is used, and that nothing else is."""
+"""The optimised file beside a model: when it is used and when it is not."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def answer(session):
     return np.asarray(session.run([np.ones(1000, np.float32)])[0])
 
 
-# Where it is used
+# When it is used
 
 
 def test_what_was_written_is_used_and_mapped(onnx_path, written):
@@ -126,7 +126,7 @@ def test_a_time_in_whole_seconds_as_archives_keep_it_is_taken_for_the_same(onnx_
     assert used(onnx_path) is not None
 
 
-# Where it is left aside
+# When it is not used
 
 
 @pytest.mark.parametrize("kept", ["size", "time"])

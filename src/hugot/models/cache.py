@@ -10,7 +10,7 @@ A snapshot holds the files that some program has asked for, which may be fewer t
 without the files of sentence-transformers, a model would return other vectors. So a snapshot is used if
 each of those files exists or is known not to exist.
 
-The cache is read directly: importing huggingface_hub's client takes longer than loading a small model.
+The cache is read directly, since importing huggingface_hub's client takes more than a tenth of a second.
 """
 
 from __future__ import annotations

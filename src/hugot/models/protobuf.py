@@ -59,7 +59,7 @@ class ProtobufFile:
             schema: the messages to descend into, from ``"model"`` on.
             leaf: the name of a field in `schema`; it is not descended into.
             start: first byte of the message.
-            end: the byte behind the message; by default the end of the file.
+            end: the position after the message; by default the end of the file.
 
         Most of the time of opening a graph is spent in this loop, so it decodes in place.
         """
@@ -150,7 +150,7 @@ def open_graph(path: str | PathLike[str]) -> Iterator[ProtobufFile]:
 
 
 def _skip(data: bytes, at: int, wire_type: int) -> int:
-    """Return the index behind a value that is not length-delimited."""
+    """Return the index after a value that is not length-delimited."""
     if wire_type == _VARINT:
         return _read_varint(data, at)[1]
     if wire_type not in _FIXED_SIZES:
@@ -159,7 +159,7 @@ def _skip(data: bytes, at: int, wire_type: int) -> int:
 
 
 def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """Return an integer of 7 bits a byte, lowest first, and the index behind it."""
+    """Return an integer of 7 bits a byte, lowest first, and the index after it."""
     value = shift = 0
     for index in range(at, at + _LONGEST_VARINT):
         byte = data[index]

@@ -120,10 +120,10 @@ def read_signature(path: str | PathLike[str]) -> Signature:
     Raises ModelFormatError if the file is not, or not wholly, made of protobuf messages.
     """
     with open_graph(path) as file:
-        weights = [_read_tensor(file, *place) for place in file.find(_TENSORS, "tensor")]
+        weights = [_read_tensor(file, *span) for span in file.find(_TENSORS, "tensor")]
         names = {name for name, _, _ in weights}
-        inputs = [_read_value(file, *place) for place in file.find(_INPUTS, "value")]
-        outputs = [_read_value(file, *place) for place in file.find(_OUTPUTS, "value")]
+        inputs = [_read_value(file, *span) for span in file.find(_INPUTS, "value")]
+        outputs = [_read_value(file, *span) for span in file.find(_OUTPUTS, "value")]
         opset = _read_opset(file)
     sizes: dict[str, int] = {}
     for name, precision, count in weights:
