@@ -59,7 +59,7 @@ class Session:
     def from_engine(cls, engine: Engine, model_folder: str | PathLike[str] | None) -> Session:
         """Return a session over an engine, without waiting for ONNX Runtime's library."""
         session = cls.__new__(cls)
-        session._set(engine, model_folder)
+        session._set(engine, model_folder)  # noqa: SLF001  (of this class)
         return session
 
     def _set(self, engine: Engine, model_folder: str | PathLike[str] | None) -> None:
@@ -283,7 +283,7 @@ def begin_session(
 
 def engine_of(session: Session) -> Engine:
     """Return what the pipelines of a session share, for hugot's own layers."""
-    return session._engine
+    return session._engine  # noqa: SLF001  (the one way in)
 
 
 def restore_pipeline(spec: PipelineSpec) -> Pipeline[Any, Any]:
