@@ -73,9 +73,12 @@ def test_an_unknown_option_is_an_error_that_lists_the_known_ones():
         ),
     ],
 )
-def test_a_misspelt_entry_is_an_error_with_the_correct_spelling(option, given, meant):
-    with pytest.raises(InputError, match=f"no entry '{given}'; did you mean '{meant}'"):
-        RuntimeOptions(**{option: {given: "1"}})
+def test_an_entry_that_is_misspelt_is_passed_on_with_a_warning_that_names_the_nearest_one(
+    option, given, meant
+):
+    with pytest.warns(UserWarning, match=f"'{given}' is passed on.* Nearest is '{meant}'"):
+        options = RuntimeOptions(**{option: {given: "1"}})
+    assert getattr(options, option) == {given: "1"}
 
 
 def test_an_entry_of_runs_is_not_one_of_the_session_and_vice_versa():

@@ -12,13 +12,13 @@ import time
 import numpy as np
 import pytest
 from fake_onnxruntime import compile_onnxruntime
-from hugot.runtime.sessions import native_options
 from ort_graphs import as_bytes, library, negation, open_session, value
 
 from hugot._ort.library import LOGGER, log_messages, open_library
 from hugot._ort.session import InferenceSession
 from hugot.errors import InferenceError
 from hugot.options import RuntimeOptions
+from hugot.runtime.sessions import native_options
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hugot.runtime.sessions import native_options
 from ort_graphs import (
     as_bytes,
     graph,
@@ -29,6 +28,7 @@ import hugot
 from hugot._ort.session import InferenceSession, RunOptions
 from hugot.errors import CancelledError, InferenceError, InputError, ModelFormatError
 from hugot.options import RuntimeOptions
+from hugot.runtime.sessions import native_options
 
 TASKS = Path("/proc/self/task")
 needs_tasks = pytest.mark.skipif(not TASKS.exists(), reason="there is no /proc/self/task")

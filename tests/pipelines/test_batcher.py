@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hugot.runtime.calls import Gate
-from hugot.pipelines.batcher import MicroBatcher
-from hugot.pipelines.request import Item, Request
-from hugot.pipelines.queue import WaitingRequests
 
 from hugot.errors import DeadlineExceededError, QueueFullError, SessionClosedError
 from hugot.inputs.rows import TokenBatch
+from hugot.pipelines.batcher import MicroBatcher
+from hugot.pipelines.queue import WaitingRequests
+from hugot.pipelines.request import Item, Request
+from hugot.runtime.calls import Gate
 from hugot.runtime.executor import Executor
 
 TIMEOUT = 10

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hugot.pipelines.request import Item, Request
-from hugot.pipelines.queue import WaitingRequests
 
 from hugot.inputs.rows import TokenBatch
+from hugot.pipelines.queue import WaitingRequests
+from hugot.pipelines.request import Item, Request
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import logging
 
 import numpy as np
 import pytest
-from hugot.runtime.sessions import check_active, placement_of
 from ort_graphs import OPTIONS, library, negation, open_session
 
 import hugot
@@ -13,6 +12,7 @@ from hugot._ort.loader import load_library
 from hugot._ort.providers import Provider
 from hugot._ort.session import InferenceSession
 from hugot.errors import ModelFormatError, ProviderError
+from hugot.runtime.sessions import check_active, placement_of
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 

@@ -5,7 +5,6 @@ import asyncio
 import numpy as np
 import pytest
 from comparison import same
-from hugot.runtime.layout import choose_layout, choose_shapes, is_accelerated
 
 import hugot
 from hugot._ort.providers import Provider
@@ -14,6 +13,7 @@ from hugot.inputs.planner import plan
 from hugot.inputs.rows import TokenBatch
 from hugot.inputs.shapes import EXACT, FEW_WIDTHS, FIXED_WIDTHS, make_policy
 from hugot.options import RuntimeOptions
+from hugot.runtime.layout import choose_layout, choose_shapes, is_accelerated
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen"
 TEXTS = [" ".join(WORDS.split()[: i % 13 + 1]) for i in range(40)]

@@ -6,12 +6,12 @@ import threading
 
 import numpy as np
 import pytest
-from hugot.runtime.routing import Lanes
 from ort_graphs import OPTIONS
 
 import hugot
 from hugot._ort.loader import load_library
 from hugot._ort.session import InferenceSession
+from hugot.runtime.routing import Lanes
 
 TEXTS = [f"text {i} {'word ' * (i * 7 % 30)}" for i in range(60)]
 

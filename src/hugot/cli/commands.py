@@ -85,8 +85,8 @@ def optimize(
     of CPU; everywhere else, and once the .onnx file has changed, it is not used. With --check the exit
     code is 0 if the file is used and 1 if it is not.
     """
-    from hugot.models.hub import open_model
-    from hugot.models.sidecar import UnfitError
+    from hugot.models.find import open_model
+    from hugot.models.sidecar import IncompatibleError
     from hugot.session import Session, engine_of
 
     with Session(onnxruntime_library=library) as session:
@@ -99,7 +99,7 @@ def optimize(
             return
         try:
             found = engine_of(session).check_optimized(bundle)
-        except UnfitError as error:
+        except IncompatibleError as error:
             message = f"the optimised file of {source} is not used: {error}"
             raise click.ClickException(message) from None
         if found is None:
@@ -181,8 +181,7 @@ def verify(
 
     With --load, a model that crashes, hangs or exhausts the memory of the process fails as well.
     """
-    from hugot.models.manifest import record_folder
-    from hugot.models.verify import verify_model
+    from hugot.models.manifest import record_folder, verify_model
 
     if record:
         manifest = record_folder(folder)
@@ -191,8 +190,8 @@ def verify(
         click.echo(f"{folder}: {verify_model(folder, revision=revision)}")
     if load:
         from hugot.models.bundle import open_bundle
-        from hugot.models.trial import try_loading
+        from hugot.models.load_check import load_in_subprocess
 
         bundle = open_bundle(folder, onnx_file)
-        try_loading(bundle)
+        load_in_subprocess(bundle)
         click.echo(f"{bundle.onnx_path}: loads and runs")

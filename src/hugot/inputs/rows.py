@@ -13,7 +13,7 @@ import numpy as np
 
 from hugot._fast import encode, padding
 from hugot.errors import ModelFormatError
-from hugot.models.values import value_of
+from hugot.models.files import get_typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -297,7 +297,7 @@ def takes_type_ids(inputs: Sequence[TensorSpec], bundle: ModelBundle) -> bool:
     """
     names = [spec.name for spec in inputs]
     source = bundle.folder / "tokenizer_config.json"
-    listed = value_of(bundle.tokenizer_config, "model_input_names", list, source) or names
+    listed = get_typed(bundle.tokenizer_config, "model_input_names", list, source) or names
     return "token_type_ids" in names and "token_type_ids" in listed
 
 
