@@ -95,8 +95,10 @@ def fitting_task(model: str, task: str) -> str | None:
     path = Path(model).expanduser()
     folder = path if path.is_dir() else path.parent
     try:
-        architectures = read_json(folder / "config.json").get("architectures") or ()
+        architectures = read_json(folder / "config.json").get("architectures")
     except (HugotError, OSError):
+        return None
+    if not isinstance(architectures, list):
         return None
     for architecture in architectures:
         for found in tasks_of_architectures([architecture]):
