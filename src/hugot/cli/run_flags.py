@@ -22,8 +22,8 @@ _FORMATS = "jsonl, csv, tsv, txt, parquet or arrow, each also with .gz or .zst"
 
 # Defaults of options of the runtime that are not the library's.
 RUNTIME_DEFAULTS: Final = {"mode": "throughput"}
-# Options of the runtime without a flag: one has a flag of the command, the others are for requests.
-_RUNTIME_WITHOUT_FLAG: Final = frozenset({"onnxruntime_library", "microbatch", "max_queue"})
+# One option of the runtime has a flag of the command, the others are for requests.
+_NO_FLAGS: Final = frozenset({"--onnxruntime-library", "--microbatch", "--max-queue"})
 
 _MODEL = (
     option(
@@ -199,7 +199,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def runtime_flags() -> list[Option]:
     """Return a flag for each option of the runtime."""
-    return option_flags(RuntimeOptions, leave_out=_RUNTIME_WITHOUT_FLAG, defaults=RUNTIME_DEFAULTS)
+    return option_flags(RuntimeOptions, leave_out=_NO_FLAGS, defaults=RUNTIME_DEFAULTS)
 
 
 def task_flags(task: str | None, leave_out: Container[str] = ()) -> list[Option]:
@@ -207,7 +207,7 @@ def task_flags(task: str | None, leave_out: Container[str] = ()) -> list[Option]
 
     Args:
         task: the task, None for all; modules of tasks are imported.
-        leave_out: options without a flag.
+        leave_out: flags that are not made.
     """
     if task is None:
         return _each_once({spec.name: task_flags(spec.name, leave_out) for spec in SPECS})

@@ -53,7 +53,7 @@ class TaskCommand(click.Command):
         if all_flags or wanted - self._settings(ctx):
             made = ctx.meta[_MADE] = {RUNTIME: runtime_flags()}
             if all_flags or wanted - self._settings(ctx):
-                own = {str(param.name) for param in self.params}
+                own = {flag for param in self.params for flag in param.opts}
                 made |= {COLUMNS: column_flags(task), TASK: task_flags(task, leave_out=own)}
         if settings:
             ctx.default_map = self._defaults(ctx, settings, task)
