@@ -17,9 +17,9 @@ import numpy as np
 
 import hugot
 from hugot._fast import activations, aggregation, padding, pooling, ranking
-from hugot.pipelines.window import Window
-from hugot.text.batch import batch_from_encodings
-from hugot.text.planner import Group
+from hugot.pipelines.windows import Window
+from hugot.inputs.rows import batch_from_encodings
+from hugot.inputs.planner import Group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -159,7 +159,7 @@ def test_a_fork_while_another_thread_makes_ready_for_requests_does_not_hang_the_
 
 def test_a_fork_waits_while_another_thread_starts_the_pool_of_the_tokenizers() -> None:
     assert run(f"""
-        from hugot.text import pool
+        from hugot.inputs import pool
         made = hugot.pipeline("text-classification", {MODEL!r})
         held = threading.Event()
 

@@ -155,13 +155,17 @@ def test_the_help_of_a_flag_is_that_of_the_option() -> None:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RankingOptions:
-    """Options of a task that the command line has never heard of.
+    """Options of a task that the command line does not know, two of them like flags of the command.
 
     Attributes:
         count: how many.
+        inputs: more inputs of the graph.
+        errors: a flag of the command.
     """
 
     count: int = 3
+    inputs: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    errors: str | None = None
 
 
 class Ranking:
@@ -194,6 +198,8 @@ def test_a_task_needs_no_more_than_its_declaration(ranking, hugot_command) -> No
     assert "--hint-column TEXT More. " in shown
     assert "--count INTEGER How many. [default here: 5]" in shown
     assert "--top-k" not in shown
+    assert "--inputs KEY=VALUE More inputs of the graph." in shown
+    assert shown.count("--input PATH") == shown.count("--errors") == 1
 
 
 def test_the_help_without_a_type_says_whose_a_flag_is(ranking, hugot_command) -> None:

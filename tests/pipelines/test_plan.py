@@ -6,7 +6,7 @@ import pytest
 
 import hugot
 from hugot import InputError
-from hugot.pipelines.planned import BUDGETS
+from hugot.pipelines.plan import BUDGETS
 
 TEXTS = [f"text {i} {'word ' * (i * 7 % 30)}" for i in range(150)]
 
@@ -86,7 +86,7 @@ def test_tune_keeps_a_budget_that_it_tried_and_plans_with_it(embed, monkeypatch)
 def test_tune_takes_the_budget_with_the_shortest_runs(embed, monkeypatch) -> None:
     clock = iter(range(10**6))
     monkeypatch.setattr(
-        "hugot.pipelines.planned.perf_counter",
+        "hugot.pipelines.plan.perf_counter",
         # The second reading of each pair is late, but for a budget of 512.
         lambda: next(clock) * (1 if embed.model.layout.token_budget == 512 else 100),
     )

@@ -12,7 +12,7 @@ from hugot._ort.loader import load_library
 from hugot._ort.providers import Provider
 from hugot._ort.session import InferenceSession
 from hugot.errors import ModelFormatError, ProviderError
-from hugot.runtime.native import check_active, placement_of
+from hugot.runtime.sessions import check_active, placement_of
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 

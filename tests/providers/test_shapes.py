@@ -9,11 +9,11 @@ from comparison import same
 import hugot
 from hugot._ort.providers import Provider
 from hugot.errors import InputError
+from hugot.inputs.planner import plan
+from hugot.inputs.rows import TokenBatch
+from hugot.inputs.shapes import EXACT, FEW_WIDTHS, FIXED_WIDTHS, make_policy
 from hugot.options import RuntimeOptions
-from hugot.runtime.tune import choose_layout, choose_shapes, is_accelerated
-from hugot.text.batch import TokenBatch
-from hugot.text.planner import plan
-from hugot.text.shapes import EXACT, FEW_WIDTHS, FIXED_WIDTHS, make_policy
+from hugot.runtime.layout import choose_layout, choose_shapes, is_accelerated
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen"
 TEXTS = [" ".join(WORDS.split()[: i % 13 + 1]) for i in range(40)]

@@ -36,7 +36,7 @@ def completion(context: click.Context, shell: str) -> None:
 @click.command()
 @click.argument("name", metavar="NAME")
 @model_options
-@click.option("--force", is_flag=True, help="Download again what is there already.")
+@click.option("--force", is_flag=True, help="Download all files again.")
 def download(
     name: str,
     model_folder: str | None,
@@ -45,9 +45,9 @@ def download(
     revision: str | None,
     force: bool,
 ) -> None:
-    """Download what a pipeline needs of the model NAME (organisation/name) and print its folder.
+    """Download the files that a pipeline needs of the model NAME (organisation/name); print its folder.
 
-    What is there already is not downloaded again, and a download that was interrupted goes on. For a
+    Files that are there already are not downloaded again, and an interrupted download goes on. For a
     private model, set HF_TOKEN or log in with 'hf auth login'.
     """
     from hugot.models.download import download_model
@@ -65,7 +65,9 @@ def download(
 
 @click.command()
 @click.argument("model")
-@click.option("--check", is_flag=True, help="Write nothing; say whether the file there is used.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; say whether the optimised file is used."
+)
 @model_options
 @library_option
 def optimize(
@@ -83,8 +85,8 @@ def optimize(
     of CPU; everywhere else, and once the .onnx file has changed, it is not used. With --check the exit
     code is 0 if the file is used and 1 if it is not.
     """
-    from hugot.models.hub import open_model
-    from hugot.models.sidecar import UnfitError
+    from hugot.models.find import open_model
+    from hugot.models.sidecar import IncompatibleError
     from hugot.session import Session, engine_of
 
     with Session(onnxruntime_library=library) as session:
@@ -97,7 +99,7 @@ def optimize(
             return
         try:
             found = engine_of(session).check_optimized(bundle)
-        except UnfitError as error:
+        except IncompatibleError as error:
             message = f"the optimised file of {source} is not used: {error}"
             raise click.ClickException(message) from None
         if found is None:
@@ -177,10 +179,9 @@ def verify(
     The exit code is 0 if all is as recorded, and 1 if a file is missing, damaged or not recorded. A
     folder in the hub's own cache is checked against the hashes in the cache's file names.
 
-    With --load, a model that crashes, hangs or exhausts the memory of what loads it fails as well.
+    With --load, a model that crashes, hangs or exhausts the memory of the process fails as well.
     """
-    from hugot.models.manifest import record_folder
-    from hugot.models.verify import verify_model
+    from hugot.models.manifest import record_folder, verify_model
 
     if record:
         manifest = record_folder(folder)
@@ -189,8 +190,8 @@ def verify(
         click.echo(f"{folder}: {verify_model(folder, revision=revision)}")
     if load:
         from hugot.models.bundle import open_bundle
-        from hugot.models.trial import try_loading
+        from hugot.models.load_check import load_in_subprocess
 
         bundle = open_bundle(folder, onnx_file)
-        try_loading(bundle)
+        load_in_subprocess(bundle)
         click.echo(f"{bundle.onnx_path}: loads and runs")

@@ -100,14 +100,14 @@ def option_flags(
     Args:
         kind: a dataclass; the ``Attributes`` of its docstring are the help, and a field with
             ``same_answers`` in its metadata may have another value in a run that is resumed.
-        leave_out: fields without a flag.
+        leave_out: flags that are not made, such as those that a command has itself.
         defaults: values of fields that are not given, for the help.
     """
     hints = typing.get_type_hints(kind, localns=_NAMES)
     helps = option_helps(kind)
     made = []
     for field in fields(kind):
-        if field.name in leave_out:
+        if flag_name(field.name) in leave_out:
             continue
         details = _flag_details(hints[field.name], field.default)
         if details is None:
@@ -115,9 +115,10 @@ def option_flags(
         text = helps.get(field.name, "")
         if defaults and field.name in defaults:
             text += f"  [default here: {defaults[field.name]}]"
+        flags = [flag for flag in _flags(field.name, details) if flag not in leave_out]
         made.append(
             Option(
-                [field.name, *_flags(field.name, details)],
+                [field.name, *flags],
                 help=text,
                 default=None,
                 envvar=variable_name(field.name),

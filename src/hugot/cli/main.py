@@ -11,7 +11,7 @@ import click
 from hugot import __version__
 from hugot.errors import HugotError
 
-_EXIT_SIGINT = 130  # what a shell reports for a program that an interrupt ended
+_EXIT_SIGINT = 130  # as shells report a program that an interrupt ended
 
 # Command → the module that holds it, under its own name; imported when it is used.
 _COMMANDS = {

@@ -51,7 +51,7 @@ library_option = option(
 
 
 def model_options(command: Command) -> Command:
-    """Give a command the flags that say which graph of which model is used, and where it is kept."""
+    """Add the flags that choose a graph and revision of a model, and the folder of models."""
     for each in reversed(_MODEL_OPTIONS):
         command = each(command)
     return command

@@ -49,7 +49,7 @@ def choose_progress(
     """Return a bar if a person looks at stderr and the results go elsewhere, else lines of log.
 
     Args:
-        pipeline: what is run.
+        pipeline: the pipeline that is run.
         log: shows lines.
         files: the input, None for stdin.
         start: the place in the input at which the run begins.
@@ -78,12 +78,12 @@ def report_end(
     log: Log,
     values: dict[str, Any],
 ) -> None:
-    """Show the summary and what was asked for beside it.
+    """Show the summary, and statistics if they were asked for.
 
     Args:
         session: the session of the pipeline.
-        pipeline: what was run.
-        output: where results were written.
+        pipeline: the pipeline that was run.
+        output: the output that was written to.
         outcome: how the run ended.
         before: records that an earlier run had written.
         log: shows lines.

@@ -14,7 +14,7 @@ from hugot.cli.flags import flag_name
 from hugot.cli.report import Log, choose_progress, report_end
 from hugot.cli.run_flags import RUNTIME_DEFAULTS, given_columns, run_options
 from hugot.cli.suggestions import with_suggestion
-from hugot.cli.task_command import RUNTIME, TASK, TaskCommand, options_given, settings_of_answers
+from hugot.cli.task_command import RUNTIME, TASK, TaskCommand, options_given, settings_to_keep
 from hugot.errors import HugotError
 from hugot.io.files import find_inputs, lock_folder, refuse_overwriting, unlock
 from hugot.io.formats import Format, parse_format, require_arrow
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from hugot.tasks.schema import Field, ResultType
 
 _EXIT_SKIPPED = 3  # done, but for lines that could not be run
-_EXIT_SIGPIPE = 141  # what a shell reports for a program that a closed pipe ended
+_EXIT_SIGPIPE = 141  # as shells report a program that a closed pipe ended
 
 
 @click.command(cls=TaskCommand)
 @run_options
 @click.pass_context
-def run(context: click.Context, **values: Any) -> None:
+def run(context: click.Context, /, **values: Any) -> None:
     """Run a model over JSON Lines, CSV, plain text, Parquet or Arrow and add its answer to each line.
 
     A line of JSON is an object with the key "input"; it keeps its other keys and gains "output".
@@ -56,20 +56,20 @@ def run(context: click.Context, **values: Any) -> None:
     """  # noqa: D301  (\b as such keeps click from filling the lines)
     from hugot.session import begin_session, engine_of
 
-    this = Run(context, values)
+    job = Run(context, values)
     options = {**RUNTIME_DEFAULTS, **options_given(context, RUNTIME)}
     options["onnxruntime_library"] = values["library"]
     with begin_session(values["model_folder"], options) as session:
         defaults = _import_while_loading(values["task"])
         engine_of(session).wait()
         pipeline = _make_pipeline(session, values, {**defaults, **options_given(context, TASK)})
-        code = this.run(session, pipeline)
+        code = job.run(session, pipeline)
     if code:
         raise click.exceptions.Exit(code)
 
 
 def _import_while_loading(task: str) -> Mapping[str, Any]:
-    """Import what the run needs while a thread loads ONNX Runtime; return the task's defaults."""
+    """Import modules of the run while a thread loads ONNX Runtime; return the task's defaults."""
     import hugot.io.job
     import hugot.io.records  # noqa: F401
 
@@ -83,7 +83,7 @@ def _make_pipeline(
     if values["batch_size"] is not None:
         options["batch_size"] = values["batch_size"]
     try:
-        return session.pipeline(
+        made: Pipeline[Any, Any] = session.pipeline(
             values["task"],
             values["model"],
             onnx_file=values["onnx_file"],
@@ -94,10 +94,11 @@ def _make_pipeline(
         )
     except HugotError as error:
         raise with_suggestion(error, values["model"], values["task"]) from None
+    return made
 
 
 class Run:
-    """One run: what its flags mean for reading, writing and going on.
+    """One run: its input, output and state, according to the flags.
 
     Args:
         context: the context of the command.
@@ -113,7 +114,7 @@ class Run:
         self._log = Log(values["log_level"], quiet=values["quiet"])
         self._folder = Path(values["folder"]) if values["folder"] is not None else None
         self._errors = Path(values["errors"] or (self._folder or Path()) / "errors.jsonl")
-        self._hint = "; what came before is kept, --resume goes on" if self._folder else ""
+        self._hint = ""  # how to go on after an error
         self._input_format = _format_of(values["input_format"])
         self._files = _find_files(values["sources"], self._input_format)
         self._format = self._output_format()
@@ -149,6 +150,8 @@ class Run:
         columns = given_columns(runner.task.fields, self._context.params)
         output = self._output(runner, columns)
         state, before = output.state, output.state.records
+        if self._folder is not None:
+            self._hint = "; what came before is kept, --resume goes on"
         if state.done:
             log("info", f"the run in {self._folder} is done already: {state.records:,} records")
             return _EXIT_SKIPPED if state.bad else 0
@@ -252,7 +255,7 @@ class Run:
         self, runner: Runner[Any], columns: dict[str, str], vectors: bool
     ) -> dict[str, Any]:
         """Return the settings that a run must keep if it is resumed."""
-        settings = settings_of_answers(self._context)
+        settings = settings_to_keep(self._context)
         for field in runner.task.fields:
             if field.name in columns:
                 settings[field.parameter] = columns[field.name]

@@ -22,8 +22,8 @@ _FORMATS = "jsonl, csv, tsv, txt, parquet or arrow, each also with .gz or .zst"
 
 # Defaults of options of the runtime that are not the library's.
 RUNTIME_DEFAULTS: Final = {"mode": "throughput"}
-# Options of the runtime without a flag: one has a flag of the command, the others are for requests.
-_RUNTIME_WITHOUT_FLAG: Final = frozenset({"onnxruntime_library", "microbatch", "max_queue"})
+# One option of the runtime has a flag of the command, the others are for requests.
+_NO_FLAGS: Final = frozenset({"--onnxruntime-library", "--microbatch", "--max-queue"})
 
 _MODEL = (
     option(
@@ -34,7 +34,7 @@ _MODEL = (
         help="Model folder, .onnx file, or hub name (organisation/name).",
         same_answers=True,
     ),
-    option("-t", "--type", "task", required=True, type=TaskType(), help="What to do."),
+    option("-t", "--type", "task", required=True, type=TaskType(), help="Task of the model."),
     model_options,
     library_option,
     option(
@@ -129,7 +129,7 @@ _SAFETY = (
         type=click.Choice(["stop", "skip"]),
         default="stop",
         show_default=True,
-        help="What to do at a line that cannot be run: stop there, or put it into errors.jsonl.",
+        help="Stop at a line that cannot be run, or put it into errors.jsonl and go on.",
         same_answers=True,
     ),
     option(
@@ -191,7 +191,7 @@ _REPORTS = (
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the flags of ``hugot run`` that are its own."""
+    """Add the flags of ``hugot run`` that are its own."""
     for each in reversed((*_MODEL, *_FILES, *_SAFETY, *_REPORTS)):
         command = each(command)
     return command
@@ -199,7 +199,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def runtime_flags() -> list[Option]:
     """Return a flag for each option of the runtime."""
-    return option_flags(RuntimeOptions, leave_out=_RUNTIME_WITHOUT_FLAG, defaults=RUNTIME_DEFAULTS)
+    return option_flags(RuntimeOptions, leave_out=_NO_FLAGS, defaults=RUNTIME_DEFAULTS)
 
 
 def task_flags(task: str | None, leave_out: Container[str] = ()) -> list[Option]:
@@ -207,7 +207,7 @@ def task_flags(task: str | None, leave_out: Container[str] = ()) -> list[Option]
 
     Args:
         task: the task, None for all; modules of tasks are imported.
-        leave_out: options without a flag.
+        leave_out: flags that are not made.
     """
     if task is None:
         return _each_once({spec.name: task_flags(spec.name, leave_out) for spec in SPECS})
@@ -235,11 +235,12 @@ def column_flags(task: str | None) -> list[Option]:
 
 def given_columns(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str, str]:
     """Return the key or column of each field that is read, by the name of the field."""
-    columns = {
-        field.name: values.get(field.parameter) or (field.name if field.required else None)
-        for field in fields
-    }
-    return {name: column for name, column in columns.items() if column is not None}
+    columns = {}
+    for field in fields:
+        column = values.get(field.parameter) or (field.name if field.required else None)
+        if column is not None:
+            columns[field.name] = column
+    return columns
 
 
 def tasks_with_flag(flag: str) -> list[str]:

@@ -65,7 +65,7 @@ def similar_word(text: str, words: Iterable[str]) -> str | None:
 
 
 def with_suggestion(error: HugotError, model: str, task: str) -> HugotError:
-    """Return an error about a model's files, with what would help if that is known."""
+    """Return an error about a model's files, with missing files or the task that fits, if known."""
     more = None
     if isinstance(error, ModelNotFoundError):
         more = missing_files(model, task)
@@ -95,8 +95,10 @@ def fitting_task(model: str, task: str) -> str | None:
     path = Path(model).expanduser()
     folder = path if path.is_dir() else path.parent
     try:
-        architectures = read_json(folder / "config.json").get("architectures") or ()
+        architectures = read_json(folder / "config.json").get("architectures")
     except (HugotError, OSError):
+        return None
+    if not isinstance(architectures, list):
         return None
     for architecture in architectures:
         for found in tasks_of_architectures([architecture]):

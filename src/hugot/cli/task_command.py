@@ -14,7 +14,7 @@ from hugot.cli.suggestions import similar_word
 from hugot.tasks import SPECS, task_names, task_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 # Headings of the flags that are made from declarations.
 COLUMNS: Final = "Keys and columns of the input"
@@ -53,7 +53,7 @@ class TaskCommand(click.Command):
         if all_flags or wanted - self._settings(ctx):
             made = ctx.meta[_MADE] = {RUNTIME: runtime_flags()}
             if all_flags or wanted - self._settings(ctx):
-                own = {str(param.name) for param in self.params}
+                own = {flag for param in self.params for flag in param.opts}
                 made |= {COLUMNS: column_flags(task), TASK: task_flags(task, leave_out=own)}
         if settings:
             ctx.default_map = self._defaults(ctx, settings, task)
@@ -70,7 +70,7 @@ class TaskCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the flags of the command, of the task and of the runtime, each under a heading."""
-        groups = {
+        groups: dict[str, Sequence[click.Parameter]] = {
             "Options": super().get_params(ctx),
             **{heading: _made(ctx, heading) for heading in (COLUMNS, TASK, RUNTIME)},
         }
@@ -129,7 +129,7 @@ def options_given(ctx: click.Context, heading: str) -> dict[str, Any]:
     return given_options(_made(ctx, heading), ctx.params)
 
 
-def settings_of_answers(ctx: click.Context) -> dict[str, Any]:
+def settings_to_keep(ctx: click.Context) -> dict[str, Any]:
     """Return the settings that are given and that a run must keep if it is resumed."""
     names = [
         str(param.name) for param in _options(ctx.command.get_params(ctx)) if not param.same_answers

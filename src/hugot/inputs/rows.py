@@ -13,7 +13,7 @@ import numpy as np
 
 from hugot._fast import encode, padding
 from hugot.errors import ModelFormatError
-from hugot.models.values import value_of
+from hugot.models.files import get_typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,9 +39,7 @@ class Group:
 
     __slots__ = ("padded_rows", "rows", "width")
 
-    def __init__(
-        self, rows: NDArray[np.int64], width: int, padded_rows: int | None = None
-    ) -> None:
+    def __init__(self, rows: NDArray[np.int64], width: int, padded_rows: int | None = None) -> None:
         self.rows = rows
         self.width = width
         self.padded_rows = padded_rows
@@ -58,11 +56,13 @@ class Rows(Protocol):
     Attributes:
         offsets: where each row begins among all units of work (tokens), and at the end their number,
             int64 [rows + 1].
+        size: units of work of all rows.
         sources: the number of each row's input if one input may have many rows, ascending; None if row
             i is of input i.
         truncated: number of inputs that were cut.
     """
 
+    size: int
     sources: Sequence[int] | None
     truncated: int
 
@@ -74,10 +74,6 @@ class Rows(Protocol):
         """Units of work of each row, int64 [rows]."""
 
     def __len__(self) -> int: ...
-
-    @property
-    def size(self) -> int:
-        """Units of work of all rows."""
 
     @property
     def nbytes(self) -> int:
@@ -116,11 +112,21 @@ class TokenRows:
         type_ids: token type ids, int32 [tokens], or None if all are 0.
         encodings: the tokenizer's result for each row, for tasks that need more of it.
         padding: how shorter rows are filled up.
+        size: number of tokens in all rows.
         sources: see `Rows`.
         truncated: see `Rows`.
     """
 
-    __slots__ = ("encodings", "ids", "offsets", "padding", "sources", "truncated", "type_ids")
+    __slots__ = (
+        "encodings",
+        "ids",
+        "offsets",
+        "padding",
+        "size",
+        "sources",
+        "truncated",
+        "type_ids",
+    )
 
     def __init__(
         self,
@@ -136,6 +142,7 @@ class TokenRows:
         self.type_ids = type_ids
         self.encodings = encodings
         self.padding = padding
+        self.size = len(ids)
         self.sources = sources
         self.truncated = 0
 
@@ -146,11 +153,6 @@ class TokenRows:
     def lengths(self) -> NDArray[np.int64]:
         """Number of tokens of each row, int64 [rows]."""
         return np.diff(self.offsets)
-
-    @property
-    def size(self) -> int:
-        """Number of tokens in all rows."""
-        return len(self.ids)
 
     @property
     def nbytes(self) -> int:
@@ -236,6 +238,7 @@ class TokenRow(TokenRows):
         self.sources = None
         self.row_ids: list[int] = encoding.ids
         self.row_type_ids: list[int] | None = encoding.type_ids if with_type_ids else None
+        self.size = len(self.row_ids)
         self.truncated = 0
 
     def __len__(self) -> int:
@@ -255,11 +258,6 @@ class TokenRow(TokenRows):
     def type_ids(self) -> NDArray[np.int32] | None:  # type: ignore[override]
         """As that of `TokenRows`."""
         return None if self.row_type_ids is None else np.array(self.row_type_ids, np.int32)
-
-    @property
-    def size(self) -> int:
-        """As that of `TokenRows`."""
-        return len(self.row_ids)
 
 
 def rows_from_encodings(
@@ -284,9 +282,7 @@ def rows_from_encodings(
     return TokenRows(ids, offsets, type_ids, encodings, padding, sources)
 
 
-def token_spans(
-    rows: TokenRows, group: Group
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def token_spans(rows: TokenRows, group: Group) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the first and past-the-end position of each row's tokens in its padded row."""
     counts = rows.offsets[group.rows + 1] - rows.offsets[group.rows]
     if rows.padding.left:
@@ -301,7 +297,7 @@ def takes_type_ids(inputs: Sequence[TensorSpec], bundle: ModelBundle) -> bool:
     """
     names = [spec.name for spec in inputs]
     source = bundle.folder / "tokenizer_config.json"
-    listed = value_of(bundle.tokenizer_config, "model_input_names", list, source) or names
+    listed = get_typed(bundle.tokenizer_config, "model_input_names", list, source) or names
     return "token_type_ids" in names and "token_type_ids" in listed
 
 
@@ -322,7 +318,8 @@ class _FeedPlan(NamedTuple):
 
     Attributes:
         fills: for each input a function, the dtype of its array, and a dtype to cast it to or None.
-        common: numbers of the inputs for ids, mask and type ids, if there are no others and all are int64.
+        common: numbers of the inputs for ids, mask and type ids; None if there are others, or if any is
+            not int64.
     """
 
     fills: tuple[tuple[Callable[[TokenRows, Group, IntegerArray], None], Any, str | None], ...]

@@ -44,7 +44,9 @@ class ShapePolicy:
         place = bisect_left(self.widths, tokens)
         return self.widths[place] if place < len(self.widths) else tokens
 
-    def padded_rows(self, rows: int, width: int, token_budget: int, max_rows: int | None = None) -> int:
+    def padded_rows(
+        self, rows: int, width: int, token_budget: int, max_rows: int | None = None
+    ) -> int:
         """What a group of so many rows of this width is filled up to."""
         if self.name != "fixed":
             return rows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from hugot.errors import InputError, TokenizerError
 from hugot.inputs.pool import start_pool
 from hugot.inputs.rows import Padding, TokenRow, TokenRows, rows_from_encodings
-from hugot.models.values import value_of
+from hugot.models.files import get_typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +89,7 @@ class TextTokenizer:
                     "special; see max_position_embeddings in config.json, model_max_length in "
                     "tokenizer_config.json, max_seq_length in sentence_bert_config.json"
                 )
-            side = value_of(config, "truncation_side", str, source, "right")
+            side = get_typed(config, "truncation_side", str, source, "right")
             tokenizer.enable_truncation(
                 max_length,
                 stride=stride,
@@ -101,7 +101,7 @@ class TextTokenizer:
         self.max_length = max_length
         self.padding = Padding(
             self._pad_id(bundle, baked),
-            value_of(config, "pad_token_type_id", int, source, baked.get("pad_type_id", 0)),
+            get_typed(config, "pad_token_type_id", int, source, baked.get("pad_type_id", 0)),
             config.get("padding_side", baked.get("direction", "right")) == "left",
         )
         self.unknown_id = self._id_of(config.get("unk_token"), -1)
@@ -136,19 +136,29 @@ class TextTokenizer:
         no row.
         """
         numbers = range(len(texts)) if numbers is None else numbers
+        refused: dict[int, InputError] = {}
         if len(texts) == 1 and type(texts[0]) is str:
-            encodings, refused = self._encode_single(texts[0], numbers)
+            # Without the detour over the thread pool of `tokenizers`.
+            try:
+                encodings = [self._tokenizer.encode(texts[0])]
+            except BaseException as error:
+                raise_others(error)
+                encodings, refused = self._encode_each(texts, False, error, numbers)
         else:
             encodings, refused = self._encode(texts, spans, words, numbers)
         if not truncate or not (allow_empty or self.adds_special_tokens):
             self._refuse(encodings, refused, truncate, allow_empty, numbers)
         if refused:
             encodings = [each for place, each in enumerate(encodings) if place not in refused]
-        differ = type_ids and (self._types_in_single or any(type(text) is tuple for text in texts))
+        differ = type_ids and (self._types_in_single or tuple in map(type, texts))
+        if len(encodings) == 1:
+            row = TokenRow(encodings[0], self.padding, with_type_ids=differ)
+            if row.size == self.max_length and encodings[0].overflowing:
+                row.truncated = 1
+            return row, refused
         rows = rows_from_encodings(encodings, self.padding, with_type_ids=differ)
-        if truncate and self.max_length is not None:
-            longest = self.max_length
-            rows.truncated = sum([len(x) == longest and bool(x.overflowing) for x in encodings])
+        longest = self.max_length
+        rows.truncated = sum([len(x) == longest and bool(x.overflowing) for x in encodings])
         return rows, refused
 
     def encode_windows(
@@ -212,16 +222,6 @@ class TextTokenizer:
             default = 0
         return self._id_of(bundle.tokenizer_config.get("pad_token"), default)
 
-    def _encode_single(
-        self, text: str, numbers: Sequence[int]
-    ) -> tuple[list[Any], dict[int, InputError]]:
-        """Tokenize one text, without the detour over the thread pool of `tokenizers`."""
-        try:
-            return [self._tokenizer.encode(text)], {}
-        except BaseException as error:
-            raise_others(error)
-            return self._encode_each([text], False, error, numbers)
-
     def _encode(
         self, texts: Sequence[Text], spans: bool, words: bool, numbers: Sequence[int]
     ) -> tuple[list[Any], dict[int, InputError]]:
@@ -270,7 +270,7 @@ class TextTokenizer:
         allow_empty: bool,
         numbers: Sequence[int],
     ) -> None:
-        """Refuse the texts that were cut unless `truncate`, and those without tokens unless `allow_empty`."""
+        """Refuse cut texts unless `truncate`, and texts without tokens unless `allow_empty`."""
         for place, encoding in enumerate(encodings):
             if encoding is None:
                 continue
@@ -299,7 +299,8 @@ class LoadTokenizer(Protocol):
 
     def __call__(
         self, max_length: int | None, *, lowercase: bool = False, stride: int = 0
-    ) -> TextTokenizer: ...
+    ) -> TextTokenizer:
+        """Return the tokenizer with this longest row, casing and stride."""
 
 
 class TokenizerCache:

@@ -10,20 +10,32 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hugot.errors import DeadlineExceededError, QueueFullError
+from hugot.errors import DeadlineExceededError, HugotError, QueueFullError
 from hugot.pipelines.deadlines import Deadlines
 from hugot.pipelines.request import Outcome, RunningGroup, deliver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from hugot.errors import HugotError
+    from hugot._ort.session import RunOptions
     from hugot.pipelines.queue import RequestQueue
-    from hugot.pipelines.request import Item, Request, Work
+    from hugot.pipelines.request import Item, Request
     from hugot.runtime.calls import Gate
     from hugot.runtime.executor import Executor
+
+
+class Work(NamedTuple):
+    """What is done with requests, as functions that refer to no pipeline: requests do.
+
+    Attributes:
+        run: runs inputs together and returns the results of each, as a sequence of one.
+        answer: returns the answer of a request from the results of its inputs.
+    """
+
+    run: Callable[[Sequence[Item], RunOptions], Sequence[Any]]
+    answer: Callable[[Request], Any]
 
 
 class Batcher:
@@ -33,6 +45,7 @@ class Batcher:
     refers to it or a request is under way.
 
     Args:
+        work: runs groups and makes answers.
         executor: whose threads run the groups.
         queue: the empty queue.
         gate: each request is inside until nothing of it runs any more.
@@ -44,8 +57,15 @@ class Batcher:
     """
 
     def __init__(
-        self, executor: Executor, queue: RequestQueue, gate: Gate, max_queue: int, name: str
+        self,
+        work: Work,
+        executor: Executor,
+        queue: RequestQueue,
+        gate: Gate,
+        max_queue: int,
+        name: str,
     ) -> None:
+        self._work = work
         self._executor = executor
         self._queue = queue
         self._gate = gate
@@ -64,8 +84,25 @@ class Batcher:
     def admit(self, request: Request) -> None:
         """Reserve a place in the queue for a request.
 
-        Raises SessionClosedError when the pipeline is closed, QueueFullError if no place is left.
+        Raises SessionClosedError when the pipeline is closed, QueueFullError if no place is left; the
+        request's recorder counts both.
         """
+        try:
+            self._admit(request)
+        except HugotError as error:
+            if request.recorder is not None:
+                request.recorder.failed(error)
+            raise
+        if request.loop is None:
+            request.future.withdraw = partial(self.cancel, request)
+            if request.timeout is not None and request.timeout <= 0:
+                self.expire(request)
+            elif request.timeout is not None:
+                request.deadline = self._deadlines.add(
+                    request.timeout, partial(self.expire, request)
+                )
+
+    def _admit(self, request: Request) -> None:
         self._gate.enter()
         with self._lock:
             ended_by = self._ended_by
@@ -82,29 +119,23 @@ class Batcher:
                 f"{self._max_queue} requests wait for pipeline {self._name!r}, as many as max_queue "
                 "allows: wait for answers before sending more, or make it with a larger max_queue"
             )
-        if request.loop is None:
-            request.future.withdraw = partial(self.cancel, request)
-            if request.timeout is not None and request.timeout <= 0:
-                self.expire(request)
-            elif request.timeout is not None:
-                request.deadline = self._deadlines.add(
-                    request.timeout, partial(self.expire, request)
-                )
 
     def put(self, request: Request, items: Sequence[Item]) -> None:
         """Queue an admitted request, now that its inputs are prepared."""
         if not items:
-            self._end(request, *_attempt(request.work.answer, request))
+            self._end(request, *_attempt(self._work.answer, request))
             return
         with self._lock:
             if request.settled:  # given up while it was prepared
                 return
-            request.set_items(items)
+            request.items = items
+            request.results = [None] * len(items)
+            request.unanswered = request.waiting = len(items)
             self._queue.add(request)
             turns = min(self._executor.workers - self._turns, len(items))
             self._turns += turns
-        for _ in range(turns):
-            self._executor.start(self)
+        if turns:
+            self._executor.start(self, turns)
 
     def fail(self, request: Request, error: BaseException) -> None:
         """End an admitted request that could not be prepared."""
@@ -160,7 +191,7 @@ class Batcher:
                 if not again:
                     self._turns -= 1
             if again:
-                self._executor.start(self)
+                self._executor.start(self, 1)
         return False
 
     def _begin_group(self) -> RunningGroup | None:
@@ -170,14 +201,14 @@ class Batcher:
                 self._turns -= 1
                 return None
             self.running += 1
-            group = RunningGroup(items, items[0].request.work.new_stop())
+            group = RunningGroup(items, items[0].request.runner.model.new_run_options())
             for request in group.requests:
                 self._begin(request)
                 request.groups.append(group)
             return group
 
     def _run(self, group: RunningGroup) -> None:
-        results, error = _attempt(_work_of(group).run, group.items, group.stop)
+        results, error = _attempt(self._work.run, group.items, group.stop)
         if error is None:
             self._end_group(group, dict(zip(group.items, results, strict=True)), {})
         elif len(group.requests) == 1:
@@ -195,7 +226,7 @@ class Batcher:
             if request.settled:
                 continue
             items = [item for item in group.items if item.request is request]
-            parts, error = _attempt(_work_of(group).run, items, group.stop)
+            parts, error = _attempt(self._work.run, items, group.stop)
             if error is None:
                 results.update(zip(items, parts, strict=True))
             else:
@@ -220,14 +251,16 @@ class Batcher:
                     done.append(request)
                 if request.settled and not request.groups:
                     idle.append(request)
-        deliver([self._outcome(request, errors.get(request)) for request in done])
-        _stop(unneeded)
+        if done:
+            deliver([self._outcome(request, errors.get(request)) for request in done])
+        if unneeded:
+            _stop(unneeded)
         self._let_go(idle)
 
     def _outcome(self, request: Request, error: BaseException | None) -> Outcome:
         if error is not None:
             return Outcome(request, None, error)
-        return Outcome(request, *_attempt(request.work.answer, request))
+        return Outcome(request, *_attempt(self._work.answer, request))
 
     # What both do
 
@@ -260,12 +293,16 @@ class Batcher:
         """Take a request out and return the groups that no request needs any more; the lock is held."""
         request.settled = True
         self._admitted.discard(request)
-        self._begin(request)
+        if not request.begun:
+            self._begin(request)
         if request.waiting:
             self._queue.remove(request)
+        unneeded = []
         for group in request.groups:
             group.wanted -= 1
-        return [group for group in request.groups if not group.wanted]
+            if not group.wanted:
+                unneeded.append(group)
+        return unneeded
 
     def _let_go(self, requests: Sequence[Request]) -> None:
         """Drop what settled requests hold, now that nothing of them runs."""
@@ -274,11 +311,6 @@ class Batcher:
                 self._deadlines.drop(request.deadline)
             request.forget()
             self._gate.leave()
-
-
-def _work_of(group: RunningGroup) -> Work:
-    work: Work = group.items[0].request.work
-    return work
 
 
 def _attempt(call: Callable[..., Any], *arguments: Any) -> tuple[Any, BaseException | None]:

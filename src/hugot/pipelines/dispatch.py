@@ -15,16 +15,18 @@ MANY: Final = 2
 STREAM: Final = 3
 
 
-def dispatch(task: Task[Any], inputs: Any, options: Any) -> tuple[int, Any]:
+def dispatch(task: Task[Any, Any], inputs: Any, options: Any) -> tuple[int, Any]:
     """Return `SINGLE`, `MANY` or `STREAM`, and the input, the sequence or the iterator of inputs.
 
     Raises InputError for anything else, and for what could be a pair of texts or two texts.
     """
-    inputs = task.arrange(inputs, options)
-    if type(inputs) is str or task.is_single(inputs):
+    if type(inputs) is str:
         return SINGLE, inputs
+    inputs = task.arrange(inputs, options)
     if isinstance(inputs, list):
         return MANY, inputs
+    if task.is_single(inputs):
+        return SINGLE, inputs
     if isinstance(inputs, tuple):
         # transformers drops the second text of such a tuple without a word.
         if len(inputs) == 2 and all(isinstance(each, str) for each in inputs):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -11,6 +10,7 @@ from hugot.pipelines.dispatch import MANY, SINGLE, dispatch
 from hugot.pipelines.windows import accepted, counted, growing, run_list, run_windows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from hugot.pipelines.plan import Plan
@@ -66,7 +66,10 @@ class Pipeline(Generic[Options, Result]):
         began = perf_counter()
         try:
             merged = runner.merge(options) if options else runner.options
-            kind, inputs = dispatch(runner.task, inputs, merged)
+            if type(inputs) is str:
+                kind = SINGLE
+            else:
+                kind, inputs = dispatch(runner.task, inputs, merged)
             if kind == SINGLE:
                 results = runner.run_one(inputs, merged)
                 answer = runner.task.unwrap(results, inputs, options)

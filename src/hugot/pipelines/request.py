@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future, InvalidStateError
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from hugot.inputs.rows import TokenRow
 from hugot.runtime import process
 
 if TYPE_CHECKING:
@@ -17,19 +18,6 @@ if TYPE_CHECKING:
     from hugot._ort.session import RunOptions
     from hugot.inputs.rows import Rows
     from hugot.pipelines.deadlines import Deadline
-
-
-class Work(Protocol):
-    """What runs requests; requests refer to it, and what queues them does not."""
-
-    def new_stop(self) -> RunOptions:
-        """Return what stops the run of a group."""
-
-    def run(self, items: Sequence[Item], stop: RunOptions) -> Sequence[Any]:
-        """Run inputs together and return the results of each, as a sequence of one."""
-
-    def answer(self, request: Request) -> Any:
-        """Return the answer of a request from the results of its inputs."""
 
 
 class Item:
@@ -53,7 +41,7 @@ class Item:
         self.number = number
         self.value = value
         self.rows = rows
-        self.row_count = len(rows)
+        self.row_count = 1 if type(rows) is TokenRow else len(rows)
         self.size = rows.size
         self.longest = self.size if self.row_count == 1 else int(rows.lengths.max())
         self.waits = True
@@ -63,7 +51,7 @@ class Request:
     """What one call of `submit` or `acall` asked for.
 
     Attributes:
-        work: what runs it.
+        runner: the runner of its pipeline.
         options: its options, merged; requests share a group if these are equal.
         value: the inputs as they were given, and once they are prepared, as the task arranged them.
         single: whether they are one input, whose answer is unwrapped.
@@ -85,14 +73,31 @@ class Request:
     """
 
     __slots__ = (
-        "asked", "begun", "call_options", "deadline", "future", "groups", "items", "loop", "next_item",
-        "options", "recorder", "results", "settled", "single", "size_budget", "timeout", "unanswered",
-        "value", "waiting", "work",
+        "asked",
+        "begun",
+        "call_options",
+        "deadline",
+        "future",
+        "groups",
+        "items",
+        "loop",
+        "next_item",
+        "options",
+        "recorder",
+        "results",
+        "runner",
+        "settled",
+        "single",
+        "size_budget",
+        "timeout",
+        "unanswered",
+        "value",
+        "waiting",
     )  # fmt: skip
 
     def __init__(
         self,
-        work: Any,
+        runner: Any,
         options: Any,
         value: Any,
         call_options: Mapping[str, Any],
@@ -103,7 +108,7 @@ class Request:
     ) -> None:
         self.asked = perf_counter()
         self.recorder = recorder
-        self.work = work
+        self.runner = runner
         self.single = False
         self.options = options
         self.value = value
@@ -122,15 +127,9 @@ class Request:
         self.settled = False
         self.deadline: Deadline | None = None
 
-    def set_items(self, items: Sequence[Item]) -> None:
-        """Take the prepared inputs."""
-        self.items = items
-        self.results = [None] * len(items)
-        self.unanswered = self.waiting = len(items)
-
     def forget(self) -> None:
         """Drop everything that it refers to."""
-        self.work = self.options = self.value = self.call_options = self.future = None
+        self.runner = self.options = self.value = self.call_options = self.future = None
         self.items = self.results = ()
         self.deadline = None
 
@@ -155,7 +154,9 @@ class RunningGroup:
 
     def __init__(self, items: Sequence[Item], stop: RunOptions) -> None:
         self.items = items
-        self.requests = list(dict.fromkeys([item.request for item in items]))
+        self.requests = [items[0].request]
+        if len(items) > 1:
+            self.requests = list(dict.fromkeys([item.request for item in items]))
         self.stop = stop
         self.wanted = len(self.requests)
 
@@ -209,17 +210,18 @@ class AnswerFuture(Future[Any]):
 
     def result(self, timeout: float | None = None) -> Any:
         """Return the answer; see `Future.result`."""
-        self._refuse_in_child()
+        if self._forks != process.forks:
+            self._refuse_in_child()
         return super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the error; see `Future.exception`."""
-        self._refuse_in_child()
+        if self._forks != process.forks:
+            self._refuse_in_child()
         return super().exception(timeout)
 
     def _refuse_in_child(self) -> None:
-        if self._forks != process.forks:
-            raise process.forked_error("the request of this future")
+        raise process.forked_error("the request of this future")
 
 
 class Outcome:

@@ -98,7 +98,7 @@ class Runner(Generic[Options]):
 
     def __init__(
         self,
-        task: Task[Options],
+        task: Task[Options, Any],
         model: LoadedModel,
         name: str,
         options: Options,
@@ -145,11 +145,19 @@ class Runner(Generic[Options]):
         self.calls.enter()
         left = False
         try:
-            prepared = self.prepare((value,), options)
+            began = perf_counter()
+            prepared = self.task.prepare((value,), options)
+            row = prepared.rows
+            self.recorder.tokenized(perf_counter() - began, len(prepared.inputs), row.truncated)
             if prepared.refusals:
                 raise first_refusal(prepared.refusals)
-            if self.runs_as_row(prepared.rows):
-                return (self.run_row(prepared, self._stop),)
+            if (
+                type(row) is TokenRow
+                and row.size
+                and self.model.exact
+                and (row.size <= self._quick_tokens or not takes_signals())
+            ):
+                return (self.run_row(prepared.inputs[0], row, options, self._stop),)
             left = True
             return self.finish(self._start(prepared)).results
         except CancelledError as error:
@@ -158,23 +166,17 @@ class Runner(Generic[Options]):
             if not left:
                 self.calls.leave()
 
-    def runs_as_row(self, rows: Rows) -> bool:
-        """Whether rows are a single one that this thread runs at once, without a plan or a job."""
-        return (
-            type(rows) is TokenRow
-            and self.model.exact
-            and (0 < len(rows.row_ids) <= self._quick_tokens or not takes_signals())
-            and bool(rows.row_ids)
-        )
+    def run_row(self, value: Any, row: TokenRow, options: Options, stop: RunOptions) -> Any:
+        """Run a single row, without a plan or a job, and return the result of its input.
 
-    def run_row(self, prepared: Prepared[Options], stop: RunOptions) -> Any:
-        """Run a single row and return the result of its input."""
-        task, options, row = self.task, prepared.options, prepared.rows
+        `value` is the input as the task prepared it.
+        """
+        task = self.task
         began = perf_counter()
         outputs = self.model.forward_row(row, task.wanted_outputs(options), stop)
         ran = perf_counter()
-        result = task.finish_row(outputs, prepared.inputs[0], row, options)
-        self.recorder.ran_row(ran - began, perf_counter() - ran, len(row.row_ids))
+        result = task.finish_row(outputs, value, row, options)
+        self.recorder.ran_row(ran - began, perf_counter() - ran, row.size)
         return result
 
     def start(
@@ -188,8 +190,8 @@ class Runner(Generic[Options]):
     ) -> Running:
         """Prepare and plan a window; the workers begin with it if there is work for several of them.
 
-        `finish` must follow, or `cancel`. `layout` is the model's by default. Without `allow_refusals`, raises the InputError of the first
-        input that is refused.
+        `finish` must follow, or `cancel`. `layout` is by default the model's. Without `allow_refusals`,
+        raises the InputError of the first input that is refused.
         """
         self.calls.enter()
         try:
@@ -235,7 +237,7 @@ class Runner(Generic[Options]):
         except BaseException:
             self.calls.leave()
             raise
-        self.model.executor.start(job)
+        self.model.executor.start(job, len(groups))
         return Running(prepared, groups, job)
 
     def _new_job(self, prepared: Prepared[Options], groups: Sequence[Group]) -> Job:
@@ -253,7 +255,7 @@ class Runner(Generic[Options]):
             except BaseException:
                 self.calls.leave()
                 raise
-            self.model.executor.start(job)
+            self.model.executor.start(job, len(groups))
             job.wait()
         else:
             try:

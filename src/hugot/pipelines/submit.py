@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hugot.errors import HugotError, InputError
-from hugot.inputs.rows import Group
-from hugot.pipelines.batcher import Batcher
+from hugot.errors import InputError
+from hugot.inputs.rows import Group, TokenRow
+from hugot.pipelines.batcher import Batcher, Work
 from hugot.pipelines.dispatch import SINGLE, STREAM, dispatch
 from hugot.pipelines.queue import RequestQueue
 from hugot.pipelines.request import Item, Request
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from hugot._ort.session import RunOptions
     from hugot.pipelines.runner import Runner
 
-# A longer text is tokenized on another thread than the event loop's: a short one takes less time than the
-# way to that thread and back.
+# A longer text is tokenized on another thread than the event loop's: a short one takes less time than
+# handing it to that thread.
 _LONGEST_INLINE = 4096
 
 
@@ -37,12 +37,12 @@ def submit(
 ) -> Future[Any]:
     """Queue a request; see `Pipeline.submit`."""
     seconds = None if timeout is None else _seconds(timeout)
-    batcher = runner.batcher or _batcher_of(runner, max_queue)
-    request = Request(
-        RequestWork(runner), None, inputs, options, seconds, recorder=runner.recorder
-    )
+    batcher = runner.batcher
+    if batcher is None:
+        batcher = _batcher_of(runner, max_queue)
+    request = Request(runner, None, inputs, options, seconds, recorder=runner.recorder)
     future: Future[Any] = request.future
-    _admit(batcher, request)
+    batcher.admit(request)
     _enqueue(batcher, request)
     try:
         return future
@@ -62,13 +62,13 @@ async def acall(
     import asyncio
 
     seconds = None if timeout is None else _seconds(timeout)
-    batcher = runner.batcher or _batcher_of(runner, max_queue)
+    batcher = runner.batcher
+    if batcher is None:
+        batcher = _batcher_of(runner, max_queue)
     loop = asyncio.get_running_loop()
-    request = Request(
-        RequestWork(runner), None, inputs, options, seconds, loop, recorder=runner.recorder
-    )
+    request = Request(runner, None, inputs, options, seconds, loop, recorder=runner.recorder)
     future = request.future
-    _admit(batcher, request)
+    batcher.admit(request)
     timer = None if seconds is None else loop.call_later(seconds, batcher.expire, request)
     try:
         if isinstance(inputs, str) and len(inputs) <= _LONGEST_INLINE:
@@ -84,41 +84,6 @@ async def acall(
             timer.cancel()
         # As above.
         del future, request
-
-
-class RequestWork:
-    """What runs the requests of a pipeline."""
-
-    __slots__ = ("runner",)
-
-    def __init__(self, runner: Runner[Any]) -> None:
-        self.runner = runner
-
-    def new_stop(self) -> RunOptions:
-        """Return what stops the run of a group."""
-        return self.runner.model.new_run_options()
-
-    def run(self, items: Sequence[Item], stop: RunOptions) -> Sequence[Any]:
-        """Run inputs together and return the results of each, as a sequence of one."""
-        runner, first = self.runner, items[0]
-        options = first.request.options
-        if len(items) == 1:
-            prepared = Prepared((first.value,), first.rows, options)
-            if runner.runs_as_row(first.rows):
-                return ((runner.run_row(prepared, stop),),)
-            return (runner.run_together(prepared, stop, _one_group(items)),)
-        rows = first.rows.concat([item.rows for item in items[1:]])
-        prepared = Prepared([item.value for item in items], rows, options)
-        group = _one_group(items) if runner.shares_groups else None
-        results = runner.run_together(prepared, stop, group)
-        return [_copied(results[i : i + 1]) for i in range(len(items))]
-
-    def answer(self, request: Request) -> Any:
-        """Return the answer of a request from the results of its inputs."""
-        task = self.runner.task
-        if request.single:
-            return task.unwrap(request.results[0], request.value, request.call_options or {})
-        return task.join(list(request.results))
 
 
 def _seconds(timeout: object) -> float | None:
@@ -137,6 +102,7 @@ def _batcher_of(runner: Runner[Any], max_queue: int) -> Batcher:
         if runner.batcher is None:
             model = runner.model
             runner.batcher = Batcher(
+                Work(_run, _answer),
                 model.executor,
                 RequestQueue(
                     model.layout.cost.overhead, pads=model.pads, alone=not runner.shares_groups
@@ -146,15 +112,6 @@ def _batcher_of(runner: Runner[Any], max_queue: int) -> Batcher:
                 runner.name,
             )
         return runner.batcher
-
-
-def _admit(batcher: Batcher, request: Request) -> None:
-    try:
-        batcher.admit(request)
-    except HugotError as error:
-        if request.recorder is not None:
-            request.recorder.failed(error)
-        raise
 
 
 def _enqueue(batcher: Batcher, request: Request) -> None:
@@ -171,7 +128,7 @@ def _enqueue(batcher: Batcher, request: Request) -> None:
 
 def _prepare(request: Request) -> list[Item]:
     """Return the inputs of a request as rows; raises InputError if one is refused."""
-    runner: Runner[Any] = request.work.runner
+    runner: Runner[Any] = request.runner
     options = runner.merge(request.call_options) if request.call_options else runner.options
     kind, inputs = dispatch(runner.task, request.value, options)
     if kind == STREAM:
@@ -195,6 +152,32 @@ def _prepare(request: Request) -> list[Item]:
         Item(request, number, value, rows.slice(int(firsts[number]), int(firsts[number + 1])))
         for number, value in enumerate(values)
     ]
+
+
+def _run(items: Sequence[Item], stop: RunOptions) -> Sequence[Any]:
+    """Run inputs together and return the results of each, as a sequence of one."""
+    first = items[0]
+    runner: Runner[Any] = first.request.runner
+    options = first.request.options
+    if len(items) == 1:
+        row = first.rows
+        if type(row) is TokenRow and row.size and runner.model.exact:
+            return ((runner.run_row(first.value, row, options, stop),),)
+        prepared = Prepared((first.value,), row, options)
+        return (runner.run_together(prepared, stop, _one_group(items)),)
+    rows = first.rows.concat([item.rows for item in items[1:]])
+    prepared = Prepared([item.value for item in items], rows, options)
+    group = _one_group(items) if runner.shares_groups else None
+    results = runner.run_together(prepared, stop, group)
+    return [_copied(results[i : i + 1]) for i in range(len(items))]
+
+
+def _answer(request: Request) -> Any:
+    """Return the answer of a request from the results of its inputs."""
+    task = request.runner.task
+    if request.single:
+        return task.unwrap(request.results[0], request.value, request.call_options or {})
+    return task.join(list(request.results))
 
 
 def _one_group(items: Sequence[Item]) -> Group | None:

@@ -160,8 +160,8 @@ class Executor:
             self, _stop_threads, self._queue, self._threads, os.getpid()
         )
 
-    def start(self, job: Runnable) -> None:
-        """Have the job's groups run; `Job.wait` tells when they have."""
+    def start(self, job: Runnable, pieces: int) -> None:
+        """Have the workers run `pieces` pieces of a job, which begin with the next free worker."""
         with self._lock:
             if self._closed:  # a job that was stopped on its way here
                 return
@@ -175,7 +175,7 @@ class Executor:
                 )
                 self._threads.append(thread)
                 thread.start()
-        for _ in range(min(self.workers, len(job))):
+        for _ in range(min(self.workers, pieces)):
             self._queue.put(job)
 
     def close(self) -> None:

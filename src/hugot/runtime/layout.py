@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hugot._ort.providers import Provider
+    from hugot.inputs.shapes import ShapeName
     from hugot.models.bundle import ModelBundle
     from hugot.options import RuntimeOptions
-    from hugot.inputs.shapes import ShapeName
 
 # Accelerators want large groups, whatever the model.
 _ACCELERATOR_TOKEN_BUDGET = 16384

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
-from hugot.options import check_positive
 from hugot.inputs.rows import token_spans
+from hugot.options import check_positive
 from hugot.tasks.base import OptionsCache, Task, TaskOptions
 from hugot.tasks.outputs import as_float32, describe_outputs
 from hugot.tasks.schema import ListOf, Vector
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")
 # Names that sentence-transformers has for a mode.
 _OTHER_NAMES = {"mean_sqrt_len_tokens": "mean_sqrt_len"}
+Vectors: TypeAlias = "NDArray[np.float32]"
+
 POOLING_MODES = ("auto", "none", *kernels.MODES)
 
 
@@ -84,7 +86,7 @@ class FeatureExtractionOptions(TaskOptions):
                 raise InputError(f"{name}={getattr(self, name)!r:.80}; it must be a str")
 
 
-class FeatureExtraction(Task[FeatureExtractionOptions]):
+class FeatureExtraction(Task[FeatureExtractionOptions, Vectors]):
     """Turn texts into vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
 
         embed = hugot.pipeline("feature-extraction", "path/to/model")
@@ -173,7 +175,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions]):
     ) -> NDArray[np.float32]:
         """The vector of a row that ran alone."""
         steps = self._steps_of(options)
-        hidden_state = as_float32(outputs[0], steps.rank, 1, len(row.row_ids))
+        hidden_state = as_float32(outputs[0], steps.rank, 1, row.size)
         shape = hidden_state.shape
         if steps.modes is None or len(steps.modes) > 1 or len(shape) != 3:
             return super().finish_row(outputs, text, row, options)  # type: ignore[no-any-return]
@@ -186,9 +188,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions]):
             array = step(array)
         return array[0]  # type: ignore[no-any-return]
 
-    def finish(
-        self, prepared: Prepared[FeatureExtractionOptions]
-    ) -> Sequence[NDArray[np.float32]]:
+    def finish(self, prepared: Prepared[FeatureExtractionOptions]) -> Sequence[NDArray[np.float32]]:
         """The vectors of the window, after the steps behind the pooling."""
         array = prepared.results.array
         if array is None:

@@ -57,7 +57,7 @@ class TextClassificationOptions(TaskOptions):
         check_choice("function_to_apply", self.function_to_apply, (None, *_FUNCTIONS))
 
 
-class TextClassification(Task[TextClassificationOptions]):
+class TextClassification(Task[TextClassificationOptions, TextResult]):
     """Classify texts, as `transformers.TextClassificationPipeline`.
 
         classify = hugot.pipeline("text-classification", "path/to/model")
@@ -122,7 +122,8 @@ class TextClassification(Task[TextClassificationOptions]):
     ) -> None:
         """Turn the logits of each row into its labels and scores."""
         logits = as_float32(outputs[0], 2, len(group.rows), group.width)
-        check_label_count(self.bundle, logits.shape[1])
+        if logits.shape[1] != len(self._labels):
+            check_label_count(self.bundle, logits.shape[1])
         function, k = self._ranking.get(prepared.options, self._ranking_of)
         ranking.classify(logits, group.rows, function, k, self._labels, prepared.results)
 
@@ -134,8 +135,9 @@ class TextClassification(Task[TextClassificationOptions]):
         self, outputs: list[Tensor], text: Text, row: TokenRow, options: TextClassificationOptions
     ) -> TextResult:
         """Labels and scores of a row that ran alone."""
-        logits = as_float32(outputs[0], 2, 1, len(row.row_ids))
-        check_label_count(self.bundle, logits.shape[1])
+        logits = as_float32(outputs[0], 2, 1, row.size)
+        if logits.shape[1] != len(self._labels):
+            check_label_count(self.bundle, logits.shape[1])
         function, k = self._ranking.get(options, self._ranking_of)
         results: list[Any] = [None]
         ranking.classify(logits, None, function, k, self._labels, results)

@@ -105,7 +105,7 @@ class TokenClassificationOptions(TaskOptions):
             raise InputError(f"delimiter={self.delimiter!r}; it must be a str")
 
 
-class TokenClassification(Task[TokenClassificationOptions]):
+class TokenClassification(Task[TokenClassificationOptions, Entities]):
     """Label the tokens of texts, as `transformers.TokenClassificationPipeline`.
 
         tag = hugot.pipeline("token-classification", "path/to/model", aggregation_strategy="simple")
@@ -202,7 +202,8 @@ class TokenClassification(Task[TokenClassificationOptions]):
     ) -> None:
         """Find the entities of each row."""
         logits = as_float32(outputs[0], 3, len(group.rows), group.width)
-        check_label_count(self.bundle, logits.shape[2])
+        if logits.shape[2] != len(self._labels):
+            check_label_count(self.bundle, logits.shape[2])
         self._finder.find(
             logits,
             prepared.rows,
@@ -229,8 +230,9 @@ class TokenClassification(Task[TokenClassificationOptions]):
         self, outputs: list[Tensor], text: Text, row: TokenRow, options: TokenClassificationOptions
     ) -> Entities:
         """The entities of a row that ran alone."""
-        logits = as_float32(outputs[0], 3, 1, len(row.row_ids))
-        check_label_count(self.bundle, logits.shape[2])
+        logits = as_float32(outputs[0], 3, 1, row.size)
+        if logits.shape[2] != len(self._labels):
+            check_label_count(self.bundle, logits.shape[2])
         rules = self._rules.get(options, self._rules_of)
         return self._finder.find_row(logits, row.row_ids, row.encodings[0], text, rules)
 

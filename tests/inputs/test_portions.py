@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-
-from hugot.models.bundle import open_bundle
-from hugot.text import tokenizer as module
 from hugot.text.portions import CHARACTERS, portions
+
+from hugot.inputs import tokenizer as module
+from hugot.models.bundle import open_bundle
 
 HALF = "x" * (CHARACTERS // 2)
 

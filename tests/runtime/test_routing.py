@@ -11,7 +11,7 @@ from ort_graphs import OPTIONS
 import hugot
 from hugot._ort.loader import load_library
 from hugot._ort.session import InferenceSession
-from hugot.runtime.lanes import Lanes
+from hugot.runtime.routing import Lanes
 
 TEXTS = [f"text {i} {'word ' * (i * 7 % 30)}" for i in range(60)]
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from hugot import InputError, TokenizerError
+from hugot.inputs.tokenizer import TextTokenizer
 from hugot.models.bundle import open_bundle
-from hugot.text.tokenizer import TextTokenizer
 
 
 @pytest.fixture(scope="module")

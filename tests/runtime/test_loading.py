@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from hugot.runtime.background import Background
+from hugot.runtime.loading import Background
 
 
 def raise_error():

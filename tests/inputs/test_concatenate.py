@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hugot.text.batch import TokenBatch, concatenate, rows_of
+from hugot.inputs.rows import TokenBatch, concatenate, rows_of
 
 
 def batch(*rows, type_ids=None, sources=None, encodings=None) -> TokenBatch:

@@ -6,7 +6,7 @@ import gc
 import threading
 import weakref
 
-from hugot.runtime.deadlines import Deadlines
+from hugot.pipelines.deadlines import Deadlines
 
 TIMEOUT = 10
 

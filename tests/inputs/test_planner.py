@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from hugot.text.batch import TokenBatch
-from hugot.text.planner import GroupCost, finished, plan
+from hugot.inputs.planner import GroupCost, finished, plan
+from hugot.inputs.rows import TokenBatch
 
 # (rows, longest row)
 BATCHES = [(1, 0), (1, 1), (1, 600), (2, 5), (40, 3), (300, 60), (1000, 512)]

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from hugot.errors import SessionClosedError
-from hugot.runtime.gate import Gate
+from hugot.runtime.calls import Gate
 
 TIMEOUT = 10
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from hugot.runtime.request import Item, Request
-from hugot.runtime.waiting import WaitingRequests
-from hugot.text.batch import TokenBatch
+from hugot.inputs.rows import TokenBatch
+from hugot.pipelines.queue import WaitingRequests
+from hugot.pipelines.request import Item, Request
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from hugot.errors import DeadlineExceededError, QueueFullError, SessionClosedError
+from hugot.inputs.rows import TokenBatch
+from hugot.pipelines.batcher import MicroBatcher
+from hugot.pipelines.queue import WaitingRequests
+from hugot.pipelines.request import Item, Request
+from hugot.runtime.calls import Gate
 from hugot.runtime.executor import Executor
-from hugot.runtime.gate import Gate
-from hugot.runtime.microbatch import MicroBatcher
-from hugot.runtime.request import Item, Request
-from hugot.runtime.waiting import WaitingRequests
-from hugot.text.batch import TokenBatch
 
 TIMEOUT = 10
 
