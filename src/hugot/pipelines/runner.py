@@ -18,8 +18,7 @@ from hugot.errors import CancelledError, SessionClosedError
 from hugot.inputs.planner import plan, shaped
 from hugot.inputs.rows import TokenRow
 from hugot.options import check_names, option_names
-from hugot.pipelines.request import in_callback
-from hugot.runtime.calls import ActiveCalls
+from hugot.runtime.calls import ActiveCalls, in_callback
 from hugot.runtime.process import register_exit_handler
 from hugot.tasks.base import Prepared, TaskOptions
 from hugot.tasks.schema import ListOf, Vector

@@ -163,3 +163,23 @@ class ActiveCalls(Gate):
     def _end_job(self, number: int) -> None:
         self._jobs.pop(number, None)
         self.leave()
+
+
+class _CallbackGuard(threading.local):
+    """Marks the threads that run callbacks which users added to futures."""
+
+    depth = 0
+
+    def __enter__(self) -> None:
+        self.depth += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.depth -= 1
+
+
+callback_guard = _CallbackGuard()
+
+
+def in_callback() -> bool:
+    """Whether a future's callback is running on this thread; its own request waits for it."""
+    return callback_guard.depth > 0

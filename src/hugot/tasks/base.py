@@ -53,6 +53,7 @@ Options = TypeVar("Options", bound=TaskOptions)
 Result = TypeVar("Result")
 Made = TypeVar("Made")
 _ROW_0 = np.zeros(1, np.int64)
+_ONLY_STR = {str}
 
 
 class Graph(NamedTuple):
@@ -199,26 +200,40 @@ class Task(Generic[Options, Result]):
             options: the options of the call.
             first_index: number of the first of them among all inputs of the call.
         """
-        plain = self.reads_plain_text(options)
-        texts: list[Any] = []
         numbers: Sequence[int] = range(first_index, first_index + len(inputs))
         refusals: dict[int, InputError] = {}
-        for index, value in enumerate(inputs, first_index):
-            if plain and type(value) is str:
-                texts.append(value)
-                continue
-            try:
-                texts.append(self.check_input(value, index, options))
-            except InputError as error:
-                refusals[index - first_index] = _free(error)
-        if refusals:
-            numbers = [index for index in numbers if index - first_index not in refusals]
+        if self.reads_plain_text(options) and {*map(type, inputs)} == _ONLY_STR:
+            texts = [*inputs]
+        else:
+            texts = self._checked(inputs, options, first_index, refusals)
+            if refusals:
+                numbers = [index for index in numbers if index - first_index not in refusals]
         rows, refused = self.tokenize(texts, options, numbers)
         if refused:
             texts = [text for place, text in enumerate(texts) if place not in refused]
             for place, refusal in refused.items():
                 refusals[numbers[place] - first_index] = _free(refusal)
         return Prepared(texts, rows, options, refusals)
+
+    def _checked(
+        self,
+        inputs: Sequence[Any],
+        options: Options,
+        first_index: int,
+        refusals: dict[int, InputError],
+    ) -> list[Any]:
+        """Return what `check_input` made of the inputs, and note the refused ones in `refusals`."""
+        plain = self.reads_plain_text(options)
+        texts: list[Any] = []
+        for place, value in enumerate(inputs):
+            if plain and type(value) is str:
+                texts.append(value)
+                continue
+            try:
+                texts.append(self.check_input(value, first_index + place, options))
+            except InputError as error:
+                refusals[place] = _free(error)
+        return texts
 
     def tokenize(
         self, texts: Sequence[Text], options: Options, numbers: Sequence[int]
