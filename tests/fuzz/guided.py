@@ -24,6 +24,7 @@ from hugot.io.batch import InputKeys
 from hugot.io.jsonl import JsonLinesParser
 from hugot.models.bundle import open_bundle
 from hugot.models.graph import check_external_data, external_files, op_types
+from hugot.tasks.schema import TEXT
 
 _MODELS = Path(__file__).resolve().parent.parent / "fixtures" / "models"
 _WORK = Path(tempfile.mkdtemp(prefix="hugot-fuzz-"))

@@ -75,9 +75,7 @@ def test_no_vectors_have_the_type_of_vectors(result):
 
 def test_the_keys_of_another_style_find_those_of_the_results():
     type_ = arrow_type(SPANS, "hugot")
-    array = arrow_array(
-        [{"word": "a", "start": 1, "index": 2}], type_, result_keys(SPANS, "hugot")
-    )
+    array = arrow_array([{"word": "a", "start": 1, "index": 2}], type_, result_keys(SPANS, "hugot"))
     assert array.to_pylist() == [[{"Word": "a", "Start": 1, "Index": 2}]]
 
 

@@ -84,7 +84,10 @@ def load_state(folder: Path) -> State | None:
     version = data.pop("version", None) if isinstance(data, dict) else None
     is_known = isinstance(version, int) and _OLDEST_VERSION <= version <= _VERSION
     if not is_known or (version == 1 and data["bad"] and data["position"]["skip"]):
-        raise InputError(f"{path} is of another version of hugot; --overwrite starts over")
+        raise InputError(
+            f"{path} is of another version of hugot; to start over, remove it and the .partial files "
+            "beside it"
+        )
     data["position"] = Position(**data["position"])
     return State(**data)
 

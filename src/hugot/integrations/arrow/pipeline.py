@@ -226,7 +226,7 @@ class ArrowPipeline:
         return carried
 
 
-def _input_columns(kind: type[Task[Any]], given: Mapping[str, str | None]) -> dict[str, str]:
+def _input_columns(kind: type[Task[Any, Any]], given: Mapping[str, str | None]) -> dict[str, str]:
     """Return the name of each field of a task's inputs that is read → its column.
 
     Raises InputError for a column of a field that the task does not have.
