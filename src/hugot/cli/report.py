@@ -92,7 +92,7 @@ def report_end(
     # Results on stdout are as a rule for another program; nobody asked for figures then.
     shown = "info" in log.levels and (values["folder"] is not None or sys.stderr.isatty())
     if shown or values["stats_json"]:
-        from hugot.io.summary import describe, summarize
+        from hugot.io.progress import describe, summarize
 
         summary = summarize(output, outcome, pipeline.stats(), before)
         for line in describe(summary) if shown else ():

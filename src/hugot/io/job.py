@@ -89,28 +89,18 @@ def run_job(
     began = time.perf_counter()
     runner = runner_of(pipeline)
     pending: deque[Batch | None] = deque()
-
-    def windows() -> Iterator[Sequence[Any]]:
-        for batch in records.batches():
-            pending.append(batch)
-            # An empty window has everything before it finished.
-            yield batch.inputs if batch is not None else ()
-
+    windows = _windows(records, pending)
     writer = _Writer(output, watcher.written, records.stop)
     with _Interrupts(records.stop) as interrupts:
         try:
-            for results, refusals in run_windows(runner, windows(), runner.options):
+            for results, refusals in run_windows(runner, windows, runner.options):
                 batch = pending.popleft()
                 if batch is None:
                     continue
                 if refusals:
                     batch = _without_refused(runner, records.keys, batch, refusals)
                 if batch.errors and not skip_errors:
-                    first = batch.errors[0]
-                    head, _ = batch.split(first.before)
-                    head.errors = []
-                    writer.put(head, results[: first.before])
-                    raise RecordInputError(first.message)
+                    _stop_at_error(writer, batch, results)
                 writer.put(batch, results)
         except BaseException as error:
             runner.recorder.failed(error)
@@ -119,6 +109,23 @@ def run_job(
         runner.recorder.read()
         writer.close(complete=interrupts.signal is None)
     return Outcome(time.perf_counter() - began, writer.seconds, interrupts.signal)
+
+
+def _windows(records: Records, pending: deque[Batch | None]) -> Iterator[Sequence[Any]]:
+    """Yield the inputs of each batch, which is added to `pending`."""
+    for batch in records.batches():
+        pending.append(batch)
+        # An empty window has everything before it finished.
+        yield batch.inputs if batch is not None else ()
+
+
+def _stop_at_error(writer: _Writer, batch: Batch, results: Sequence[Any]) -> None:
+    """Write the records before the first error of a batch, and raise it."""
+    first = batch.errors[0]
+    head, _ = batch.split(first.before)
+    head.errors = []
+    writer.put(head, results[: first.before])
+    raise RecordInputError(first.message)
 
 
 def _without_refused(
@@ -131,8 +138,8 @@ def _without_refused(
         value = batch.inputs[number]
         reason, text = _wrong_type(runner, keys, value), batch.text_of(number)
         if reason is None:
-            told = str(error).removeprefix(f"input {error.index} ")
-            reason = f"the input {told.removeprefix(f'input {error.index}: ')}"
+            message = str(error).removeprefix(f"input {error.index} ")
+            reason = f"the input {message.removeprefix(f'input {error.index}: ')}"
             text = str(value)[:_SHOWN]
         errors[number] = RecordError(source, line, reason, text)
     return batch.without(errors)
