@@ -1,9 +1,9 @@
 import threading
 
 import pytest
-from hugot.runtime.calls import Gate
 
 from hugot.errors import SessionClosedError
+from hugot.runtime.calls import Gate
 
 TIMEOUT = 10
 

@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+
 from hugot.runtime.loading import Background
 
 
