@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hugot.pipelines.plan import BUDGETS
 
 import hugot
 from hugot import InputError
+from hugot.pipelines.plan import BUDGETS
 
 TEXTS = [f"text {i} {'word ' * (i * 7 % 30)}" for i in range(150)]
 
