@@ -11,6 +11,8 @@ import hugot
 from hugot.config_keys import RUN_KEYS, SESSION_KEYS
 from hugot.errors import InputError
 from hugot.options import RuntimeOptions
+from hugot.pipelines.pipeline import runner_of
+from hugot.session import engine_of
 
 
 @pytest.mark.parametrize(
@@ -158,8 +160,10 @@ def test_an_optimised_graph_is_written_of_one_model_and_not_of_a_second(models, 
 def test_an_optimised_graph_is_written_although_there_is_an_optimised_file(copy_of, tmp_path):
     folder, path = copy_of("bert-uncased-text"), tmp_path / "graph.onnx"
     with hugot.Session() as session:
-        session.engine.optimize(session.pipeline("text-classification", folder)._bundle)
-    assert hugot.pipeline("text-classification", folder)._model.optimized
+        engine_of(session).optimize(
+            runner_of(session.pipeline("text-classification", folder)).task.bundle
+        )
+    assert runner_of(hugot.pipeline("text-classification", folder)).model.optimized
     hugot.pipeline("text-classification", folder, optimized_model_path=path)
     assert path.stat().st_size > 0
 
@@ -195,4 +199,4 @@ def test_paths_are_taken_as_text_and_as_path_objects(tmp_path):
 @pytest.mark.parametrize("providers", [True, 0, {"cuda": {}}, b"cpu", "cpu"])
 def test_providers_that_are_no_list_are_refused(providers) -> None:
     with pytest.raises(InputError, match="it must be a list"):
-        hugot.Session(providers=providers).engine.wait()
+        hugot.Session(providers=providers)
