@@ -1,18 +1,18 @@
 # Find an installed, shared ONNX Runtime library.
 #
-# Search: OnnxRuntime_ROOT (variable, else environment), and nothing else where it is set;
+# Search: OnnxRuntime_ROOT (variable or environment) and, if it is set, nothing else;
 #         pkg-config, CMAKE_PREFIX_PATH and the system's folders;
-#         ONNX Runtime's own CMake configuration. It comes last because the one in the archives of
-#         ONNX Runtime 1.19 to 1.23 names folders that are not there, and stops CMake.
+#         ONNX Runtime's CMake configuration. It is the last because in the archives of ONNX Runtime
+#         1.19 to 1.23 it names folders that do not exist, which is a fatal error in CMake.
 #
 # Sets:   OnnxRuntime_FOUND
-#         OnnxRuntime_LIBRARY      the file that was found
-#         OnnxRuntime_VERSION      its version, empty where it cannot be told
-#         OnnxRuntime_SONAME       the name under which the loader knows it
-#         OnnxRuntime_LIBRARY_DIR  the folder that holds it under that name
-#         OnnxRuntime_INCLUDE_DIR  the folder of onnxruntime_c_api.h, false where there is none
+#         OnnxRuntime_LIBRARY      path of the library
+#         OnnxRuntime_VERSION      its version, empty if it is unknown
+#         OnnxRuntime_SONAME       the name by which the loader finds it
+#         OnnxRuntime_LIBRARY_DIR  the folder that contains it under this name
+#         OnnxRuntime_INCLUDE_DIR  the folder of onnxruntime_c_api.h, false if there is none
 #
-# None of them is cached: a build folder that is used again follows a changed hint.
+# None of them is cached, so that an existing build folder follows a changed hint.
 
 set(_ort_root "${OnnxRuntime_ROOT}")
 if(NOT _ort_root)
@@ -22,7 +22,7 @@ endif()
 if(_ort_root)
   get_filename_component(_ort_root "${_ort_root}" ABSOLUTE BASE_DIR "${CMAKE_SOURCE_DIR}")
   message(CHECK_START "Looking for ONNX Runtime in ${_ort_root}")
-  set(_ort_where PATHS "${_ort_root}" NO_DEFAULT_PATH)
+  set(_ort_search PATHS "${_ort_root}" NO_DEFAULT_PATH)
 else()
   message(CHECK_START "Looking for ONNX Runtime on this system")
   set(_ort_pkgconfig "")
@@ -33,14 +33,14 @@ else()
       list(APPEND _ort_pkgconfig "${_ort_folder}")
     endforeach()
   endif()
-  set(_ort_where HINTS ${_ort_pkgconfig})
+  set(_ort_search HINTS ${_ort_pkgconfig})
 endif()
 
 find_library(OnnxRuntime_LIBRARY NO_CACHE
              NAMES "${CMAKE_SHARED_LIBRARY_PREFIX}onnxruntime${CMAKE_SHARED_LIBRARY_SUFFIX}"
-             ${_ort_where} PATH_SUFFIXES lib lib64 "lib/${CMAKE_LIBRARY_ARCHITECTURE}")
+             ${_ort_search} PATH_SUFFIXES lib lib64 "lib/${CMAKE_LIBRARY_ARCHITECTURE}")
 find_path(OnnxRuntime_INCLUDE_DIR NO_CACHE NAMES onnxruntime_c_api.h
-          ${_ort_where} PATH_SUFFIXES onnxruntime onnxruntime/core/session include
+          ${_ort_search} PATH_SUFFIXES onnxruntime onnxruntime/core/session include
           include/onnxruntime include/onnxruntime/core/session)
 
 if(NOT OnnxRuntime_LIBRARY AND NOT _ort_root)
@@ -53,20 +53,20 @@ if(NOT OnnxRuntime_LIBRARY AND NOT _ort_root)
   endif()
 endif()
 
-# What the linker will write into the module, and what the loader will then look for.
+# The name that the linker writes into the module and that the loader searches for.
 set(OnnxRuntime_SONAME "")
 set(OnnxRuntime_VERSION "")
 set(OnnxRuntime_LIBRARY_DIR "")
 if(OnnxRuntime_LIBRARY)
   get_filename_component(_ort_file "${OnnxRuntime_LIBRARY}" REALPATH)
   get_filename_component(OnnxRuntime_SONAME "${OnnxRuntime_LIBRARY}" NAME)
-  # Distributions name the library with more or fewer digits (.so.1, .so.1.21): ask the file itself.
+  # The number of digits in the name depends on the distribution (.so.1, .so.1.21): read it from the file.
   execute_process(COMMAND "${CMAKE_OBJDUMP}" -p "${_ort_file}"
                   OUTPUT_VARIABLE _ort_dynamic ERROR_QUIET)
   if(_ort_dynamic MATCHES "SONAME[ \t]+([^ \t\n]+)")
     set(OnnxRuntime_SONAME "${CMAKE_MATCH_1}")
   endif()
-  # Its functions carry the version as a tag; its name may.
+  # The functions have the version as a tag. The file name may contain it.
   if(_ort_dynamic MATCHES "VERS_([0-9]+\\.[0-9.]*[0-9])")
     set(OnnxRuntime_VERSION "${CMAKE_MATCH_1}")
   elseif(_ort_file MATCHES "onnxruntime\\.[a-z.]*([0-9]+\\.[0-9.]*[0-9])")
@@ -94,6 +94,6 @@ else()
 endif()
 
 include(FindPackageHandleStandardArgs)
-# Without VERSION_VAR, which would refuse a library whose version cannot be told.
+# No VERSION_VAR, which would reject a library of unknown version.
 find_package_handle_standard_args(
   OnnxRuntime REQUIRED_VARS OnnxRuntime_LIBRARY OnnxRuntime_LIBRARY_DIR OnnxRuntime_SONAME)

@@ -1,21 +1,20 @@
-# hugot_link_onnxruntime(<target>): bind the target to a system ONNX Runtime where there is one.
+# hugot_link_onnxruntime(<target>): link the target against a system ONNX Runtime if there is one.
 #
-# The exports of libonnxruntime carry the tag VERS_x.y.z, so a reference to OrtGetApiBase would tie
-# the module to one release. The target therefore only *needs* the library (DT_NEEDED and a run
-# path) and looks the function up when it runs; the name to look for, the library's own SONAME, is
-# compiled in.
+# The exports of libonnxruntime have the tag VERS_x.y.z, so that a reference to OrtGetApiBase would tie
+# the module to one release. The target therefore only depends on the library (DT_NEEDED and a run path)
+# and looks up the function at run time, in the library with the SONAME that is compiled in.
 
 function(hugot_link_onnxruntime target)
   if(NOT HUGOT_LINK MATCHES "^(auto|system|runtime)$")
     message(FATAL_ERROR "HUGOT_LINK is '${HUGOT_LINK}'; it can be auto, system or runtime")
   endif()
-  # Windows has an old onnxruntime.dll of its own among the system's folders.
+  # The system folder of Windows contains an old onnxruntime.dll.
   if(HUGOT_LINK STREQUAL "runtime" OR (WIN32 AND HUGOT_LINK STREQUAL "auto"))
     message(STATUS "ONNX Runtime: loaded when hugot runs")
     return()
   endif()
 
-  # The oldest that the loader takes: OLDEST_MINOR in src/hugot/_ort/library.pyx.
+  # The oldest supported version: OLDEST_MINOR in src/hugot/_ort/library.pyx.
   find_package(OnnxRuntime 1.19 QUIET)
   if(NOT OnnxRuntime_FOUND)
     hugot_refuse_missing_library()
@@ -38,7 +37,7 @@ function(hugot_link_onnxruntime target)
   endif()
 endfunction()
 
-# Stop where a library was asked for and none can be used; pip would not show a mere warning.
+# Fail if a library was requested and none can be used; pip does not show warnings.
 function(hugot_refuse_missing_library)
   if(HUGOT_LINK STREQUAL "system")
     message(FATAL_ERROR "HUGOT_LINK=system, but no ONNX Runtime was found. Set OnnxRuntime_ROOT to "
@@ -51,8 +50,8 @@ function(hugot_refuse_missing_library)
   endif()
 endfunction()
 
-# Compile the table of slots in ort_abi.h against the real header: a slot or a signature that
-# differs stops the build.
+# Compile the table of slots in ort_abi.h against the real header. A different slot or signature is a
+# fatal error.
 function(hugot_check_abi include_dir)
   message(CHECK_START "Comparing ort_abi.h with onnxruntime_c_api.h in ${include_dir}")
   try_compile(HUGOT_ABI_AGREES "${CMAKE_CURRENT_BINARY_DIR}/abi_check"

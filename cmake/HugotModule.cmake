@@ -1,5 +1,5 @@
-# hugot_add_modules(<package> <module>...): compile src/hugot/<package>/<module>.pyx and install it.
-# Cython's directives and the compiler's flags for all modules stand here and nowhere else.
+# hugot_add_modules(<package> <module>...): compile and install src/hugot/<package>/<module>.pyx.
+# This file defines Cython's directives and the compiler's flags for all modules.
 
 find_package(Python COMPONENTS Interpreter Development.Module REQUIRED)
 find_package(Cython 3.1 MODULE REQUIRED)
@@ -27,8 +27,8 @@ set(HUGOT_CYTHON_ARGS
 
 set(HUGOT_C_FLAGS "")
 if(NOT MSVC)
-  # No errno and no trapping math, so that the compiler may turn the loops over floats into vectors;
-  # results stay those of IEEE arithmetic (no -ffast-math: NaN, infinities and order are kept).
+  # Without errno and trapping math, the compiler can vectorize loops over floats. Results remain those of
+  # IEEE arithmetic: unlike -ffast-math, these flags keep NaN, infinities and the order of operations.
   set(HUGOT_C_FLAGS -fno-math-errno -fno-trapping-math -fvisibility=hidden)
 endif()
 

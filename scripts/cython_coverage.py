@@ -1,10 +1,10 @@
-"""Coverage of the Cython sources, from what gcov counted in a build with HUGOT_COVERAGE.
+"""Coverage of the Cython sources, from the counts of gcov in a build with HUGOT_COVERAGE.
 
     python scripts/cython_coverage.py [FOLDER]      the build folder, default build
 
-Cython writes a comment with file and line before the C code of each statement. A line of Cython has run
-where any C line between its comment and the next one has. What follows the last statement of a function
-(clean-up, C code of the arguments) belongs to no line. Lines that the compiler left without code, as
+Cython writes a comment with file and line before the C code of each statement. A line of Cython counts
+as run if any line of C between its comment and the next one ran. The code after the last statement of a
+function (clean-up, conversion of arguments) belongs to no line. Lines without compiled code, such as
 declarations, do not count.
 """
 
@@ -26,7 +26,7 @@ EXCLUDED = re.compile(r"# pragma: no cover")
 
 
 def statements(c_source: Path) -> dict[int, tuple[str, int]]:
-    """Line of C code → file and line of Cython."""
+    """Return the file and line of Cython for each line of C code."""
     found, current, comment = {}, None, False
     for number, text in enumerate(c_source.read_text(encoding="utf-8").splitlines(), 1):
         if match := STATEMENT.match(text):
@@ -40,7 +40,7 @@ def statements(c_source: Path) -> dict[int, tuple[str, int]]:
 
 
 def counted(data: Path) -> dict[Path, dict[int, int]]:
-    """C source → its lines with code → how often they ran, by gcov."""
+    """Return gcov's counts by C source and line."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             ["gcov", "--json-format", data],
@@ -59,7 +59,7 @@ def counted(data: Path) -> dict[Path, dict[int, int]]:
 
 
 def covered(build: Path) -> dict[str, dict[int, int]]:
-    """Cython source → its lines with code → how often they ran."""
+    """Return the counts by Cython source and line."""
     found: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for data in build.rglob("*.c.gcda"):
         for source, lines in counted(data).items():
@@ -74,7 +74,7 @@ def covered(build: Path) -> dict[str, dict[int, int]]:
 
 
 def ranges(lines: list[int]) -> str:
-    """Numbers in the short form of coverage: 3-5, 9."""
+    """Return line numbers in coverage's short form, such as 3-5, 9."""
     parts: list[list[int]] = []
     for line in lines:
         if parts and parts[-1][-1] == line - 1:
@@ -85,7 +85,7 @@ def ranges(lines: list[int]) -> str:
 
 
 def main() -> None:
-    """Print a table like that of coverage."""
+    """Print a table in the format of coverage."""
     build = Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
     found = covered(build)
     if not found:

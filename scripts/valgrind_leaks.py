@@ -1,8 +1,8 @@
-"""Refuse a log of valgrind in which memory is lost that hugot's modules allocated.
+"""Fail for a log of valgrind with leaks of memory that hugot's modules allocated.
 
 scripts/valgrind_leaks.py LOG
 
-What ONNX Runtime, tokenizers or CPython lose is told by number alone, though hugot may have called them.
+Leaks of ONNX Runtime, tokenizers and CPython are only counted, even if hugot called them.
 """
 
 import re
@@ -14,7 +14,7 @@ FOREIGN = re.compile(r"\(in \S*/site-packages/|\b_PyEval_\w+ \(")
 
 
 def is_ours(record: str) -> bool:
-    """Whether the first on the stack that is neither CPython's nor the allocator's is hugot's."""
+    """Whether the innermost frame that belongs to hugot or to another package belongs to hugot."""
     for frame in re.findall(r"== +(?:at|by) 0x\w+: (.*)", record):
         if OURS.search(frame):
             return True

@@ -1,4 +1,4 @@
-"""A short run for valgrind: sessions come and go, single texts and lists, errors."""
+"""A short run for valgrind: several sessions, with single texts, lists and errors."""
 
 from contextlib import suppress
 from pathlib import Path

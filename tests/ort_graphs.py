@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from hugot._ort.loader import load_library
 from hugot._ort.session import InferenceSession
-from hugot.options import SessionOptions
+from hugot._ort.settings import SessionOptions
 
 OPTIONS = SessionOptions(
     intra_op_num_threads=1,

@@ -1,4 +1,4 @@
-"""Options of the runtime: what is wrong with them is told where they are given."""
+"""Options of the runtime, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 import hugot
 from hugot.config_keys import RUN_KEYS, SESSION_KEYS
 from hugot.errors import InputError
-from hugot.options import RuntimeOptions
+from hugot.options import RuntimeOptions, options_with_same_answers
 from hugot.pipelines.pipeline import runner_of
 from hugot.session import engine_of
 
 
 @pytest.mark.parametrize(
-    ("option", "told"),
+    ("option", "message"),
     [
         ({"mode": "fast"}, "'auto', 'latency', 'throughput'"),
         ({"execution_mode": "both"}, "'sequential', 'parallel'"),
@@ -51,9 +51,9 @@ from hugot.session import engine_of
     ],
     ids=str,
 )
-def test_a_value_that_does_not_fit_is_an_error_that_names_it_and_what_does(option, told):
+def test_an_invalid_value_is_an_error_that_names_it_and_the_valid_ones(option, message):
     name = next(iter(option))
-    with pytest.raises(InputError, match=f"{name}.*{told}|{told}.*{name}"):
+    with pytest.raises(InputError, match=f"{name}.*{message}|{message}.*{name}"):
         hugot.Session(**option)
 
 
@@ -75,12 +75,15 @@ def test_an_unknown_option_is_an_error_that_lists_the_known_ones():
         ),
     ],
 )
-def test_an_entry_that_is_misspelt_is_an_error_that_says_what_is_meant(option, given, meant):
-    with pytest.raises(InputError, match=f"no entry '{given}'; did you mean '{meant}'"):
-        RuntimeOptions(**{option: {given: "1"}})
+def test_an_entry_that_is_misspelt_is_passed_on_with_a_warning_that_names_the_nearest_one(
+    option, given, meant
+):
+    with pytest.warns(UserWarning, match=f"'{given}' is passed on.* Nearest is '{meant}'"):
+        options = RuntimeOptions(**{option: {given: "1"}})
+    assert getattr(options, option) == {given: "1"}
 
 
-def test_an_entry_of_runs_is_none_of_the_session_and_the_other_way_round():
+def test_an_entry_of_runs_is_not_one_of_the_session_and_vice_versa():
     with pytest.raises(InputError, match="see run_config"):
         RuntimeOptions(session_config={"memory.enable_memory_arena_shrinkage": "cpu:0"})
     with pytest.raises(InputError, match="see session_config"):
@@ -109,13 +112,13 @@ def test_an_entry_that_resembles_no_known_one_is_passed_on_with_a_warning_to_the
     ],
     ids=str,
 )
-def test_entries_that_are_known_or_of_providers_pass_without_a_word(option, entry):
+def test_entries_that_are_known_or_of_providers_pass_without_a_warning(option, entry):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert getattr(RuntimeOptions(**{option: entry}), option) == entry
 
 
-def test_no_known_entry_is_taken_for_another_that_is_misspelt():
+def test_no_known_entry_is_mistaken_for_a_misspelling_of_another():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name, known in (("session_config", SESSION_KEYS), ("run_config", RUN_KEYS)):
@@ -125,7 +128,7 @@ def test_no_known_entry_is_taken_for_another_that_is_misspelt():
 # In a session
 
 
-def test_a_profile_of_every_native_session_is_written_and_told(models, tmp_path):
+def test_the_profile_of_every_native_session_is_written_and_its_path_returned(models, tmp_path):
     with hugot.Session(profiling=tmp_path / "profile") as session:
         for name in ("bert-uncased-text", "distilbert-text"):
             session.pipeline("text-classification", models / name)("a")
@@ -135,7 +138,7 @@ def test_a_profile_of_every_native_session_is_written_and_told(models, tmp_path)
         assert session.end_profiling() == []
 
 
-def test_closing_a_pipeline_ends_its_profile_and_tells_the_log(models, tmp_path, caplog):
+def test_closing_a_pipeline_ends_its_profile_and_logs_the_path(models, tmp_path, caplog):
     pipeline = hugot.pipeline(
         "text-classification", models / "bert-uncased-text", profiling=f"{tmp_path}/profile"
     )
@@ -197,6 +200,16 @@ def test_paths_are_taken_as_text_and_as_path_objects(tmp_path):
 
 
 @pytest.mark.parametrize("providers", [True, 0, {"cuda": {}}, b"cpu", "cpu"])
-def test_providers_that_are_no_list_are_refused(providers) -> None:
+def test_providers_that_are_not_a_list_are_refused(providers) -> None:
     with pytest.raises(InputError, match="it must be a list"):
         hugot.Session(providers=providers)
+
+
+def test_the_options_that_change_no_answer_are_those_of_speed_memory_and_side_files():
+    assert options_with_same_answers(RuntimeOptions) == {
+        *("mode", "threads", "workers", "token_budget", "shape_policy", "widths"),
+        *("execution_mode", "inter_op_threads", "spinning", "microbatch", "max_queue"),
+        *("enable_cpu_mem_arena", "shrink_cpu_mem_arena", "enable_mem_pattern"),
+        *("optimized_model", "optimized_model_path"),
+        *("log_severity_level", "profiling", "telemetry"),
+    }

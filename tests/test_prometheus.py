@@ -1,4 +1,4 @@
-"""The text for Prometheus: what its own parser reads, every figure, names with any character."""
+"""The text for Prometheus, as its own parser reads it: every figure, and names with any character."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATS = PipelineStats(
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:
-    """Value of each sample by its name and labels, but for the pipeline's."""
+    """The value of each sample by its name and labels, except that of the pipeline."""
     found = {}
     for family in prometheus.text_string_to_metric_families(text):
         for each in family.samples:
@@ -91,7 +91,7 @@ def test_each_line_is_one_of_the_format_and_ends_with_a_newline() -> None:
         assert LINE.fullmatch(line)
 
 
-def test_a_session_gives_its_figures_as_text(models) -> None:
+def test_a_session_returns_its_figures_as_text(models) -> None:
     with hugot.Session(threads=1) as session:
         made = session.pipeline("text-classification", models / "bert-uncased-text", name=NAME)
         made("a")

@@ -1,4 +1,4 @@
-"""Figures of a pipeline: counted for each way of calling it, and given as objects, dicts and tables."""
+"""Statistics of pipelines: counts for each kind of call, and their forms as dicts and tables."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def classify(models):
 
 @pytest.fixture
 def endless(tmp_path):
-    """Runs long texts until they are stopped, on one worker."""
+    """A pipeline with one worker that runs long texts until they are stopped."""
     folder = slow_models.endless(tmp_path / "endless")
     with hugot.pipeline("text-classification", folder, threads=1, max_queue=1) as made:
         yield made
@@ -38,7 +38,7 @@ LONG_TEXT = "word " * 50
 
 
 def calls_of(stats: PipelineStats) -> tuple[int, int]:
-    """Calls that ended, and those of them whose time counts."""
+    """The number of calls that ended, and of those with a latency."""
     return stats.calls, stats.latency.count
 
 
@@ -142,7 +142,7 @@ def test_calls_after_close_are_errors(models) -> None:
     assert made.stats().errors == {"SessionClosedError": 2}
 
 
-def test_requests_that_are_cancelled_or_late_or_too_many_are_told_apart(endless) -> None:
+def test_cancelled_late_and_rejected_requests_are_counted_separately(endless) -> None:
     running = endless.submit(LONG_TEXT)
     while not runner_of(endless).batcher.running:
         time.sleep(0.001)
@@ -169,7 +169,7 @@ def test_a_cancelled_task_is_a_cancelled_request(endless) -> None:
     assert (stats.calls, stats.cancelled, stats.errors) == (1, 1, {})
 
 
-def test_texts_that_are_cut_are_counted_on_every_path(classify) -> None:
+def test_truncated_texts_are_counted_on_every_path(classify) -> None:
     fits = "a " * (runner_of(classify).task.tokenizer.max_length - 2)
     for inputs, cut in (
         (fits, 0),
@@ -186,7 +186,7 @@ def test_texts_that_are_cut_are_counted_on_every_path(classify) -> None:
     assert classify.stats().truncated == 1
 
 
-def test_a_long_text_that_is_run_in_windows_is_not_cut(models) -> None:
+def test_a_long_text_that_is_run_in_windows_is_not_truncated(models) -> None:
     with hugot.pipeline("token-classification", models / "bert-uncased-token", stride=4) as tag:
         tag("a " * 2 * runner_of(tag).task.tokenizer.max_length)
         stats = tag.stats()
@@ -220,7 +220,7 @@ def test_figures_are_frozen(classify) -> None:
         classify.stats().texts = 3
 
 
-def test_the_dict_of_a_session_is_fit_for_json_and_has_every_figure(models) -> None:
+def test_the_dict_of_a_session_is_valid_json_and_has_every_figure(models) -> None:
     with hugot.Session(threads=1) as session:
         mood = session.pipeline("text-classification", models / "bert-uncased-text", name="mood")
         mood(["a b", "c"])
@@ -288,7 +288,7 @@ errors                             3        0
 cancelled                          3        -"""
 
 
-def test_printing_gives_the_table(models) -> None:
+def test_str_returns_the_table(models) -> None:
     with hugot.Session(threads=1) as session:
         session.pipeline("text-classification", models / "bert-uncased-text", name="mood")("a")
         stats = session.stats()
@@ -298,7 +298,7 @@ def test_printing_gives_the_table(models) -> None:
     assert format_stats({}) == ""
 
 
-def test_what_gives_the_figures_is_not_imported_for_an_answer(models) -> None:
+def test_the_module_of_statistics_is_not_imported_for_an_answer(models) -> None:
     code = (
         "import sys, hugot\n"
         f"made = hugot.pipeline('text-classification', {str(models / 'bert-uncased-text')!r})\n"

@@ -1,15 +1,15 @@
-"""The configuration entries that ONNX Runtime documents, and what it takes for a mistake.
+"""The configuration entries that ONNX Runtime documents, and checks of those that users set.
 
-ONNX Runtime ignores an entry that it does not know, and takes every value of a switch but ``"1"`` for
-off. So a name that is nearly one of these, and a switch that is neither ``"0"`` nor ``"1"``, raise. A
-name that resembles none of them is passed on with a warning: it may be of a newer ONNX Runtime.
+ONNX Runtime ignores unknown entries, and takes every value of a switch but ``"1"`` for off. So a switch
+that is neither ``"0"`` nor ``"1"`` raises. An entry that is not in the tables below is passed on with a
+warning: it may be misspelt, or of a newer ONNX Runtime.
 """
 
 from __future__ import annotations
 
-import sys
 import warnings
 from difflib import get_close_matches
+from inspect import currentframe
 from typing import TYPE_CHECKING, Final
 
 from hugot.errors import InputError
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
 
 _SWITCH: Final = ("0", "1")
 _FORMAT: Final = ("ONNX", "ORT")
-# From here on a name is taken for a known one that is misspelt.
-_NEAR = 0.9
-# Execution providers have entries of their own, which nobody lists.
+# Execution providers have entries of their own, which are not listed anywhere.
 _OF_PROVIDERS: Final = ("ep.", "session.moe.")
 
-# Name → the values that it takes, or None where there are too many to list.
+# Name → its valid values, or None if there are too many to list.
 SESSION_KEYS: Final[Mapping[str, tuple[str, ...] | None]] = {
     "mlas.disable_kleidiai": _SWITCH,
     "mlas.enable_gemm_fastmath_arm64_bfloat16": _SWITCH,
@@ -93,7 +91,7 @@ RUN_KEYS: Final[Mapping[str, tuple[str, ...] | None]] = {
 
 
 def check_session_config(given: Mapping[str, str]) -> None:
-    """Raise InputError for what is surely wrong in ``session_config``."""
+    """Check ``session_config``; raises InputError for invalid values, warns of unknown entries."""
     for key in given:
         if key in RUN_KEYS:
             raise InputError(f"session_config: {key!r} is an entry of single runs; see run_config")
@@ -101,7 +99,7 @@ def check_session_config(given: Mapping[str, str]) -> None:
 
 
 def check_run_config(given: Mapping[str, str]) -> None:
-    """Raise InputError for what is surely wrong in ``run_config``."""
+    """Check ``run_config``; raises InputError for invalid values, warns of unknown entries."""
     for key in given:
         if key in SESSION_KEYS:
             raise InputError(f"run_config: {key!r} is an entry of the session; see session_config")
@@ -115,14 +113,12 @@ def _check(
         if key.startswith(_OF_PROVIDERS):
             continue
         if key not in known:
-            near = get_close_matches(key, known, 1, _NEAR)
-            if near:
-                raise InputError(f"{option}: there is no entry {key!r}; did you mean {near[0]!r}?")
-            resembling = ", ".join(get_close_matches(key, known, 3, 0)) or "none"
+            nearest = get_close_matches(key, known, 1, 0)[0]
             warnings.warn(
-                f"{option}: {key!r} is passed on, but is not among the entries that hugot knows of, "
-                f"and ONNX Runtime ignores those that it does not know. Nearest are: {resembling}",
-                stacklevel=_depth(),
+                f"{option}: {key!r} is passed on, but is not among the entries that hugot knows of, and "
+                f"ONNX Runtime ignores those that it does not know. Nearest is {nearest!r}",
+                UserWarning,
+                stacklevel=_stack_level(),
             )
             continue
         values = known[key]
@@ -131,9 +127,9 @@ def _check(
             raise InputError(f"{option}: {key}={value!r}; it can be {listed}")
 
 
-def _depth() -> int:
-    """How far above its caller the call stands that is not hugot's own, as `warnings.warn` counts."""
-    depth, frame = 1, sys._getframe(1)
-    while frame.f_globals.get("__name__", "").startswith("hugot.") and frame.f_back is not None:
-        depth, frame = depth + 1, frame.f_back
-    return depth
+def _stack_level() -> int:
+    """Return the stacklevel for `warnings.warn`, in the caller, of the first frame outside hugot."""
+    level, frame = 0, currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("hugot."):
+        level, frame = level + 1, frame.f_back
+    return level

@@ -2,21 +2,21 @@
 
     HugotError
     ├── ModelNotFoundError      (FileNotFoundError)   no model under this name or path
-    ├── ModelFormatError        (ValueError)          a model's files do not fit together or the task
+    ├── ModelFormatError        (ValueError)          a model's files are damaged or do not match
     ├── TokenizerError          (ValueError)          tokenizer.json cannot be used
     ├── InputError              (ValueError)          an input or an option given by the caller
-    ├── ProviderError           (RuntimeError)        an execution provider is not there or not active
+    ├── ProviderError           (RuntimeError)        an execution provider is missing or not active
     ├── RuntimeLibraryError     (ImportError)         ONNX Runtime's library cannot be found or used
     ├── InferenceError          (RuntimeError)        ONNX Runtime failed while it ran the model
     ├── CancelledError          (RuntimeError)        the run was stopped on request
-    ├── DeadlineExceededError   (TimeoutError)        the answer was not there in time
-    ├── QueueFullError          (RuntimeError)        too many requests wait already
+    ├── DeadlineExceededError   (TimeoutError)        no answer within the given time
+    ├── QueueFullError          (RuntimeError)        the queue of requests is full
     ├── SessionClosedError      (RuntimeError)        the pipeline or session is closed
-    ├── ForkedProcessError      (RuntimeError)        it was made before this process was forked
+    ├── ForkedProcessError      (RuntimeError)        the object was made before this process was forked
     └── DownloadError           (OSError)             a model could not be downloaded
 
-Each also derives from the builtin exception in brackets, so that code which knows nothing of hugot
-catches what it expects.
+Each also derives from the builtin exception in brackets, so that code that does not know hugot can
+catch it.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class HugotError(Exception):
 
 
 class ModelNotFoundError(HugotError, FileNotFoundError):
-    """There is no model under the given name or path, or a file that it needs is missing."""
+    """No model has the given name or path, or one of its files is missing."""
 
 
 class ModelFormatError(HugotError, ValueError):
-    """A model's files are damaged, or do not fit together or the task."""
+    """The files of a model are damaged, or do not match each other or the task."""
 
 
 class TokenizerError(HugotError, ValueError):
@@ -42,7 +42,7 @@ class InputError(HugotError, ValueError):
     """An input or an option given by the caller cannot be used.
 
     Attributes:
-        index: number of the offending input in the caller's list, counted from 0, or None.
+        index: index of the offending input in the caller's list, or None.
     """
 
     def __init__(self, message: str, index: int | None = None) -> None:
@@ -51,7 +51,7 @@ class InputError(HugotError, ValueError):
 
 
 class ProviderError(HugotError, RuntimeError):
-    """An execution provider that was asked for is not available or not active."""
+    """A requested execution provider is not available or not active."""
 
 
 class RuntimeLibraryError(HugotError, ImportError):
@@ -67,11 +67,11 @@ class CancelledError(HugotError, RuntimeError):
 
 
 class DeadlineExceededError(HugotError, TimeoutError):
-    """An answer was not there within the time given."""
+    """A call had no answer within the given time."""
 
 
 class QueueFullError(HugotError, RuntimeError):
-    """As many requests wait as the pipeline may hold; this one was not taken."""
+    """A request was refused because the queue of the pipeline is full."""
 
 
 class SessionClosedError(HugotError, RuntimeError):
@@ -79,7 +79,7 @@ class SessionClosedError(HugotError, RuntimeError):
 
 
 class ForkedProcessError(HugotError, RuntimeError):
-    """The session or the pipeline was made by the process of which this one is a fork."""
+    """The session or the pipeline was made before this process was forked."""
 
 
 class DownloadError(HugotError, OSError):

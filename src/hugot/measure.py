@@ -16,7 +16,7 @@ from hugot.session import Session
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hugot.pipelines.base import Pipeline
+    from hugot.pipelines.pipeline import Pipeline
 
 # With fewer rounds, chance decides which setting seems the best.
 LEAST_ROUNDS = 5

@@ -1,7 +1,7 @@
-"""Options of the runtime: how many threads, which providers, which library.
+"""Options of the runtime, such as the number of threads, the providers and the library.
 
-Frozen and keyword-only. Names are checked where they are given: an unknown one raises an InputError
-that lists the known ones.
+Classes of options are frozen dataclasses with keyword-only fields. `make_options` builds one and raises
+an InputError that lists the known names for an unknown one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ProviderSpec: TypeAlias = str | tuple[str, Mapping[str, object]]
 
 
 class _NotGiven:
-    """Type of NOT_GIVEN, the default of options for which None has a meaning of its own."""
+    """Type of NOT_GIVEN, the default of options for which None is a value."""
 
     def __repr__(self) -> str:
         return "NOT_GIVEN"
@@ -29,6 +29,10 @@ class _NotGiven:
 
 
 NOT_GIVEN: Final = _NotGiven()
+
+# Metadata of a field whose value never changes an answer, only speed, memory or what is written beside
+# the answers. See `options_with_same_answers`.
+SAME_ANSWERS: Final = {"same_answers": True}
 
 MODES: Final = ("auto", "latency", "throughput")
 EXECUTION_MODES: Final = ("sequential", "parallel")
@@ -47,87 +51,92 @@ _SWITCHES: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class RuntimeOptions:
-    """How ONNX Runtime runs a model.
+    """Options that control how ONNX Runtime runs a model.
+
+    The fields with the metadata `SAME_ANSWERS` change speed, memory or side files, but never an answer.
 
     Attributes:
-        mode: ``"latency"`` runs one group of texts at a time on all threads; ``"throughput"`` runs as
-            many groups at once as there are threads, each on one; ``"auto"`` chooses (see
-            `hugot.runtime.tune`).
-        threads: number of CPUs to use; by default those that the process really has.
-        workers: groups of texts that run at once, each on ``threads // workers`` threads; by default
-            the mode tells.
-        token_budget: padded tokens in a group of texts, at most; by default it follows from the
-            model's size. `Pipeline.plan` shows what comes of both.
+        mode: ``"latency"`` runs one group of texts at a time on all threads; ``"throughput"`` runs one
+            group per thread at the same time; ``"auto"`` chooses (see `hugot.runtime.tune`).
+        threads: number of CPUs to use; by default, the number that is available to the process.
+        workers: number of groups of texts that run at the same time, each on ``threads // workers``
+            threads; by default, it follows from the mode.
+        token_budget: maximum number of padded tokens in a group of texts; by default, it follows from
+            the size of the model. `Pipeline.plan` shows the resulting groups.
         providers: execution providers in order of preference: short names (``"cuda"``), ONNX
-            Runtime's own names, or pairs of a name and its settings. CPU is always last. The first
-            other one must run a part of the model.
-        provider_fallback: allow a run on the CPU alone where the providers are not there, or fail.
-        plugins: shared libraries that bring providers, by a name of one's own, which `providers`
-            may use.
-        shape_policy: what groups of texts are padded to: ``"exact"`` (their longest text), ``"few"``
-            (the next of `widths`) or ``"fixed"`` (that, and filled up with rows); by default what
-            suits the first provider. Answers are the same.
+            Runtime's own names, or pairs of a name and its settings. The CPU is always last. The first
+            other provider must run a part of the model.
+        provider_fallback: run on the CPU alone if the providers are not available, instead of failing.
+        plugins: paths of shared libraries with further providers, by a name of your choice that
+            `providers` may use.
+        shape_policy: the width to which groups of texts are padded: ``"exact"`` (the longest text),
+            ``"few"`` (the next of `widths`) or ``"fixed"`` (as ``"few"``, and filled up with rows); by
+            default, the policy that suits the first provider. Answers are the same.
         widths: the widths in tokens for ``"few"``, which they imply, and ``"fixed"``.
         onnxruntime_library: path of the ONNX Runtime library to use.
-        execution_mode: ``"sequential"`` or ``"parallel"`` (independent nodes of a graph at once).
-        inter_op_threads: nodes that run at once where ``execution_mode`` is ``"parallel"``; by default
-            as many as a node has threads.
-        spinning: what the threads within a run do while they wait for work: ``"run"`` lets them spin as
-            long as a run is under way, ``"never"`` sends them to sleep at once, ``"always"`` lets them
-            spin after a run as well, for some time.
+        execution_mode: ``"sequential"``, or ``"parallel"`` for independent nodes of a graph at once.
+        inter_op_threads: number of nodes that run at the same time with ``execution_mode="parallel"``;
+            by default, the number of threads within a node.
+        spinning: how the threads within a run wait for work: ``"run"`` lets them spin as long as a run
+            is under way, ``"never"`` puts them to sleep at once, ``"always"`` lets them spin for some
+            time after a run as well.
         graph_optimization_level: ``"disabled"``, ``"basic"``, ``"extended"``, ``"layout"``, ``"all"``.
         enable_cpu_mem_arena: keep freed memory for the next run.
-        shrink_cpu_mem_arena: give memory that no run uses back to the system after each run.
+        shrink_cpu_mem_arena: return unused memory to the system after each run.
         enable_mem_pattern: plan memory for each new shape.
-        optimized_model_path: file to which the graph is written as ONNX Runtime has optimised it, for
-            a look at it; in its own format where the name ends in ``.ort``.
+        optimized_model_path: file to which ONNX Runtime writes the graph after its optimizations, for
+            inspection; in its own format if the name ends in ``.ort``.
         free_dimensions: sizes for dimensions that the graph leaves open, by their names.
         free_dimension_denotations: the same by the denotations of dimensions, such as ``DATA_BATCH``.
-        custom_op_libraries: paths of libraries with operators of your own.
-        log_severity_level: messages of ONNX Runtime from this level on, 0 (verbose), 1 (info),
-            2 (warning), 3 (error) or 4 (fatal), go to the logger ``hugot.onnxruntime``.
-        profiling: folder and beginning of the name of files into which ONNX Runtime writes what it
-            spends its time on; `Session.end_profiling` ends that and tells their paths.
+        custom_op_libraries: paths of libraries with custom operators.
+        log_severity_level: lowest severity of ONNX Runtime's messages that is logged, to the logger
+            ``hugot.onnxruntime``: 0 (verbose), 1 (info), 2 (warning), 3 (error) or 4 (fatal).
+        profiling: folder and beginning of the name of the files to which ONNX Runtime writes its
+            profiles; `Session.end_profiling` completes them and returns their paths.
         session_config: raw session configuration entries of ONNX Runtime.
         run_config: raw configuration entries of each run.
         telemetry: let ONNX Runtime collect telemetry; off by default.
         microbatch: whether requests that are sent with `Pipeline.submit` or `Pipeline.acall` may share
-            a batch. None lets them, but for models whose answers depend on what shares the batch
-            (those with dynamic quantization): there each request runs alone.
-        max_queue: most requests of a pipeline that may wait; one more raises QueueFullError.
-        optimized_model: use the file that ``hugot optimize`` has written beside the ``.onnx`` file,
-            where it fits; False leaves it aside.
+            a batch. With None they may, except for models whose answers depend on the rest of the
+            batch (those with dynamic quantization); there, each request runs alone.
+        max_queue: maximum number of requests of a pipeline that wait; one more raises QueueFullError.
+        optimized_model: use the file that ``hugot optimize`` has written beside the ``.onnx`` file, if
+            it is valid here; False ignores the file.
     """
 
-    mode: Mode = "auto"
-    threads: int | None = None
-    workers: int | None = None
-    token_budget: int | None = None
+    mode: Mode = field(default="auto", metadata=SAME_ANSWERS)
+    threads: int | None = field(default=None, metadata=SAME_ANSWERS)
+    workers: int | None = field(default=None, metadata=SAME_ANSWERS)
+    token_budget: int | None = field(default=None, metadata=SAME_ANSWERS)
     providers: Sequence[ProviderSpec] | None = None
     provider_fallback: bool = False
     plugins: Mapping[str, str | PathLike[str]] = field(default_factory=dict)
-    shape_policy: Literal["exact", "few", "fixed"] | None = None
-    widths: Sequence[int] | None = None
+    shape_policy: Literal["exact", "few", "fixed"] | None = field(
+        default=None, metadata=SAME_ANSWERS
+    )
+    widths: Sequence[int] | None = field(default=None, metadata=SAME_ANSWERS)
     onnxruntime_library: str | None = None
-    execution_mode: Literal["sequential", "parallel"] = "sequential"
-    inter_op_threads: int | None = None
-    spinning: Literal["run", "never", "always"] = "run"
+    execution_mode: Literal["sequential", "parallel"] = field(
+        default="sequential", metadata=SAME_ANSWERS
+    )
+    inter_op_threads: int | None = field(default=None, metadata=SAME_ANSWERS)
+    spinning: Literal["run", "never", "always"] = field(default="run", metadata=SAME_ANSWERS)
     graph_optimization_level: Literal["disabled", "basic", "extended", "layout", "all"] = "all"
-    enable_cpu_mem_arena: bool = True
-    shrink_cpu_mem_arena: bool = False
-    enable_mem_pattern: bool = True
-    optimized_model_path: str | None = None
+    enable_cpu_mem_arena: bool = field(default=True, metadata=SAME_ANSWERS)
+    shrink_cpu_mem_arena: bool = field(default=False, metadata=SAME_ANSWERS)
+    enable_mem_pattern: bool = field(default=True, metadata=SAME_ANSWERS)
+    optimized_model_path: str | None = field(default=None, metadata=SAME_ANSWERS)
     free_dimensions: Mapping[str, int] = field(default_factory=dict)
     free_dimension_denotations: Mapping[str, int] = field(default_factory=dict)
     custom_op_libraries: Sequence[str] = ()
-    log_severity_level: int = 2
-    profiling: str | None = None
+    log_severity_level: int = field(default=2, metadata=SAME_ANSWERS)
+    profiling: str | None = field(default=None, metadata=SAME_ANSWERS)
     session_config: Mapping[str, str] = field(default_factory=dict)
     run_config: Mapping[str, str] = field(default_factory=dict)
-    telemetry: bool = False
-    microbatch: bool | None = None
-    max_queue: int = 1024
-    optimized_model: bool = True
+    telemetry: bool = field(default=False, metadata=SAME_ANSWERS)
+    microbatch: bool | None = field(default=None, metadata=SAME_ANSWERS)
+    max_queue: int = field(default=1024, metadata=SAME_ANSWERS)
+    optimized_model: bool = field(default=True, metadata=SAME_ANSWERS)
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, MODES)
@@ -179,14 +188,14 @@ class RuntimeOptions:
             check_mapping(name, getattr(self, name))
             for dimension, size in getattr(self, name).items():
                 check_positive(f"{name}: {dimension}", size)
-        if self.session_config or self.run_config:  # few give any, and the table takes its time
+        if self.session_config or self.run_config:  # rarely given, and the table is slow to import
             from hugot.config_keys import check_run_config, check_session_config
 
             check_session_config(self.session_config)
             check_run_config(self.run_config)
 
     def _check_fit(self) -> None:
-        """Raise InputError for options that would have no effect beside others."""
+        """Raise InputError for options that have no effect in combination with others."""
         if self.inter_op_threads is not None and self.execution_mode != "parallel":
             raise InputError(
                 f"inter_op_threads={self.inter_op_threads} has no effect with "
@@ -198,38 +207,29 @@ class RuntimeOptions:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class SessionOptions:
-    """RuntimeOptions with its choices made: what one native session is created with."""
-
-    intra_op_num_threads: int
-    inter_op_num_threads: int
-    execution_mode: str
-    graph_optimization_level: str
-    enable_cpu_mem_arena: bool
-    enable_mem_pattern: bool
-    log_severity_level: int
-    session_config: Mapping[str, str]
-    run_config: Mapping[str, str] = field(default_factory=dict)
-    free_dimensions: Mapping[str, int] = field(default_factory=dict)
-    free_dimension_denotations: Mapping[str, int] = field(default_factory=dict)
-    custom_op_libraries: Sequence[str] = ()
-    optimized_model_path: str | None = None
-    profiling: str | None = None
-
-
 Options = TypeVar("Options")
 
 
 def make_options(kind: type[Options], given: Mapping[str, Any]) -> Options:
-    """Build the options class `kind` from keyword arguments; an unknown name raises InputError."""
+    """Return an instance of the options class `kind`.
+
+    Raises InputError for an unknown name.
+    """
     check_names(given, option_names(kind), "option")
     return kind(**given)
 
 
 def option_names(kind: type[Any]) -> list[str]:
-    """Names of the options of a class of options."""
+    """Return the names of the options of the class `kind`."""
     return [each.name for each in fields(kind)]
+
+
+def options_with_same_answers(kind: type[Any]) -> frozenset[str]:
+    """Return the names of the options of `kind` that never change an answer.
+
+    A run that is resumed may change these; every other option must stay as it was.
+    """
+    return frozenset(each.name for each in fields(kind) if each.metadata.get("same_answers"))
 
 
 def check_names(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
@@ -253,7 +253,7 @@ def check_switch(name: str, value: object) -> None:
 
 
 def check_path(name: str, value: object) -> None:
-    """Raise InputError unless `value` is a path, and not an empty one."""
+    """Raise InputError unless `value` is a path that is not empty."""
     if not isinstance(value, str | os.PathLike) or not os.fspath(value):
         raise InputError(f"{name}={value!r}; it must be a path")
 
@@ -271,7 +271,7 @@ def check_positive(name: str, value: object) -> None:
 
 
 def check_widths(widths: object, policy: str | None) -> None:
-    """Raise InputError unless `widths` is None, or whole numbers for a policy that has use for them."""
+    """Raise InputError unless `widths` is None, or a list of whole numbers that `policy` uses."""
     if widths is None:
         return
     if not isinstance(widths, list | tuple) or not widths:
@@ -283,9 +283,22 @@ def check_widths(widths: object, policy: str | None) -> None:
 
 
 def check_plugins(plugins: object) -> None:
-    """Raise InputError unless `plugins` is a dict from names to paths."""
+    """Raise InputError unless `plugins` is a mapping from names to paths."""
     if not isinstance(plugins, Mapping):
         raise InputError(f"plugins={plugins!r}; it must be a dict from names to paths")
     for name, path in plugins.items():
         if not isinstance(name, str) or not name or not isinstance(path, str | PathLike):
             raise InputError(f"plugins: {name!r}: {path!r} is not a name and a path")
+
+
+def attribute_docs(kind: type[Any]) -> dict[str, str]:
+    """Return what the ``Attributes`` of a docstring, its own or an inherited one, say of each option."""
+    import re
+
+    docs: dict[str, str] = {}
+    for each in reversed(kind.__mro__):
+        _, _, text = (each.__doc__ or "").partition("Attributes:\n")
+        for name, doc in re.findall(r"^ {8}(\w+): (.*?)(?=^ {8}\w+: |\Z)", text, re.M | re.S):
+            sentence = " ".join(doc.replace("``", "").replace("`", "").split())
+            docs[name] = sentence[:1].upper() + sentence[1:]
+    return docs

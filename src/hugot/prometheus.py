@@ -1,29 +1,30 @@
-"""The figures of pipelines in Prometheus' text format, without its client.
+"""Statistics of pipelines in Prometheus' text format, without its client library.
 
-The format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+Format: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from hugot.stats import PipelineStats
-
-    # A sample: what is appended to the metric's name, its labels beside the pipeline's name, its value.
+    # The figures of one pipeline by name: `PipelineStats.to_dict()`, and under "buckets" the pairs of
+    # upper bound and cumulative count of `Latency.buckets`.
+    Figures = Mapping[str, Any]
+    # A sample: suffix of the metric's name, labels other than the pipeline's name, value.
     Sample = tuple[str, dict[str, str], float]
 
 _STAGES = ("tokenization", "inference", "postprocessing")
 
 
-def exposition(stats: Mapping[str, PipelineStats]) -> str:
-    """Every metric with its help and type, and below it the samples of all pipelines."""
+def exposition(pipelines: Mapping[str, Figures]) -> str:
+    """Return the text: each metric with its help, its type and the samples of all pipelines."""
     return "".join(
         f"{line}\n"
         for name, kind, meaning, samples in _METRICS
-        for line in _lines(name, kind, meaning, samples, stats)
+        for line in _lines(name, kind, meaning, samples, pipelines)
     )
 
 
@@ -31,16 +32,16 @@ def _lines(
     name: str,
     kind: str,
     meaning: str,
-    samples: Callable[[PipelineStats], Iterator[Sample]],
-    stats: Mapping[str, PipelineStats],
+    samples: Callable[[Figures], Iterator[Sample]],
+    pipelines: Mapping[str, Figures],
 ) -> Iterator[str]:
     yield f"# HELP {name} {meaning}"
     yield f"# TYPE {name} {kind}"
-    for pipeline, each in stats.items():
+    for pipeline, each in pipelines.items():
         for suffix, labels, value in samples(each):
             pairs = {"pipeline": pipeline, **labels}.items()
             text = ",".join(f'{key}="{_escaped(label)}"' for key, label in pairs)
-            # repr gives a float with all its digits, as Go's parser takes them.
+            # repr writes a float with all its digits, in a form that Go's parser accepts.
             yield f"{name}{suffix}{{{text}}} {value!r}"
 
 
@@ -48,35 +49,35 @@ def _escaped(label: str) -> str:
     return label.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-def _number(attribute: str) -> Callable[[PipelineStats], Iterator[Sample]]:
-    def samples(stats: PipelineStats) -> Iterator[Sample]:
-        yield "", {}, getattr(stats, attribute)
+def _number(name: str) -> Callable[[Figures], Iterator[Sample]]:
+    def samples(figures: Figures) -> Iterator[Sample]:
+        yield "", {}, figures[name]
 
     return samples
 
 
-def _stage_seconds(stats: PipelineStats) -> Iterator[Sample]:
+def _stage_seconds(figures: Figures) -> Iterator[Sample]:
     for stage in _STAGES:
-        yield "", {"stage": stage}, getattr(stats, stage).seconds
+        yield "", {"stage": stage}, figures[stage]["seconds"]
 
 
-def _stage_runs(stats: PipelineStats) -> Iterator[Sample]:
+def _stage_runs(figures: Figures) -> Iterator[Sample]:
     for stage in _STAGES:
-        yield "", {"stage": stage}, getattr(stats, stage).calls
+        yield "", {"stage": stage}, figures[stage]["calls"]
 
 
-def _errors(stats: PipelineStats) -> Iterator[Sample]:
-    for name, number in stats.errors.items():
+def _errors(figures: Figures) -> Iterator[Sample]:
+    for name, number in figures["errors"].items():
         yield "", {"type": name}, number
 
 
-def _call_seconds(stats: PipelineStats) -> Iterator[Sample]:
-    latency = stats.latency
-    for bound, number in latency.buckets:
+def _call_seconds(figures: Figures) -> Iterator[Sample]:
+    latency = figures["latency"]
+    for bound, number in figures["buckets"]:
         yield "_bucket", {"le": repr(bound)}, number
-    yield "_bucket", {"le": "+Inf"}, latency.count
-    yield "_sum", {}, latency.seconds
-    yield "_count", {}, latency.count
+    yield "_bucket", {"le": "+Inf"}, latency["count"]
+    yield "_sum", {}, latency["seconds"]
+    yield "_count", {}, latency["count"]
 
 
 _METRICS = (

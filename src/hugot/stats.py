@@ -1,6 +1,7 @@
-"""What pipelines have done, counted and timed: as objects, dicts, tables, and text for Prometheus.
+"""Statistics of pipelines, as objects, dicts, tables and text for Prometheus.
 
-Nothing here is imported before someone asks; what counts is `hugot._fast.recorder`.
+The counting itself is done by `hugot._fast.recorder`; this module is imported with the first call of
+`stats`.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from hugot._fast import recorder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Of the recorder's buckets, the bounds at powers of two from 66 microseconds to 17 seconds.
+# The recorder's bounds at powers of two from 66 microseconds to 17 seconds, for `Latency.buckets`.
 _OCTAVE = recorder.STEPS_PER_OCTAVE
-_SHOWN = slice(6 * _OCTAVE, 25 * _OCTAVE, _OCTAVE)
+_COARSE = slice(6 * _OCTAVE, 25 * _OCTAVE, _OCTAVE)
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Timing:
     """Time spent in one stage.
 
     Attributes:
-        seconds: total, added up over threads.
-        calls: number of times that the stage was run.
+        seconds: total over all threads.
+        calls: number of times that the stage ran.
     """
 
     seconds: float = 0.0
@@ -36,25 +37,26 @@ class Timing:
 
     @property
     def average(self) -> float:
-        """Seconds per call; 0.0 before the first."""
+        """Seconds per call; 0.0 before the first call."""
         return self.seconds / self.calls if self.calls else 0.0
 
 
 @dataclass(frozen=True)
 class Latency:
-    """How long those who called waited for their answers.
+    """Distribution of the time from a call to its answer.
 
-    Percentiles are those of a histogram whose buckets are 6 % wide: they are within 3.2 % of the exact
-    ones, for times from 1 microsecond to 4.9 hours.
+    The percentiles come from a histogram with buckets 6 % wide. They are within 3.2 % of the exact ones
+    for times from 1 microsecond to 4.9 hours.
 
     Attributes:
         count: number of answers.
-        seconds: total.
-        p50: seconds that half of the answers took at most; 0.0 before the first.
-        p95: as `p50`, for 95 % of them.
-        p99: as `p50`, for 99 % of them.
-        longest: seconds of the longest.
-        buckets: for each of a row of seconds that doubles, how many answers took less.
+        seconds: total time.
+        p50: median in seconds; 0.0 before the first answer.
+        p95: 95th percentile in seconds.
+        p99: 99th percentile in seconds.
+        longest: longest time in seconds.
+        buckets: cumulative histogram as pairs of an upper bound in seconds, each twice the one before,
+            and the number of answers that took less.
     """
 
     count: int = 0
@@ -68,24 +70,24 @@ class Latency:
 
 @dataclass(frozen=True)
 class PipelineStats:
-    """What a pipeline has done since it was made, or since `reset_stats`.
+    """Statistics of a pipeline since it was created, or since `reset_stats`.
 
     Attributes:
-        calls: calls that have ended, however they did: of the pipeline with a text or a list,
-            requests (`submit`, `acall`), and streams.
-        texts: texts tokenized.
-        truncated: how many of them were cut, as they had more tokens than the model takes.
-        rows: rows run; a long text may own several.
-        tokens: tokens run, without padding.
-        padded_tokens: the same with padding.
-        tokenization: time in the tokenizer; it is run with a whole batch of texts.
-        inference: time in ONNX Runtime, padding included; it is run with one group of rows.
+        calls: number of calls that have ended, with success or not: calls of the pipeline with a text
+            or a list, requests (`submit`, `acall`), and streams.
+        texts: number of texts tokenized.
+        truncated: number of texts that were truncated to the model's maximum number of tokens.
+        rows: number of rows run; a long text may be split into several.
+        tokens: number of tokens run, without padding.
+        padded_tokens: number of tokens run, with padding.
+        tokenization: time in the tokenizer, which runs once for each batch of texts.
+        inference: time in ONNX Runtime, padding included; it runs once for each group of rows.
         postprocessing: time from the outputs of a group to its results.
-        latency: time of the calls and requests that were answered, from the call to the answer.
-            Streams are left out, since their time is also that of who reads them.
-        errors: calls that ended with an error, by the name of its type.
-        cancelled: calls that were given up before the answer was there.
-        rejected: requests that were refused since too many waited (QueueFullError).
+        latency: time from a call or a request to its answer. Streams are left out, because their time
+            includes that of the code that reads them.
+        errors: number of calls that ended with an error, by the name of its type.
+        cancelled: number of calls that were cancelled before they had an answer.
+        rejected: number of requests that were refused because the queue was full (QueueFullError).
     """
 
     calls: int = 0
@@ -104,11 +106,11 @@ class PipelineStats:
 
     @property
     def padding_ratio(self) -> float:
-        """Padded over real tokens; 1.0 is no padding at all."""
+        """Padded tokens per token; 1.0 means no padding."""
         return self.padded_tokens / self.tokens if self.tokens else 1.0
 
     def to_dict(self) -> dict[str, Any]:
-        """All figures as numbers, str and dicts of them, fit for JSON."""
+        """Return all figures as numbers, str and dicts of them, for JSON."""
         return {
             **{each.name: _plain(getattr(self, each.name)) for each in fields(self)},
             "padding_ratio": self.padding_ratio,
@@ -119,14 +121,14 @@ class PipelineStats:
 
 
 class SessionStats(dict[str, PipelineStats]):
-    """The figures of each pipeline of a session, by its name; printed, it is a table."""
+    """The statistics of each pipeline of a session, by its name. `str` returns a table."""
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
-        """All figures as numbers, str and dicts of them, fit for JSON."""
+        """Return all figures as numbers, str and dicts of them, for JSON."""
         return {name: stats.to_dict() for name, stats in self.items()}
 
     def prometheus(self) -> str:
-        """All figures in the text format of Prometheus; see `prometheus_text`."""
+        """Return all figures in the text format of Prometheus; see `prometheus_text`."""
         return prometheus_text(self)
 
     def __str__(self) -> str:
@@ -134,25 +136,76 @@ class SessionStats(dict[str, PipelineStats]):
 
 
 def format_stats(stats: Mapping[str, PipelineStats]) -> str:
-    """A table of figures, a column for each pipeline under its name."""
-    from hugot.stats_table import table
+    """Return a table with a row for each figure and a column for each pipeline.
 
-    return table(stats)
+    Percentiles, single errors, cancelled and rejected calls have no row if they are 0 in every pipeline.
+    """
+    errors = sorted({name for each in stats.values() for name in each.errors})
+    columns = [_column(each, errors) for each in stats.values()]
+    lines = [["", *stats]] if any(stats) else []
+    for name, *cells in (
+        zip(columns[0], *(column.values() for column in columns), strict=True) if columns else ()
+    ):
+        if any(cells):
+            lines.append([name, *(cell or "-" for cell in cells)])
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def _column(stats: PipelineStats, errors: Sequence[str]) -> dict[str, str]:
+    """Return the cells of a pipeline by the label of their row; "" for a row that may be left out."""
+    latency = stats.latency
+    return {
+        "calls": f"{stats.calls:,}",
+        "texts": f"{stats.texts:,}",
+        "truncated": f"{stats.truncated:,}",
+        "tokens": f"{stats.tokens:,}",
+        "padding ratio": f"{stats.padding_ratio:.3f}",
+        "tokenization": f"{stats.tokenization.seconds:,.3f} s",
+        "inference": f"{stats.inference.seconds:,.3f} s",
+        "postprocessing": f"{stats.postprocessing.seconds:,.3f} s",
+        "call, p50": _milliseconds(latency.p50),
+        "call, p95": _milliseconds(latency.p95),
+        "call, p99": _milliseconds(latency.p99),
+        "call, longest": _milliseconds(latency.longest),
+        "errors": f"{sum(stats.errors.values()):,}",
+        **{f"  {name}": _number(stats.errors.get(name, 0)) for name in errors},
+        "cancelled": _number(stats.cancelled),
+        "rejected": _number(stats.rejected),
+    }
+
+
+def _number(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def _milliseconds(seconds: float) -> str:
+    if not seconds:
+        return ""
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds * 1e3:,.0f} ms"
 
 
 def prometheus_text(stats: Mapping[str, PipelineStats]) -> str:
-    """Figures in Prometheus' text exposition format, version 0.0.4.
+    """Return the statistics in Prometheus' text exposition format, version 0.0.4.
 
-    Serve it as ``text/plain; version=0.0.4; charset=utf-8``. Those of several sessions go into one
-    mapping, with names that differ: each metric may stand in the text but once.
+    Serve the text as ``text/plain; version=0.0.4; charset=utf-8``. Put the statistics of several
+    sessions into one mapping, under different names: the format allows each metric only once.
     """
     from hugot.prometheus import exposition
 
-    return exposition(stats)
+    return exposition(
+        {name: {**each.to_dict(), "buckets": each.latency.buckets} for name, each in stats.items()}
+    )
 
 
 def stats_of(counted: recorder.Recorder) -> PipelineStats:
-    """What a recorder has counted so far."""
+    """Return the statistics that a recorder has counted so far."""
     found = counted.snapshot()
     for stage in ("tokenization", "inference", "postprocessing"):
         found[stage] = Timing(*found[stage])
@@ -162,13 +215,13 @@ def stats_of(counted: recorder.Recorder) -> PipelineStats:
 
 def _latency(count: int, seconds: float, longest: float, counts: Sequence[int]) -> Latency:
     bounds = recorder.bounds()
-    upto = list(accumulate(counts))
+    cumulative = list(accumulate(counts))
 
     def percentile(percent: int) -> float:
-        """Middle of the bucket in which the answer of this rank is."""
+        """Return the middle of the bucket that holds the answer of this rank."""
         if not count:
             return 0.0
-        place = bisect_left(upto, math.ceil(count * percent / 100))
+        place = bisect_left(cumulative, math.ceil(count * percent / 100))
         lower = bounds[place - 1] if place else 0.0
         return min((lower + bounds[place]) / 2, longest)
 
@@ -179,7 +232,7 @@ def _latency(count: int, seconds: float, longest: float, counts: Sequence[int]) 
         percentile(95),
         percentile(99),
         longest,
-        tuple(zip(bounds[_SHOWN], upto[_SHOWN], strict=True)),
+        tuple(zip(bounds[_COARSE], cumulative[_COARSE], strict=True)),
     )
 
 

@@ -349,7 +349,7 @@ KNOWN_SCORES = {
 
 
 def known_model_folder() -> Path | None:
-    from hugot.models.hub import folder_name, model_folders
+    from hugot.models.folders import folder_name, model_folders
 
     names = (
         KNOWN_MODEL,

@@ -12,7 +12,7 @@ SHAPES = [
     (2, 1000),
 ]
 
-# Where e**-x would no longer be a normal float32, the kernel may give 0.
+# The smallest normal float32. Below it, the kernel may return 0.
 SMALLEST_NORMAL = float(np.finfo(np.float32).tiny)
 
 
@@ -21,7 +21,7 @@ def random_logits(shape, scale=4.0):
 
 
 def whole_float_range(count=200_000):
-    """Float32 of every exponent and both signs, the smallest and the largest among them."""
+    """Float32 values of every exponent and both signs, including the smallest and the largest."""
     rng = np.random.default_rng(7)
     values = rng.integers(0, 2**32, count, np.uint32).view(np.float32)
     limits = np.finfo(np.float32)
@@ -30,11 +30,11 @@ def whole_float_range(count=200_000):
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_softmax_gives_each_label_its_share_of_the_exponentials(shape):
+def test_softmax_is_each_labels_share_of_the_exponentials(shape):
     x = random_logits(shape)
     expected = reference.softmax(x)
     activations.softmax(x)
-    # Beside the error of e**x, that of a sum of so many terms.
+    # The error of e**x, and that of the sum.
     np.testing.assert_allclose(x, expected, rtol=5e-7 + shape[1] * 3e-9)
 
 
@@ -47,7 +47,7 @@ def test_exponentials_of_softmax_are_right_to_five_in_ten_million():
     np.testing.assert_allclose(x[:, 1].astype(np.float64) / x[:, 0], expected, rtol=5e-7)
 
 
-def test_softmax_gives_zero_where_the_exponential_is_no_normal_number():
+def test_softmax_is_zero_for_an_exponential_that_is_not_normal():
     x = np.array([[0.0, -87.4], [0.0, -3e38], [3e38, -3e38], [0.0, -np.inf]], np.float32)
     activations.softmax(x)
     assert x.tolist() == [[1.0, 0.0]] * 4

@@ -16,7 +16,7 @@ SIZES = [0, 1, 2, 3, 8, 60]
 
 
 def random_scores(rng, tokens, labels, ties):
-    """Probabilities; with `ties` only eighths, so that labels and tokens often tie."""
+    """Probabilities; with `ties` they are multiples of 1/8, so that labels and tokens often tie."""
     if ties:
         return (rng.integers(0, 9, (tokens, labels)) / 8).astype(np.float32)
     scores = rng.random((tokens, labels)).astype(np.float32)
@@ -33,7 +33,7 @@ def label_arrays(labels):
 
 
 def aggregate(scores, special, subword, strategy, labels):
-    """The kernel, with its answer in the form of the reference's."""
+    """The result of the kernel in the form of the reference."""
     count = len(special)
     tokens = np.full(count, -9, np.int32)
     units = np.full((count, 3), -9, np.int32)
@@ -83,7 +83,7 @@ def one_hot(*labels, of):
 
 
 def entities_of(labels, strategy="simple", subword=()):
-    """First and past-the-end unit of each entity, for tokens with these labels."""
+    """Begin and end of each entity in units, for tokens with these labels."""
     kinds = sorted(set(labels))
     special = np.zeros(len(labels), np.uint8)
     flags = np.isin(np.arange(len(labels)), subword).astype(np.uint8)

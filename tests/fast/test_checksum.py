@@ -28,7 +28,7 @@ def test_any_buffer_has_the_checksum_of_its_bytes(tmp_path):
     assert found == {checksum(data)}
 
 
-def test_a_flipped_bit_anywhere_gives_another_checksum():
+def test_a_flipped_bit_anywhere_changes_the_checksum():
     data = random_bytes(100)
     found = {checksum(data)}
     for bit in range(800):

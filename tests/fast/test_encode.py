@@ -11,7 +11,7 @@ TEXTS = ["a b c", "", "b", "zzz a\u00e9 b", "c " * 300]
 
 @pytest.fixture(scope="module")
 def encodings():
-    """Encodings of `TEXTS`, pairs of them among them, with special tokens around each."""
+    """Encodings of `TEXTS`, including pairs, with special tokens."""
     vocabulary = {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "b": 4, "c": 5}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, "[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

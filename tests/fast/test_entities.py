@@ -1,4 +1,4 @@
-"""Whole groups of rows against the slow way, row by row: numbers, flags of words, text, spans."""
+"""Entities of groups of rows, compared with a slow implementation that takes row by row."""
 
 from types import SimpleNamespace
 
@@ -26,7 +26,7 @@ TEXT = "a word of \U0001f600 \u00e9t\u00e9 " * 5
 
 
 class FakeEncoding:
-    """What an `Encoding` of the tokenizer tells of its tokens."""
+    """A fake of the tokenizer's `Encoding`."""
 
     def __init__(self, special, offsets, word_ids=None):
         self.special_tokens_mask = special
@@ -34,12 +34,12 @@ class FakeEncoding:
         self.word_ids = word_ids
 
     def token_to_chars(self, token):
-        # The tokenizer knows no place for tokens that it added.
+        # Tokens that the tokenizer added have no span.
         return None if self.special_tokens_mask[token] else self.offsets[token]
 
 
 def random_row(rng, count, text_length):
-    """Ids, and an encoding with spans within the text, a few of them empty."""
+    """Ids, and an encoding with spans in the text, some of which are empty."""
     ids = rng.choice(list(VOCABULARY), count)
     starts = rng.integers(0, text_length + 1, count)
     stops = np.minimum(starts + rng.integers(0, 5, count), text_length)
@@ -61,7 +61,7 @@ def random_batch(seed, lengths):
 
 
 def random_logits(seed, batch, rows, width, left):
-    """Logits with NaN where there is padding."""
+    """Logits with NaN at the padding."""
     rng = np.random.default_rng(seed)
     logits = np.full((len(rows), width, len(LABELS)), np.nan, np.float32)
     for line, row in zip(logits, rows, strict=True):

@@ -16,7 +16,7 @@ BY_TOKEN = {
     "Metaspace that prepends once": decoders.Metaspace(prepend_scheme="first"),
     "ByteLevel": decoders.ByteLevel(),
 }
-# Marks, punctuation that is cleaned up, spaces, parts of characters, characters that stand for bytes.
+# Subword marks, punctuation that is cleaned up, spaces, incomplete characters, byte-level characters.
 TOKENS = [
     *(
         "a",
@@ -89,7 +89,7 @@ def test_a_decoder_that_looks_at_several_tokens_is_asked_about_all_of_them():
     assert joiner.join(["a", "b", "c"]) == "cba"
 
 
-def test_tokens_without_end_are_joined_and_not_all_remembered():
+def test_any_number_of_tokens_is_joined_and_not_all_are_cached():
     joiner = TokenJoiner(" ".join, True)
     for i in range(40_000):
         assert joiner.join([f"a{i}", f"b{i}"]) == f"a{i} b{i}"

@@ -33,7 +33,7 @@ def random_batch(case):
 
 
 def lines(rows, width, dtype):
-    """Memory full of a number that no kernel should leave there."""
+    """An output array filled with a number that every kernel must overwrite."""
     return np.full((len(rows), width), 77, dtype)
 
 

@@ -22,7 +22,7 @@ def random_group(seed, group, width, dim, left):
 
 
 def run(hidden, starts, stops, mode, rows, out, skip=0, normalized=False):
-    """The kernel, which takes lengths and a side in place of spans."""
+    """The kernel, which takes lengths and a padding side instead of spans."""
     stops = np.asarray(stops)
     left = bool(len(stops)) and bool((stops == hidden.shape[1]).all()) and bool(np.any(starts))
     offsets = np.zeros(int(np.max(rows, initial=-1)) + 2, np.int64)

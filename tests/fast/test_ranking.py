@@ -8,7 +8,7 @@ SHAPES = [(0, 0), (0, 3), (3, 0), (1, 1), (5, 2), (4, 9), (3, 33), (3, 70), (2, 
 
 
 def random_scores(shape, special=False):
-    """Scores that often tie; with `special`, infinities, both zeros and NaN among them."""
+    """Scores that often tie; with `special`, including infinities, both zeros and NaN."""
     rng = np.random.default_rng(shape)
     scores = (rng.integers(-20, 20, shape) / 8).astype(np.float32)
     if special:
@@ -62,7 +62,7 @@ def test_a_row_becomes_its_best_labels_with_their_scores(shape, function, k):
 
 
 @pytest.mark.parametrize("function", ["softmax", "sigmoid", "none"])
-def test_no_number_of_labels_gives_the_best_one_by_itself(function):
+def test_without_a_number_of_labels_the_result_is_the_best_label_alone(function):
     logits = np.random.default_rng(1).standard_normal((9, 6)).astype(np.float32)
     scores = scored(logits, function)
     for row, best in enumerate(classify(logits, function, 0)):

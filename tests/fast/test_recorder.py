@@ -1,4 +1,4 @@
-"""The recorder: exact counts from many threads, and percentiles from a histogram of fixed size."""
+"""The recorder: exact counts from many threads, and percentiles from its histogram."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_counts_from_many_threads_are_exact() -> None:
     assert stats.errors == {"ValueError": times}
 
 
-def test_calls_that_failed_are_told_apart_by_what_ended_them() -> None:
+def test_failed_calls_are_counted_by_the_type_of_their_exception() -> None:
     recorder = Recorder()
     given_up = [
         hugot.CancelledError("stopped"),

@@ -12,10 +12,9 @@ import hugot
 
 pa = pytest.importorskip("pyarrow")
 
-from hugot.pipelines.windows import LARGEST_WINDOW  # noqa: E402
-
 from hugot.errors import InputError  # noqa: E402
 from hugot.integrations.arrow import ArrowPipeline  # noqa: E402
+from hugot.pipelines.windows import LARGEST_WINDOW  # noqa: E402
 
 TEXTS = ["The film was excellent", None, "", "I hated every minute of it", "Anna lives in Paris"]
 

@@ -1,4 +1,4 @@
-"""What is read from a model folder, and what follows from it."""
+"""Reading a model folder, and the properties of a model that follow from its files."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ def test_the_longest_row_is_the_tokenizers_limit(folder) -> None:
     assert open_bundle(folder).longest_row == 128
 
 
-@pytest.mark.parametrize("told", [None, 10**30, 1e30, "x", 4096])
-def test_positions_limit_the_row_where_the_tokenizer_knows_no_smaller_limit(folder, told) -> None:
-    write(folder / "tokenizer_config.json", {"model_max_length": told})
+@pytest.mark.parametrize("length", [None, 10**30, 1e30, "x", 4096])
+def test_positions_limit_the_row_if_the_tokenizer_has_no_smaller_limit(folder, length) -> None:
+    write(folder / "tokenizer_config.json", {"model_max_length": length})
     assert open_bundle(folder).longest_row == 512
 
 
@@ -190,8 +190,8 @@ def test_an_unknown_pooling_mode_raises(sentence_folder) -> None:
 
 
 def test_prompts_are_read(sentence_folder) -> None:
-    told = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
-    write(sentence_folder / "config_sentence_transformers.json", told)
+    config = {"prompts": {"query": "query: "}, "default_prompt_name": "query"}
+    write(sentence_folder / "config_sentence_transformers.json", config)
     files = open_bundle(sentence_folder).sentence
     assert files.prompts == {"query": "query: ", "document": ""}
     assert files.default_prompt_name == "query"

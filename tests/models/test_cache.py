@@ -1,4 +1,4 @@
-"""The hub's own cache: folders that huggingface_hub has made, and such as older versions make."""
+"""The hub's own cache, as huggingface_hub makes it, and as older versions of it do."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from hub_server import COMMIT, blob_id, recent_hub
 import hugot
 from hugot import DownloadError, ModelFormatError
 from hugot.models.cache import cache_folder
-from hugot.models.hub import find_model
-from hugot.models.verify import verify_model
+from hugot.models.find import find_model
+from hugot.models.manifest import verify_model
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the CPU is capable of."""
+"""Features of the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads from a hub on loopback: what is taken, checked and recorded, and what goes wrong."""
+"""Downloads from a hub on loopback: choice of files, checks, records and errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hub_server import recent_hub
 
 import hugot
 from hugot import DownloadError, InputError, ModelNotFoundError
-from hugot.models.hub import find_model
+from hugot.models.find import find_model
 from hugot.models.manifest import read_manifest, verify_folder
 
 COMMIT_2 = "fedcba9876543210fedcba9876543210fedcba98"
@@ -510,7 +510,7 @@ def test_a_folder_that_cannot_be_written_to_is_named(server, tmp_path) -> None:
         hugot.download_model("org/mood", tmp_path / "file" / "models")
 
 
-# What is shown and told
+# Progress and log
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
@@ -551,12 +551,12 @@ def test_nothing_shows_elsewhere(server, dest) -> None:
 def test_the_log_tells_what_was_chosen_and_why(server, home, caplog) -> None:
     caplog.set_level(logging.DEBUG, "hugot.models")
     folder = find_model("org/mood").path
-    told = "\n".join(
+    logged = "\n".join(
         record.getMessage() for record in caplog.records if record.name == "hugot.models"
     )
-    assert "org/mood: there is no folder" in told
-    assert "not from the hub's cache" in told
-    assert f"{folder}, since it was downloaded to" in told
+    assert "org/mood: there is no folder" in logged
+    assert "not from the hub's cache" in logged
+    assert f"{folder}, since it was downloaded to" in logged
     caplog.clear()
     find_model("org/mood")
     assert "since it is in the model folder" in caplog.text

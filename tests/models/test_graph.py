@@ -70,7 +70,7 @@ def test_operators_of_functions_are_among_them(tmp_path) -> None:
     assert op_types(path) == {"Quantize", "DynamicQuantizeLinear"}
 
 
-def test_the_weights_are_stepped_over(tmp_path) -> None:
+def test_the_weights_are_skipped(tmp_path) -> None:
     size = 1 << 36  # far more than could be read
     node = field(1, field(4, b"Add"))
     head = field(7, b"")[:-1] + varint(len(node) + 1 + len(varint(size)) + size)
@@ -81,7 +81,7 @@ def test_the_weights_are_stepped_over(tmp_path) -> None:
     assert op_types(path) == {"Add"}
 
 
-def test_fields_of_every_wire_type_are_stepped_over(tmp_path) -> None:
+def test_fields_of_every_wire_type_are_skipped(tmp_path) -> None:
     others = (
         varint(50 << 3)
         + varint(1 << 60)

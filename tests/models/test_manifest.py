@@ -1,4 +1,4 @@
-"""hugot.json: what it proves of a folder, and what is found where the folder is another."""
+"""hugot.json: recording a folder, and checks of the folder against it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 import hugot
 from hugot import InputError, ModelFormatError
-from hugot.models.hub import find_model
+from hugot.models.find import find_model
 from hugot.models.manifest import read_manifest, record_folder, verify_folder
 from hugot.pipelines.pipeline import runner_of
 from hugot.session import engine_of

@@ -1,4 +1,4 @@
-"""The optimised file beside a model: when it is used, and that nothing else is."""
+"""The optimised file beside a model: when it is used and when it is not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hugot.errors import InputError, ModelFormatError
 from hugot.models import optimized
 from hugot.models.files import file_sha256
 from hugot.models.optimized import load_optimized, optimize
-from hugot.models.sidecar import UnfitError, sidecar_path
+from hugot.models.sidecar import IncompatibleError, sidecar_path
 from hugot.pipelines.pipeline import runner_of
 from hugot.runtime.sessions import ModelSource, create_session
 from hugot.session import engine_of
@@ -69,7 +69,7 @@ def answer(session):
     return np.asarray(session.run([np.ones(1000, np.float32)])[0])
 
 
-# Where it is used
+# When it is used
 
 
 def test_what_was_written_is_used_and_mapped(onnx_path, written):
@@ -128,7 +128,7 @@ def test_a_time_in_whole_seconds_as_archives_keep_it_is_taken_for_the_same(onnx_
     assert used(onnx_path) is not None
 
 
-# Where it is left aside
+# When it is not used
 
 
 @pytest.mark.parametrize("kept", ["size", "time"])
@@ -140,7 +140,7 @@ def test_another_source_is_told_by_its_size_or_its_time(onnx_path, written, kept
     else:
         onnx_path.write_bytes(model_bytes() + b"\0")
         os.utime(onnx_path, ns=(0, before.st_mtime_ns))
-    with pytest.raises(UnfitError, match=r"model\.onnx .* than the one it was made from"):
+    with pytest.raises(IncompatibleError, match=r"model\.onnx .* than the one it was made from"):
         used(onnx_path)
 
 
@@ -149,7 +149,7 @@ def test_verifying_tells_another_source_of_the_same_size_and_time(onnx_path, wri
     onnx_path.write_bytes(model_bytes(WEIGHTS + 1))
     os.utime(onnx_path, ns=(0, before.st_mtime_ns))
     assert used(onnx_path) is not None
-    with pytest.raises(UnfitError, match="another content"):
+    with pytest.raises(IncompatibleError, match="another content"):
         load_optimized(onnx_path, library(), OPTIONS, verify=True)
 
 
@@ -164,7 +164,7 @@ def test_verifying_tells_another_source_of_the_same_size_and_time(onnx_path, wri
 )
 def test_what_was_made_for_something_else_is_left_aside(onnx_path, written, part, other):
     change_sidecar(onnx_path, lambda content: content.update({part: other}))
-    with pytest.raises(UnfitError, match=f"made for another {part}"):
+    with pytest.raises(IncompatibleError, match=f"made for another {part}"):
         used(onnx_path)
 
 
@@ -180,7 +180,7 @@ def test_what_was_made_for_something_else_is_left_aside(onnx_path, written, part
     ids=str,
 )
 def test_other_options_leave_it_aside(onnx_path, written, options):
-    with pytest.raises(UnfitError, match="made for another options"):
+    with pytest.raises(IncompatibleError, match="made for another options"):
         used(onnx_path, replace(OPTIONS, **options))
 
 
@@ -199,7 +199,7 @@ def test_options_that_do_not_change_the_graph_leave_it_in_use(onnx_path, written
 
 
 def test_other_providers_leave_it_aside(onnx_path, written):
-    with pytest.raises(UnfitError, match="CUDAExecutionProvider"):
+    with pytest.raises(IncompatibleError, match="CUDAExecutionProvider"):
         used(onnx_path, providers=[Provider("CUDAExecutionProvider", {})])
     assert used(onnx_path, providers=[Provider("CPUExecutionProvider", {})]) is not None
 
@@ -208,7 +208,7 @@ def test_other_providers_leave_it_aside(onnx_path, written):
 def test_a_truncated_file_is_left_aside(onnx_path, written, size):
     data = written.path.read_bytes()
     written.path.write_bytes(data[:size])
-    with pytest.raises(UnfitError, match=f"has {len(data[:size])} bytes"):
+    with pytest.raises(IncompatibleError, match=f"has {len(data[:size])} bytes"):
         used(onnx_path)
 
 
@@ -217,13 +217,13 @@ def test_a_flipped_bit_is_found_wherever_it_is(onnx_path, written, place):
     data = bytearray(written.path.read_bytes())
     data[int(place * len(data))] ^= 1 << int(place * 1000) % 8
     written.path.write_bytes(data)
-    with pytest.raises(UnfitError, match="damaged"):
+    with pytest.raises(IncompatibleError, match="damaged"):
         used(onnx_path)
 
 
 def test_a_file_that_is_gone_is_left_aside(onnx_path, written):
     written.path.unlink()
-    with pytest.raises(UnfitError, match="is not there"):
+    with pytest.raises(IncompatibleError, match="is not there"):
         used(onnx_path)
 
 
@@ -232,7 +232,7 @@ def test_a_file_that_is_gone_is_left_aside(onnx_path, written):
 )
 def test_a_damaged_sidecar_is_left_aside(onnx_path, written, text):
     sidecar_path(onnx_path).write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(UnfitError):
+    with pytest.raises(IncompatibleError):
         used(onnx_path)
 
 
@@ -250,7 +250,7 @@ def test_a_damaged_sidecar_is_left_aside(onnx_path, written, text):
 )
 def test_a_sidecar_that_names_no_file_beside_it_is_left_aside(onnx_path, written, record):
     change_sidecar(onnx_path, lambda content: content.update(optimized=record))
-    assert optimized.read_candidate(onnx_path) is None
+    assert optimized.read_optimized(onnx_path) is None
 
 
 def test_a_graph_that_onnxruntime_refuses_is_left_aside(onnx_path, written, caplog):
@@ -272,7 +272,7 @@ def test_a_graph_that_onnxruntime_refuses_is_left_aside(onnx_path, written, capl
 def test_the_log_says_why_a_file_is_left_aside(onnx_path, written, caplog):
     written.path.unlink()
     with caplog.at_level(logging.DEBUG, "hugot"):
-        assert optimized.read_candidate(onnx_path) is None
+        assert optimized.read_optimized(onnx_path) is None
     assert f"the optimised file of {onnx_path} is not used" in caplog.text
     assert "is not there" in caplog.text
 
@@ -338,8 +338,8 @@ def test_a_reader_never_gets_a_file_with_the_sidecar_of_another(onnx_path, writt
 
     def read():
         while not done.is_set() or not right:
-            candidate = optimized.read_candidate(onnx_path)
-            found = candidate and optimized.find_optimized(candidate, library(), OPTIONS)
+            candidate = optimized.read_optimized(onnx_path)
+            found = candidate and optimized.select_optimized(candidate, library(), OPTIONS)
             if found is None:
                 continue
             session = create_session(library(), ModelSource(onnx_path, found), OPTIONS)

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from hugot import ModelFormatError
 from hugot.models.graph import external_files
-from hugot.models.signature import read_signature
+from hugot.models.signature import read_dimensions, read_signature
 
 NAMES = ["bert-uncased-text", "modernbert-token", "qwen3-features", "bert-uncased-text-int32"]
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16)
@@ -109,3 +109,37 @@ def test_a_damaged_file_raises_and_is_named(models, tmp_path, read) -> None:
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ModelFormatError, match="damaged"):
         read(path)
+
+
+# Names of dimensions
+
+
+def test_names_and_denotations_are_those_of_the_inputs_alone(tmp_path):
+    model = ort_graphs.graph(
+        [("Neg", "x", "y"), ("Abs", "z", "w")],
+        [
+            ort_graphs.value("x", shape=["rows", 4, None]),
+            ort_graphs.value("z", shape=["l\u00e4nge", "rows"]),
+        ],
+        [
+            ort_graphs.value("y", shape=["of the output", 4, None]),
+            ort_graphs.value("w", shape=[None, None]),
+        ],
+    )
+    model.graph.input[0].type.tensor_type.shape.dim[0].denotation = "DATA_BATCH"
+    onnx.save(model, tmp_path / "model.onnx")
+    found = read_dimensions(tmp_path / "model.onnx")
+    assert found.names == {"rows", "l\u00e4nge"}
+    assert found.denotations == {"DATA_BATCH"}
+
+
+def test_a_model_of_the_real_kind_has_the_names_that_its_exporter_gave(models):
+    found = read_dimensions(models / "bert-uncased-text" / "model.onnx")
+    assert found.names == {"batch_size", "sequence_length"}
+    assert not found.denotations
+
+
+def test_a_file_that_is_no_model_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"no model at all")
+    with pytest.raises(ModelFormatError, match=r"model\.onnx"):
+        read_dimensions(tmp_path / "model.onnx")

@@ -1,4 +1,4 @@
-"""Which .onnx file is taken, by the names that exporters give."""
+"""Choosing an .onnx file by the names that exporters use."""
 
 from __future__ import annotations
 

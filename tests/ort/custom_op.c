@@ -1,4 +1,4 @@
-/* A library of one operator, example.test::AddOne, for float vectors. */
+/* A library with one operator, example.test::AddOne, for float vectors. */
 #include "ort_abi.h"
 
 #define SLOT(type, number) ((type)((void* const*)table)[number])
@@ -43,7 +43,7 @@ static void destroy(void* kernel) { (void)kernel; }
 /* Required inputs and outputs, in memory of the default kind. */
 static int zero(const void* op, size_t index) { return (void)op, (void)index, 0; }
 
-/* OrtCustomOp; what newer versions of it have besides may be NULL. */
+/* OrtCustomOp. The additional members of newer versions may be NULL. */
 static const struct {
   uint32_t version;
   void* (*create)(const void*, const void*, const void*);

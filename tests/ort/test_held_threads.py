@@ -1,4 +1,4 @@
-"""Threads of a session that sleep until they are told to start."""
+"""Threads of a session that sleep until they are started."""
 
 import sys
 import threading
@@ -27,12 +27,12 @@ def run(session):
 
 
 def tasks():
-    """Names of this process's native threads."""
+    """Ids of this process's native threads."""
     return {path.name for path in TASKS.iterdir()}
 
 
 def cpu_ticks(threads):
-    """Clock ticks that native threads have run for."""
+    """CPU time of native threads in clock ticks."""
     fields = [(TASKS / each / "stat").read_text().rpartition(")")[2].split() for each in threads]
     return sum(int(each[11]) + int(each[12]) for each in fields)
 

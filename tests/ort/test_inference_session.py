@@ -129,7 +129,7 @@ def test_an_operator_that_does_not_exist_is_an_error_that_names_it():
 @pytest.mark.parametrize(
     "model", [None, 3, bytearray(negation()), memoryview(bytearray(negation()))], ids=type
 )
-def test_what_is_neither_a_path_nor_a_read_only_buffer_is_an_error_that_names_its_type(model):
+def test_a_model_that_is_neither_a_path_nor_a_read_only_buffer_is_an_error_with_its_type(model):
     with pytest.raises(TypeError, match=type(model).__name__):
         open_session(model)
 
@@ -141,7 +141,7 @@ def test_a_path_with_a_null_character_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("level", ["disabled", "basic", "extended", "layout", "all"])
-def test_every_optimization_level_gives_the_same_answer(level):
+def test_every_optimization_level_has_the_same_answer(level):
     if level == "layout" and library().api_version < 23:
         pytest.skip("ONNX Runtime has this level since 1.23")
     session = open_session(with_weights().SerializeToString(), graph_optimization_level=level)
@@ -158,7 +158,7 @@ def test_every_optimization_level_gives_the_same_answer(level):
     ],
     ids=str,
 )
-def test_every_option_gives_the_same_answer(options):
+def test_every_option_has_the_same_answer(options):
     session = open_session(with_weights().SerializeToString(), **options)
     assert first(session.run([np.ones(1000, np.float32)]))[-1] == 1000
 
@@ -168,7 +168,7 @@ def test_every_option_gives_the_same_answer(options):
 def test_a_session_has_as_many_threads_as_it_was_given(threads):
     before = len(os.listdir("/proc/self/task"))
     session = open_session(negation(), intra_op_num_threads=threads)
-    # The calling thread is one of them.
+    # The calling thread counts as one.
     assert len(os.listdir("/proc/self/task")) == before + threads - 1
     del session
 
@@ -208,10 +208,10 @@ def test_a_session_knows_its_library():
     assert open_session(negation()).library is library()
 
 
-# What a session tells
+# Properties of a session
 
 
-def test_inputs_and_outputs_tell_names_dtypes_and_dimensions():
+def test_inputs_and_outputs_have_names_dtypes_and_dimensions():
     inputs = [value("ids", "int64", ["batch", "tokens"]), value("scale", "float16", [1, 4])]
     outputs = [value("\u00fc", "bool", [None, 3]), value("none", "string", [])]
     mask = onnx.numpy_helper.from_array(np.ones((2, 3), bool))
@@ -239,7 +239,7 @@ def test_a_dimension_is_a_number_a_name_or_unknown():
 @pytest.mark.parametrize(
     "dtype", ["float32", "float64", "float16", "bfloat16", "int32", "uint8", "string", "float8e5m2"]
 )
-def test_an_input_tells_its_dtype(dtype):
+def test_an_input_has_its_dtype(dtype):
     assert open_session(identity(dtype)).inputs[0].dtype == dtype
 
 
@@ -250,7 +250,7 @@ def test_an_output_that_is_no_tensor_says_so():
 
 
 @pytest.mark.parametrize("what", ["inputs", "outputs"])
-def test_more_inputs_or_outputs_than_work_are_an_error_that_tells_how_many_do(what):
+def test_more_inputs_or_outputs_than_work_are_an_error_with_the_limit(what):
     names = " ".join(f"t{i}" for i in range(65))
     many = [value(name, shape=[1]) for name in names.split()]
     if what == "inputs":
@@ -269,7 +269,7 @@ def test_sixty_four_inputs_work():
     assert first(session.run([np.array([i], np.float32) for i in range(64)])).tolist() == [2016]
 
 
-def test_a_session_tells_what_the_exporter_wrote_into_the_model():
+def test_a_session_has_the_metadata_of_the_model():
     model = graph(
         [("Neg", "x", "y")],
         [value("x")],
@@ -307,13 +307,13 @@ def two_outputs():
 @pytest.mark.parametrize(
     ("wanted", "numbers"), [(None, [-3, 3]), ([0], [-3]), ([1], [3]), ((1, 0), [3, -3])], ids=str
 )
-def test_a_run_gives_the_wanted_outputs_in_the_wanted_order(wanted, numbers):
+def test_a_run_returns_the_requested_outputs_in_order(wanted, numbers):
     tensors = open_session(two_outputs()).run([np.array([3], np.float32)], wanted)
     assert [np.asarray(tensor)[0] for tensor in tensors] == numbers
 
 
 @pytest.mark.parametrize("wanted", [[2], [-1], [0, 99]], ids=str)
-def test_an_output_that_is_not_there_is_an_error_that_tells_how_many_are(wanted):
+def test_an_output_that_is_not_there_is_an_error_with_the_number_of_outputs(wanted):
     with pytest.raises(InputError, match=f"output {wanted[-1]} is not one of the 2 outputs"):
         open_session(two_outputs()).run([SMALL], wanted)
 
@@ -356,7 +356,7 @@ def test_an_input_without_dimensions_is_taken():
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 4), (3, 0)], ids=str)
-def test_an_input_without_elements_gives_an_output_without_elements(shape):
+def test_the_output_for_an_input_without_elements_has_no_elements(shape):
     session = open_session(negation([None] * len(shape)))
     assert first(session.run([np.empty(shape, np.float32)])).shape == shape
 
@@ -392,7 +392,7 @@ def test_a_buffer_of_another_dtype_is_an_error_that_names_both(given):
     ],
     ids=["transposed", "strided", "list", "None", "str"],
 )
-def test_what_is_no_contiguous_buffer_is_an_error_that_says_what_is_wanted(given):
+def test_anything_but_a_contiguous_buffer_is_an_error_with_the_expected_type(given):
     with pytest.raises(InputError, match="input 'x' needs a C-contiguous buffer of float32"):
         open_session(negation(["rows", 4])).run([given])
 
@@ -427,7 +427,7 @@ def test_a_token_number_beyond_the_vocabulary_is_an_error_that_names_it():
         open_session(lookup(rows=5)).run([np.array([1, 5])])
 
 
-def test_what_fails_is_an_exception_and_prints_nothing(capfd):
+def test_a_failed_run_raises_and_prints_nothing(capfd):
     with pytest.raises(ModelFormatError):
         open_session(b"no model")
     with pytest.raises(ModelFormatError):
@@ -479,7 +479,7 @@ def test_many_threads_get_their_own_answers_from_one_session():
 
 
 class LongRun:
-    """A run in a thread of its own that takes a good while unless it is stopped."""
+    """A run in another thread that takes long unless it is stopped."""
 
     times = 2_000_000
 
@@ -487,7 +487,7 @@ class LongRun:
         self.options = RunOptions(library())
         self.ended = threading.Event()
         self.error = None
-        self._session = session
+        self.session = session
         self._thread = threading.Thread(target=self._run, daemon=True)
         before = time.process_time()
         self._thread.start()
@@ -496,9 +496,9 @@ class LongRun:
             pass
 
     def _run(self):
-        size = self._session.inputs[1].shape[0]
+        size = self.session.inputs[1].shape[0]
         try:
-            self._session.run(
+            self.session.run(
                 [np.array(self.times), np.ones((size, size), np.float32)], None, self.options
             )
         except Exception as error:
@@ -513,7 +513,7 @@ class LongRun:
 
 @pytest.fixture
 def long_run():
-    """A long run that is under way; it is stopped at the end in any case."""
+    """A long run in progress, which is stopped after the test."""
     run = LongRun(open_session(looping()))
     yield run
     run.stop()
@@ -538,7 +538,7 @@ def test_a_session_works_after_a_run_that_was_stopped():
 
 
 def test_other_runs_of_the_session_go_on_when_one_is_stopped(long_run):
-    other = LongRun(long_run._session)
+    other = LongRun(long_run.session)
     long_run.stop()
     assert not other.ended.is_set()
     other.stop()
@@ -567,7 +567,7 @@ def resident_bytes():
 
 
 def growth(work, times):
-    """Bytes by which the process grows over so many calls, after a tenth as many to warm up."""
+    """Growth of the process in bytes over a number of calls, after a tenth as many to warm up."""
     for _ in range(times // 10):
         work()
     gc.collect()

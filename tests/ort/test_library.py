@@ -19,11 +19,11 @@ needs_proc = pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="there i
 
 @pytest.fixture
 def fake_onnxruntime(tmp_path):
-    """Compiles a pretended library of a version, and gives its path."""
+    """A function that compiles a fake library of a version and returns its path."""
     return partial(compile_onnxruntime, tmp_path)
 
 
-def test_a_loaded_library_tells_its_file_and_version():
+def test_a_loaded_library_has_its_file_and_version():
     loaded = library()
     assert os.path.isfile(loaded.path)
     assert re.fullmatch(r"1\.\d+\.\d+.*", loaded.version)
@@ -64,7 +64,7 @@ def test_a_file_that_is_no_library_is_an_error_with_the_loaders_reason(tmp_path)
         open_library(str(path))
 
 
-def test_a_library_that_is_not_onnx_runtime_is_an_error_that_says_which_file_is_wanted():
+def test_a_library_that_is_not_onnx_runtime_is_an_error_that_names_the_expected_file():
     other = ctypes.util.find_library("m") or ctypes.util.find_library("msvcrt")
     with pytest.raises(RuntimeLibraryError, match=r"no function OrtGetApiBase.*libonnxruntime\.so"):
         open_library(other)
@@ -103,7 +103,9 @@ def test_a_library_without_the_api_of_its_version_is_an_error(fake_onnxruntime):
         open_library(str(fake_onnxruntime("1.20.0", "NO_API")))
 
 
-def test_an_environment_that_cannot_be_made_is_an_error_with_the_librarys_words(fake_onnxruntime):
+def test_an_environment_that_cannot_be_created_is_an_error_with_the_librarys_message(
+    fake_onnxruntime,
+):
     with pytest.raises(RuntimeLibraryError, match="creating the environment: out of luck"):
         open_library(str(fake_onnxruntime("1.20.0", "NO_ENVIRONMENT")))
 
@@ -131,7 +133,7 @@ print(os.environ["ORT_DISABLE_TELEMETRY"], len(os.listdir("/proc/self/task")))
 
 @pytest.fixture(scope="module")
 def loaded_in_a_child(tmp_path_factory):
-    """What a process that loads the library prints, and the home folder that it had."""
+    """The output of a process that loads the library, and its home folder."""
     home = tmp_path_factory.mktemp("home")
     names = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "TMPDIR")
     environment = os.environ | dict.fromkeys(names, str(home))

@@ -13,7 +13,7 @@ from hugot.errors import RuntimeLibraryError
 
 @pytest.fixture(autouse=True)
 def nothing_named(monkeypatch):
-    """No library is named in the environment, linked, or known to the system's loader."""
+    """No library is set in the environment, linked, or found by the system's loader."""
     monkeypatch.delenv(loader.ENVIRONMENT_VARIABLE, raising=False)
     monkeypatch.setattr(loader, "LINKED_SONAME", "")
     monkeypatch.setattr(loader, "_LOADER_NAMES", ("libhugot-not-there.so",))
@@ -21,13 +21,13 @@ def nothing_named(monkeypatch):
 
 @pytest.fixture
 def fake_onnxruntime(tmp_path):
-    """Compiles a pretended library of a version, and gives its path."""
+    """A function that compiles a fake library of a version and returns its path."""
     return partial(compile_onnxruntime, tmp_path)
 
 
 @pytest.fixture
 def site_packages(tmp_path, monkeypatch):
-    """A folder from which the package onnxruntime comes, with a library file that is empty."""
+    """A folder with an installed package onnxruntime, whose library is an empty file."""
     folder = tmp_path / "site-packages"
     capi = folder / "onnxruntime" / "capi"
     capi.mkdir(parents=True)
@@ -111,7 +111,7 @@ def test_without_a_package_the_systems_loader_finds_the_library(fake_onnxruntime
     assert done.stdout.strip() == str(system)
 
 
-def test_no_library_anywhere_is_an_error_that_says_what_to_do(monkeypatch):
+def test_no_library_anywhere_is_an_error_with_instructions(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(RuntimeLibraryError) as caught:
         loader.load_library()
@@ -153,7 +153,7 @@ def test_a_path_may_begin_in_the_current_folder(fake_onnxruntime, monkeypatch):
 
 
 @pytest.mark.parametrize("given_as", ["onnxruntime_library", loader.ENVIRONMENT_VARIABLE])
-def test_a_folder_without_a_library_is_an_error_that_tells_who_named_it(
+def test_a_folder_without_a_library_is_an_error_that_names_the_setting(
     tmp_path, monkeypatch, given_as
 ):
     monkeypatch.setenv(loader.ENVIRONMENT_VARIABLE, str(tmp_path))
@@ -163,7 +163,7 @@ def test_a_folder_without_a_library_is_an_error_that_tells_who_named_it(
 
 
 @pytest.mark.parametrize("given_as", ["onnxruntime_library", loader.ENVIRONMENT_VARIABLE])
-def test_a_missing_file_is_an_error_that_tells_who_named_it(tmp_path, monkeypatch, given_as):
+def test_a_missing_file_is_an_error_that_names_the_setting(tmp_path, monkeypatch, given_as):
     missing = str(tmp_path / "libonnxruntime.so")
     monkeypatch.setenv(loader.ENVIRONMENT_VARIABLE, missing)
     path = missing if given_as == "onnxruntime_library" else None
@@ -206,10 +206,10 @@ def test_two_packages_in_one_folder_are_an_error_that_names_both(site_packages):
         loader.find_packaged()
 
 
-def test_two_packages_in_one_folder_are_told_apart_by_whose_files_are_there(site_packages):
+def test_the_error_for_two_packages_in_one_folder_names_the_owner_of_the_files(site_packages):
     packages(site_packages, "onnxruntime-1.24.1", "onnxruntime_openvino-1.24.1")
-    told = site_packages / "onnxruntime" / "capi" / "build_and_package_info.py"
-    told.write_text("package_name = 'onnxruntime-openvino'\n__version__ = '1.24.1'\n")
+    information = site_packages / "onnxruntime" / "capi" / "build_and_package_info.py"
+    information.write_text("package_name = 'onnxruntime-openvino'\n__version__ = '1.24.1'\n")
     with pytest.raises(RuntimeLibraryError) as caught:
         loader.find_packaged()
     for fact in (
@@ -222,7 +222,7 @@ def test_two_packages_in_one_folder_are_told_apart_by_whose_files_are_there(site
         assert fact in str(caught.value)
 
 
-def test_two_packages_do_no_harm_where_a_library_is_named(site_packages, fake_onnxruntime):
+def test_two_packages_do_no_harm_if_a_library_is_named(site_packages, fake_onnxruntime):
     packages(site_packages, "onnxruntime-1.24.1", "onnxruntime_openvino-1.24.1")
     assert loader.load_library(fake_onnxruntime("1.20.6")).version == "1.20.6"
 

@@ -1,4 +1,4 @@
-"""Writing a graph in ONNX Runtime's own format, and sessions that use it where it is mapped."""
+"""Graphs in ONNX Runtime's own format, and sessions that use them in a memory-mapped file."""
 
 import gc
 import mmap
@@ -43,7 +43,7 @@ def answer(session):
     return np.asarray(session.run([np.ones(SIZE, np.float32)])[0])
 
 
-def test_a_session_writes_its_graph_where_it_is_told(written):
+def test_a_session_writes_its_graph_to_the_given_path(written):
     assert written.read_bytes()[4:8] == b"ORTM"
     assert written.stat().st_size > 4 * SIZE
 
@@ -70,7 +70,7 @@ def test_a_buffer_is_given_back_with_the_session(written):
     session = open_session(buffer, session_config=LOAD)
     del session
     gc.collect()
-    buffer.close()  # raises BufferError while somebody holds it
+    buffer.close()  # raises BufferError while it has views
     assert buffer.closed
 
 
@@ -89,7 +89,7 @@ def test_a_buffer_that_can_be_changed_is_refused_and_given_back():
     model.clear()
 
 
-def test_a_session_over_a_path_is_told_from_one_over_a_buffer(tmp_path):
+def test_a_session_over_a_path_differs_from_one_over_a_buffer(tmp_path):
     (tmp_path / "model.onnx").write_bytes(negation())
     assert not open_session(tmp_path / "model.onnx").from_buffer
     assert open_session(negation()).from_buffer

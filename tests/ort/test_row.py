@@ -1,4 +1,4 @@
-"""A single row through a model."""
+"""Runs of a single row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IDS = [101, 7, 2**31 - 1, 102]
 
 
 def runner(inputs=NAMES, dtype=TensorProto.INT64, graph_nodes=None):
-    """A graph that gives each input back (twice it, so that it is not the input itself)."""
+    """A graph that returns each input, doubled so that the output is not the input itself."""
     nodes = graph_nodes or [
         helper.make_node("Add", [name, name], [f"twice_{name}"]) for name in inputs
     ]
@@ -64,7 +64,7 @@ def test_a_row_without_tokens_is_run_as_well() -> None:
     assert found.shape == (1, 0)
 
 
-def test_an_input_that_is_handed_through_is_a_copy_of_its_own() -> None:
+def test_an_output_that_is_an_input_passed_through_is_a_copy() -> None:
     nodes = [helper.make_node("Identity", ["input_ids"], ["same"])]
     made = runner(("input_ids",), graph_nodes=nodes)
     [first] = made.run([1, 2, 3], None, [0])
@@ -91,7 +91,7 @@ def test_ids_that_are_no_numbers_raise_and_leave_the_runner_usable(ids) -> None:
     assert numbers(made.run([1], None, [0])) == [[[2]]]
 
 
-def test_what_the_runtime_reports_is_an_inference_error() -> None:
+def test_an_error_of_the_runtime_is_an_inference_error() -> None:
     table = helper.make_node(
         "Constant", [], ["table"], value=onnx.numpy_helper.from_array(np.arange(4.0))
     )

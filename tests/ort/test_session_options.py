@@ -1,4 +1,4 @@
-"""Each option of a native session, by what it does."""
+"""The effect of each option of a native session."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hugot.runtime.sessions import native_options
 from ort_graphs import (
     as_bytes,
     graph,
@@ -29,6 +28,7 @@ import hugot
 from hugot._ort.session import InferenceSession, RunOptions
 from hugot.errors import CancelledError, InferenceError, InputError, ModelFormatError
 from hugot.options import RuntimeOptions
+from hugot.runtime.sessions import native_options
 
 TASKS = Path("/proc/self/task")
 needs_tasks = pytest.mark.skipif(not TASKS.exists(), reason="there is no /proc/self/task")
@@ -40,7 +40,7 @@ SHRINK = {"memory.enable_memory_arena_shrinkage": "cpu:0"}
 
 
 def given(**options):
-    """The native options that come of options of a hugot session, for three threads."""
+    """The native options for options of a hugot session and three threads."""
     return native_options(RuntimeOptions(**options), 3)
 
 
@@ -55,7 +55,7 @@ def threads_of(make):
 
 
 def cpu_ticks(threads):
-    """Clock ticks that native threads have run for."""
+    """CPU time of native threads in clock ticks."""
     fields = [(TASKS / each / "stat").read_text().rpartition(")")[2].split() for each in threads]
     return sum(int(each[11]) + int(each[12]) for each in fields)
 
@@ -82,10 +82,10 @@ def test_nodes_have_their_own_threads_in_parallel_mode(options, threads):
 
 @needs_tasks
 @pytest.mark.parametrize(("spinning", "spins"), [("run", 0), ("never", 0), ("always", 1)])
-def test_threads_spin_after_a_run_only_where_that_is_wanted(spinning, spins):
+def test_threads_spin_after_a_run_only_on_request(spinning, spins):
     session, made = threads_of(lambda: session_with(looping(), spinning=spinning))
     times, x = np.array(50), np.eye(192, dtype=np.float32)
-    time.sleep(0.3)  # they spin when they are made, too
+    time.sleep(0.3)  # until they stop spinning after their creation
     idle = 0
     for _ in range(5):
         session.run([times, x])
@@ -123,7 +123,7 @@ session = InferenceSession(library(), model.SerializeToString(), options)
 def resident():
     return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
 x = np.ones((20_000, 1000), np.float32)
-session.run([x[:1]])  # what was allocated first is kept in any case
+session.run([x[:1]])  # the first allocation is kept with any options
 before = resident()
 session.run([x])
 print(resident() - before)
@@ -176,13 +176,13 @@ def test_a_free_dimension_is_fixed_by_its_denotation():
     assert session.inputs[0].shape == (5,)
 
 
-def test_an_optimised_graph_is_written_where_it_is_wanted(tmp_path):
+def test_an_optimised_graph_is_written_to_the_given_path(tmp_path):
     path = tmp_path / "gr\u00e4ph.onnx"
     session_with(two_nodes(), optimized_model_path=path)
     assert [node.op_type for node in onnx.load(path).graph.node] == ["Shape"]
 
 
-def test_an_optimised_graph_is_in_onnx_runtimes_format_where_its_name_says_so(tmp_path):
+def test_an_optimised_graph_has_onnx_runtimes_format_if_its_name_ends_in_ort(tmp_path):
     session_with(two_nodes(), optimized_model_path=str(tmp_path / "graph.ort"))
     assert (tmp_path / "graph.ort").read_bytes()[4:8] == b"ORTM"
 
@@ -225,7 +225,7 @@ def test_run_configuration_that_is_not_possible_is_an_error_that_names_the_key()
 # Profiling
 
 
-def test_a_profile_is_written_and_its_path_told(tmp_path):
+def test_a_profile_is_written_and_its_path_returned(tmp_path):
     session = session_with(profiling=str(tmp_path / "pr\u00f6file"))
     session.run([ONES])
     path = Path(session.end_profiling())
@@ -242,12 +242,12 @@ def test_a_profile_is_ended_once_and_none_is_without_the_option(tmp_path):
     assert session_with().end_profiling() is None
 
 
-# Operators of one's own
+# Custom operators
 
 
 @pytest.fixture(scope="module")
 def operators(tmp_path_factory):
-    """A library of an operator, compiled for the test."""
+    """A library with a custom operator, compiled for the test."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None or sys.platform == "win32":
         pytest.skip("there is no C compiler")
@@ -284,7 +284,7 @@ def test_what_is_no_library_of_operators_is_an_error_that_names_it(tmp_path):
         session_with(custom_op_libraries=[tmp_path / "operators.so"])
 
 
-# The rest
+# Other options
 
 
 @pytest.mark.parametrize(
@@ -299,14 +299,14 @@ def test_what_is_no_library_of_operators_is_an_error_that_names_it(tmp_path):
     ],
     ids=str,
 )
-def test_onnx_runtime_says_that_it_has_an_option_as_it_was_given(option, said, caplog):
+def test_onnx_runtime_logs_an_option_with_the_given_value(option, said, caplog):
     caplog.set_level("INFO", "hugot.onnxruntime")
     session_with(log_severity_level=1, **option)
     (message,) = [text for text in caplog.messages if text.startswith("Session Options")]
     assert said in message
 
 
-def test_the_optimisation_level_decides_what_is_left_of_a_graph(tmp_path):
+def test_the_optimisation_level_decides_which_nodes_are_removed(tmp_path):
     def nodes(level):
         path = str(tmp_path / f"{level}.onnx")
         session_with(two_nodes(), optimized_model_path=path, graph_optimization_level=level)

@@ -16,7 +16,7 @@ from ort_graphs import (
 
 from hugot.errors import InferenceError, ModelFormatError
 
-# Element types for which numpy has a type of its own.
+# Element types that numpy has.
 NUMPY_TYPES = [
     "float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32",
     "uint64", "bool",
@@ -24,7 +24,7 @@ NUMPY_TYPES = [
 
 
 def run(model, *inputs):
-    """The first output of a run whose session is gone when it is looked at."""
+    """The first output of a run whose session no longer exists."""
     return open_session(model).run(list(inputs))[0]
 
 
@@ -179,7 +179,7 @@ def test_a_view_of_a_tensor_has_the_dtype_shape_and_strides_of_an_array(dtype):
 
 
 @pytest.mark.parametrize("take", [bytes, bytearray, lambda tensor: b"".join([tensor])])
-def test_a_tensor_gives_its_bytes_to_whoever_takes_buffers(take):
+def test_a_tensor_supports_the_buffer_protocol(take):
     given = np.arange(6, dtype=np.float32).reshape(2, 3)
     assert take(run(identity(shape=(2, 3)), given)) == given.tobytes()
 
@@ -217,7 +217,7 @@ def test_weights_that_are_an_output_cannot_be_changed_through_it():
 
 
 def pass_through():
-    """A graph that gives its input back, as it is, beside y = -x."""
+    """A graph with its input as an output, beside y = -x."""
     both = [value("x"), value("y")]
     return as_bytes([("Neg", "x", "y")], [value("x")], both)
 

@@ -1,6 +1,6 @@
-"""Compiled kernels; they trust their arguments, which the pipelines have checked.
+"""Compiled kernels. They do not check their arguments; the pipelines do.
 
-Most are numbers in, numbers out. `entities`, `row_tokens`, `joining` and `ranking` make text and dicts
-as well: for one text that costs less than handing the numbers to Python does. Each kernel has a slow
-and obvious counterpart in ``tests/reference.py``, against which it is tested.
+Most kernels compute numbers from numbers. `entities`, `row_tokens`, `joining` and `ranking` also create
+str and dict objects, which for a single text is faster than to return the numbers to Python. Each kernel
+is tested against a slow and obvious implementation in ``tests/reference.py``.
 """

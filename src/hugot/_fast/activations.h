@@ -4,12 +4,12 @@
 
 #include "simd.h"
 
-/* Partial results of a row, as many as the widest vectors have lanes. */
+/* Number of partial results of a row: the number of float32 lanes of the widest vectors. */
 #define HUGOT_LANES 16
-/* From so many columns on, a row alone fills vectors. */
+/* Number of columns from which each row is computed on its own, because it fills vectors. */
 #define HUGOT_WIDE 48
 
-/* Softmax of short rows: what is dependent goes row by row, the exponentials over all rows at once. */
+/* Softmax of short rows: maxima and sums row by row, the exponentials over all rows at once. */
 HUGOT_INLINE void hugot_softmax_narrow(float* x, ptrdiff_t rows, ptrdiff_t cols) {
   for (ptrdiff_t i = 0; i < rows; ++i) {
     float* row = x + i * cols;
@@ -26,7 +26,7 @@ HUGOT_INLINE void hugot_softmax_narrow(float* x, ptrdiff_t rows, ptrdiff_t cols)
   }
 }
 
-/* Softmax of one row, in sixteen partial maxima and sums. */
+/* Softmax of one row, with HUGOT_LANES partial maxima and sums. */
 HUGOT_INLINE void hugot_softmax_row(float* row, ptrdiff_t cols) {
   float tops[HUGOT_LANES], sums[HUGOT_LANES] = {0};
   float top = row[0];

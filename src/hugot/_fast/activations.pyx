@@ -6,9 +6,10 @@ cdef extern from "activations.h" nogil:
 
 
 def softmax(float[:, ::1] x not None):
-    """Replace each row of `x` [rows, labels] by its softmax, less its maximum first.
+    """Replace each row of `x` [rows, labels] by its softmax.
 
-    As `softmax` of transformers' text classification pipeline; a row with NaN becomes NaN.
+    The maximum of the row is subtracted first, as in `softmax` of transformers' text classification
+    pipeline. A row with NaN becomes NaN.
     """
     if x.shape[0] == 0 or x.shape[1] == 0:
         return

@@ -1,4 +1,4 @@
-"""Grouping of the tokens of one row, for modules that hold the numbers in memory of their own."""
+"""Aggregation of the tokens of one row, for kernels that allocate the arrays themselves."""
 
 from libc.stdint cimport int32_t, uint8_t
 
@@ -9,7 +9,7 @@ cdef enum Strategy:
     AVERAGE = 3
     MAX = 4
 
-# The arrays that a row of n tokens needs, and how much of them was filled; see `aggregate`.
+# The output arrays for a row of n tokens, and the number of their used elements; see `aggregate`.
 cdef struct Found:
     int32_t* tokens  # [n]
     int32_t* units  # [n, 3]
@@ -19,7 +19,7 @@ cdef struct Found:
     Py_ssize_t unit_count
     Py_ssize_t entity_count
 
-# What there is to know of the labels; see `aggregate`.
+# Properties of the labels; see `aggregate`.
 cdef struct Labels:
     const int32_t* tags
     const uint8_t* begins

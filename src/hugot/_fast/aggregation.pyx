@@ -1,10 +1,10 @@
-"""From the scores of tokens to words and entities, for one row.
+"""Aggregation of the token scores of one row to words and entities.
 
 The rules are those of transformers' `TokenClassificationPipeline`: `gather_pre_entities`,
-`aggregate_word`, `group_entities`. Text stays outside: what a token's string says about words comes in
-as flags, and entities go out as spans of units.
+`aggregate_word`, `group_entities`. This module handles no text: flags mark the tokens that continue a
+word, and entities are returned as spans of units.
 
-A *unit* is what has one label: a token (strategies none and simple) or a word (first, average, max).
+A *unit* has one label. It is a token (strategies none and simple) or a word (first, average and max).
 """
 
 from libc.stdint cimport int32_t, uint8_t
@@ -32,15 +32,15 @@ def aggregate(
         special: 1 for tokens that the tokenizer added, uint8 [tokens].
         subword: 1 for tokens that continue a word, uint8 [tokens].
         strategy: a value of `STRATEGIES`.
-        label_tags: number of each label's tag; ``B-X`` and ``I-X`` share one, int32 [labels].
+        label_tags: index of each label's tag, which ``B-X`` and ``I-X`` share, int32 [labels].
         label_begins: 1 for ``B-`` labels, uint8 [labels].
-        tokens: out; the tokens that are not special, int32 [tokens].
-        units: out; first and past-the-end place in `tokens`, and label, int32 [tokens, 3].
-        unit_scores: out, float32 [tokens].
-        entities: out; first and past-the-end unit, int32 [tokens, 2].
-        entity_scores: out; the mean of its units' scores, float32 [tokens].
+        tokens: output; indices of the tokens that are not special, int32 [tokens].
+        units: output; begin and end in `tokens`, and label, int32 [tokens, 3].
+        unit_scores: output, float32 [tokens].
+        entities: output; begin and end in `units`, int32 [tokens, 2].
+        entity_scores: output; mean score of the units of each entity, float32 [tokens].
 
-    Returns the number of units and of entities (0 with the strategy none).
+    Returns the number of units, and the number of entities (0 with the strategy none).
     """
     cdef Found found
     cdef Labels labels
@@ -58,7 +58,10 @@ cdef void aggregate_row(
     const float* scores, const uint8_t* special, const uint8_t* subword, Py_ssize_t count,
     int strategy, const Labels* labels, Found* found
 ) noexcept nogil:
-    """Fill `found`, whose arrays hold `count` tokens. `subword` is read by strategies of words."""
+    """Fill `found`, whose arrays have room for `count` tokens.
+
+    `subword` is read only with the strategies first, average and max.
+    """
     cdef Py_ssize_t kept = 0
     cdef Py_ssize_t unit_count = 0
     cdef Py_ssize_t i
@@ -83,7 +86,7 @@ cdef void aggregate_row(
 cdef void _label_unit(
     const float* scores, Py_ssize_t labels, int strategy, Found* found, Py_ssize_t unit
 ) noexcept nogil:
-    """Give a unit its label and its score."""
+    """Set the label and the score of a unit."""
     cdef Py_ssize_t first = found.units[3 * unit]
     cdef Py_ssize_t stop = found.units[3 * unit + 1]
     cdef const float* row = scores + found.tokens[first] * labels
@@ -107,7 +110,7 @@ cdef void _label_unit(
 cdef void _label_by_mean(
     const float* scores, Py_ssize_t labels, Found* found, Py_ssize_t unit
 ) noexcept nogil:
-    """Label a unit by the mean scores of its tokens."""
+    """Set the label and the score of a unit from the mean scores of its tokens."""
     cdef Py_ssize_t first = found.units[3 * unit]
     cdef Py_ssize_t stop = found.units[3 * unit + 1]
     cdef Py_ssize_t label, place
@@ -136,7 +139,10 @@ cdef Py_ssize_t _argmax(const float* row, Py_ssize_t labels) noexcept nogil:
 
 
 cdef Py_ssize_t _join_units(const Labels* labels, Found* found) noexcept nogil:
-    """Join adjacent units of one tag; a ``B-`` label always begins an entity."""
+    """Join adjacent units with the same tag to entities, and return the number of entities.
+
+    A ``B-`` label always begins an entity.
+    """
     cdef Py_ssize_t count = 0
     cdef Py_ssize_t unit
     cdef int32_t label

@@ -1,21 +1,21 @@
-"""A checksum of a large buffer, at the rate at which memory is read."""
+"""A checksum of large buffers that is as fast as memory can be read."""
 
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
-# An odd number: multiplying by it, modulo 2**64, loses nothing.
+# An odd number, so that multiplication by it is reversible modulo 2**64.
 cdef uint64_t _FACTOR = 0x9E3779B97F4A7C15
 
 
 def checksum(object data not None):
-    """A number below 2**64 that tells accidental damage to a contiguous buffer.
+    """Return a checksum below 2**64 that detects accidental damage to a contiguous buffer.
 
-    Four lanes take the buffer's 64-bit words, in the machine's byte order, in turn; the end is filled
-    up with zeros, and the size goes in as well. Each step can be undone, so any change within one
-    word, or several in one lane that do not cancel out, gives another number. It is no protection
-    against a change that is made on purpose.
+    Four accumulators take the buffer's 64-bit words in turn, in the machine's byte order. The last
+    block is padded with zeros, and the size is mixed in. Each step is reversible, so that any change
+    within one word changes the checksum, as do several changes in one accumulator unless they cancel
+    out. The checksum does not protect against deliberate changes.
     """
     cdef Py_buffer view
     cdef uint64_t result

@@ -1,4 +1,4 @@
-"""From `tokenizers.Encoding` objects to flat arrays of integers."""
+"""Conversion of `tokenizers.Encoding` objects to flat arrays of integers."""
 
 from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.long cimport PyLong_AsLongLong
@@ -9,7 +9,7 @@ from hugot.errors import TokenizerError
 
 
 def row_offsets(list encodings not None, int64_t[::1] offsets not None):
-    """Write where each encoding's tokens begin in the flat arrays, and at the end their number.
+    """Write the offsets of the encodings' tokens in the flat arrays, and the total number at the end.
 
     `offsets` is int64 [rows + 1].
     """
@@ -22,7 +22,7 @@ def row_offsets(list encodings not None, int64_t[::1] offsets not None):
 
 
 def gather(list encodings not None, str field not None, int32_t[::1] out not None):
-    """Write one list of integers of each encoding, `field` being its attribute, one after another."""
+    """Write the lists in the attribute `field` of the encodings one after another, None as -1."""
     cdef Py_ssize_t position = 0
     cdef Py_ssize_t j
     cdef list values
@@ -32,7 +32,7 @@ def gather(list encodings not None, str field not None, int32_t[::1] out not Non
         values = getattr(encoding, field)
         for j in range(PyList_GET_SIZE(values)):
             value = PyList_GET_ITEM(values, j)
-            # Special tokens belong to no word and no sequence: None there, -1 here.
+            # None is the word and the sequence of special tokens.
             number = -1 if <object> value is None else PyLong_AsLongLong(<object> value)
             if number != <int32_t> number:
                 raise TokenizerError(f"{number} in the {field} of a text does not fit into 32 bits")

@@ -1,11 +1,12 @@
-"""From the logits of token classification to the dicts that a caller gets, for a group of rows.
+"""Entities of a group of rows, from the logits of token classification to dicts.
 
-The numbers are the business of `aggregation`; here they meet the tokenizer's encodings and the text.
-This module makes str and dict: in Python, that takes several times as long as all of the numbers.
+`aggregation` computes the numbers; this module combines them with the tokenizer's encodings and the
+text. It creates the str and dict objects itself, because in Python this would take several times as long
+as all computations.
 
     1  flags of each row's tokens, from its encoding     (lists of the tokenizer)
-    2  softmax, words, entities, of all rows             (without the GIL)
-    3  a dict for each entity that is wanted             (spans are read for these alone)
+    2  softmax, words and entities of all rows           (without the GIL)
+    3  a dict for each entity with a wanted label        (reads spans for these alone)
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t
@@ -18,7 +19,7 @@ from hugot._fast.row_tokens cimport RowTokens, TokenStrings, row_tokens
 cdef extern from "activations.h" nogil:
     void hugot_softmax(float* x, Py_ssize_t rows, Py_ssize_t cols)
 
-# A row of the group, and what is known of its tokens.
+# A row of the group, with the arrays of its tokens.
 cdef struct Row:
     int64_t number
     Py_ssize_t count
@@ -28,19 +29,19 @@ cdef struct Row:
     uint8_t* subword
     Found found
 
-# Bytes that a token takes up: eight numbers (see `Found`) and two flags, each of four bytes or less.
+# Bytes per token: eight numbers of four bytes each (see `Found`), and two flags with two bytes each.
 cdef enum:
     TOKEN_BYTES = 36
 
 
 cdef class EntityRules:
-    """What is asked for: the strategy, and which labels are wanted.
+    """Options of a call: the strategy and the labels to return.
 
     Args:
         strategy: a value of `aggregation.STRATEGIES`.
         labels: names of the labels.
-        ignored: labels (or, where tokens are grouped, tags) that are left out.
-        delimiter: what stands between the words of a text that comes as a list of words.
+        ignored: labels to leave out, or tags if the strategy groups tokens.
+        delimiter: separator between the words of a text that is a list of words.
     """
 
     cdef int strategy
@@ -61,9 +62,10 @@ cdef class EntityFinder:
     """Finds the entities of rows, for one model and its tokenizer.
 
     Args:
-        label_tags, label_begins: see `aggregation.aggregate`.
-        strings: the strings of tokens.
-        joiner: text from tokens.
+        label_tags: see `aggregation.aggregate`.
+        label_begins: see `aggregation.aggregate`.
+        strings: strings of the tokens, by id.
+        joiner: decoder of tokens to text.
     """
 
     cdef const int32_t[::1] _label_tags
@@ -84,16 +86,16 @@ cdef class EntityFinder:
         self, float[:, :, ::1] logits not None, batch, const int64_t[::1] rows not None, bint left,
         texts, EntityRules rules not None, list results not None,
     ):
-        """Put the list of entities of each row of a group at its place in `results`.
+        """Store the list of entities of each row of a group in `results`.
 
         Args:
-            logits: float32 [group, width, labels]; turned into scores where there are tokens.
-            batch: the `TokenBatch` of which `rows` are the group.
-            rows: int64 [group].
+            logits: float32 [group, width, labels]; overwritten with scores, except at the padding.
+            batch: the `TokenBatch` that contains the rows.
+            rows: indices of the rows in the batch, int64 [group].
             left: whether the padding is before the tokens.
-            texts: the text (or list of words) of each row, or of each of ``batch.sources``.
-            rules: what is asked for.
-            results: a place for each row of the batch.
+            texts: text (or list of words) of each row, or by the indices in ``batch.sources``.
+            rules: options of the call.
+            results: list with an element for each row of the batch.
         """
         cdef const int32_t[::1] ids = batch.ids
         cdef const int64_t[::1] offsets = batch.offsets
@@ -119,7 +121,7 @@ cdef class EntityFinder:
             row.scores = &logits[i, 0, 0]
             if left:
                 row.scores += (logits.shape[1] - row.count) * labels
-            memory = _divide(memory, row)
+            memory = _lay_out(memory, row)
         try:
             self._find(group, rows.shape[0], labels, batch.encodings, batch.sources, texts, rules,
                        results)
@@ -130,14 +132,14 @@ cdef class EntityFinder:
         self, float[:, :, ::1] logits not None, list ids not None, encoding, text,
         EntityRules rules not None,
     ):
-        """The list of entities of a row that stands alone.
+        """Return the list of entities of a single row without padding.
 
         Args:
-            logits: float32 [1, tokens, labels]; turned into scores.
-            ids: the row's token ids.
-            encoding: what the tokenizer gave for it.
-            text: its text, or list of words.
-            rules: what is asked for.
+            logits: float32 [1, tokens, labels]; overwritten with scores.
+            ids: token ids of the row.
+            encoding: encoding of the row.
+            text: text of the row, or list of words.
+            rules: options of the call.
         """
         cdef Py_ssize_t count = len(ids)
         cdef Py_ssize_t i
@@ -157,7 +159,7 @@ cdef class EntityFinder:
             row.count = count
             row.ids = row_ids
             row.scores = &logits[0, 0, 0]
-            _divide(<char*> (row_ids + count), row)
+            _lay_out(<char*> (row_ids + count), row)
             self._find(row, 1, logits.shape[2], (encoding,), None, (text,), rules, results)
         finally:
             free(row)
@@ -197,7 +199,7 @@ cdef class EntityFinder:
         return 0
 
     cdef list _entities(self, const Found* found, RowTokens tokens, EntityRules rules):
-        """A dict for each group of tokens whose tag is wanted."""
+        """Return a dict for each entity with a wanted tag."""
         cdef const char* wanted = rules.wanted
         cdef const int32_t* units = found.units
         cdef Py_ssize_t i, kept = 0
@@ -207,7 +209,7 @@ cdef class EntityFinder:
             kept += wanted[units[3 * found.entities[2 * i] + 2]]
         if kept == 0:
             return entities
-        tokens.expect(2 * kept)
+        tokens.prepare_spans(2 * kept)
         for i in range(found.entity_count):
             first = found.entities[2 * i]
             stop = found.entities[2 * i + 1]
@@ -225,7 +227,7 @@ cdef class EntityFinder:
     cdef str _words(
         self, const Found* found, RowTokens tokens, Py_ssize_t first, Py_ssize_t stop, bint by_word
     ):
-        """The text of units; the tokens of each word are joined before the words are."""
+        """Return the text of units. The tokens of each word are joined first, then the words."""
         cdef list words = []
         cdef list strings
         cdef Py_ssize_t unit, place
@@ -239,13 +241,13 @@ cdef class EntityFinder:
 
 
 def _group_name(str label not None):
-    """What transformers calls a group of tokens: the label after its first dash, if it has one."""
+    """Return the name of an entity group: the part of the label after its first dash, if it has one."""
     _, dash, rest = label.partition("-")
     return rest if dash else label
 
 
 cdef list _labelled_tokens(const Found* found, RowTokens tokens, EntityRules rules):
-    """A dict for each token whose label is wanted."""
+    """Return a dict for each token with a wanted label."""
     cdef const char* wanted = rules.wanted
     cdef Py_ssize_t i, kept = 0
     cdef int32_t label, token
@@ -253,7 +255,7 @@ cdef list _labelled_tokens(const Found* found, RowTokens tokens, EntityRules rul
     cdef list entities = []
     for i in range(found.unit_count):
         kept += wanted[found.units[3 * i + 2]]
-    tokens.expect(kept)
+    tokens.prepare_spans(kept)
     for i in range(found.unit_count):
         label = found.units[3 * i + 2]
         if wanted[label]:
@@ -270,8 +272,8 @@ cdef list _labelled_tokens(const Found* found, RowTokens tokens, EntityRules rul
     return entities
 
 
-cdef char* _divide(char* memory, Row* row) noexcept nogil:
-    """Give a row the arrays that its tokens need; returns where the memory of the next begins."""
+cdef char* _lay_out(char* memory, Row* row) noexcept nogil:
+    """Lay out the arrays of a row in `memory`, and return the end of them."""
     cdef Py_ssize_t count = row.count
     row.found.tokens = <int32_t*> memory
     row.found.units = row.found.tokens + count

@@ -1,13 +1,14 @@
-"""Rows of similar length into groups under a budget of padded tokens."""
+"""Division of rows into groups of similar length with a maximum number of padded tokens."""
 
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free, malloc
 
 
 def sort_by_length(const int64_t[::1] offsets not None, int64_t[::1] order not None):
-    """Write the rows' numbers into `order`, the longest first, equal ones in their own order.
+    """Write the indices of the rows to `order`, longest row first; the sort is stable.
 
-    Row r has ``offsets[r + 1] - offsets[r]`` tokens. A counting sort: linear in rows and length.
+    Row r has ``offsets[r + 1] - offsets[r]`` tokens. The counting sort takes time linear in the number
+    of rows and the maximum length.
     """
     cdef Py_ssize_t count = order.shape[0]
     cdef Py_ssize_t i
@@ -16,7 +17,7 @@ def sort_by_length(const int64_t[::1] offsets not None, int64_t[::1] order not N
     for i in range(count):
         length = offsets[i + 1] - offsets[i]
         longest = length if length > longest else longest
-    # place[n]: where the next row of longest - n tokens goes
+    # place[n]: index in `order` for the next row of longest - n tokens
     place = <int64_t*> calloc(longest + 2, sizeof(int64_t))
     if place == NULL:
         raise MemoryError()
@@ -41,20 +42,21 @@ def cut_groups(
     double overhead,
     double quadratic,
 ):
-    """Cut `order` (longest first) into the groups that cost least in sum.
+    """Divide `order` (longest row first) into groups with the lowest total cost.
 
-    A group of n rows, the first of w tokens, costs ``overhead + n w (1 + quadratic w)``: the unit is a
-    token of a short row. It has at most `max_rows` rows and, padded, at most `token_budget` tokens; a
-    row longer than the budget has a group of its own. Without `pads`, all rows of a group have one
-    length.
+    A group of n rows, the longest of w tokens, costs ``overhead + n w (1 + quadratic w)``; the unit is a
+    token of a short row. A group has at most `max_rows` rows and at most `token_budget` tokens with
+    padding, except that a row longer than the budget is a group of its own. Without `pads`, all rows of
+    a group have the same length.
 
-    Returns where each group begins and at the end the number of rows, and the cost of each group.
+    Returns the begin of each group in `order`, followed by the number of rows, and the cost of each
+    group.
     """
     cdef Py_ssize_t count = order.shape[0]
     cdef Py_ssize_t first, stop
     cdef int64_t width
     cdef double cost
-    # best[n]: least cost of the first n rows; begin[n]: where the last of their groups begins then
+    # best[n]: lowest cost of the first n rows; begin[n]: begin of the last of their groups at that cost
     cdef double* best = <double*> malloc((count + 1) * sizeof(double))
     cdef Py_ssize_t* begin = <Py_ssize_t*> malloc((count + 1) * sizeof(Py_ssize_t))
     if best == NULL or begin == NULL:
@@ -74,7 +76,7 @@ def cut_groups(
                             offsets, order, first, stop, width, token_budget, max_rows, pads):
                         break
                     cost = best[first] + _cost(stop - first, width, overhead, quadratic)
-                    # Of equally good ways the one with fewer groups.
+                    # Fewer groups if the costs are equal.
                     if first == stop - 1 or cost <= best[stop]:
                         best[stop] = cost
                         begin[stop] = first

@@ -1,22 +1,23 @@
-"""Text from tokens, without asking the decoder again about tokens that it has seen."""
+"""Decoding of tokens to text, with a cache for single tokens."""
 
 
-# Enough for the words of entities; a text can bring any number of unknown tokens.
+# Limits of the cache. They suffice for the words of entities; without them, a text with many unknown
+# tokens, whose strings are parts of the text, could fill the memory.
 cdef enum:
-    MOST_PIECES = 16384
-    LONGEST_TOKEN = 64
+    MAX_PIECES = 16384
+    MAX_TOKEN_LENGTH = 64
 
-# Stands before a token whose text within a sentence is asked for.
+# A token that is put before another to get the other's text inside a sentence.
 _ANCHOR = "a"
 
 
 cdef class TokenJoiner:
-    """The decoder of a tokenizer, with its answers for single tokens remembered.
+    """The decoder of a tokenizer with a cache.
 
     Args:
-        decode: text from a list of tokens.
-        by_token: whether `decode` gives each token a text that depends on nothing but the token and
-            whether it comes first, and puts these one after another.
+        decode: function that returns the text of a list of tokens.
+        by_token: whether `decode` concatenates the texts of single tokens, each of which depends only on
+            the token and on whether it is the first one.
     """
 
     def __init__(self, decode not None, bint by_token):
@@ -26,7 +27,7 @@ cdef class TokenJoiner:
         self._rest = {}
 
     cpdef str join(self, list tokens):
-        """What `decode` gives for tokens, of which there is at least one."""
+        """Return the same text as `decode`, for at least one token."""
         cdef list pieces
         cdef str piece
         cdef Py_ssize_t i
@@ -46,7 +47,7 @@ cdef class TokenJoiner:
         return "".join(pieces)
 
     cdef str _piece(self, str token, dict pieces):
-        """The text of a token, None where its neighbours have a say in it."""
+        """Return the text of a token, or None if it depends on the neighbouring tokens."""
         cdef str piece = pieces.get(token)
         if piece is not None:
             return piece
@@ -55,10 +56,10 @@ cdef class TokenJoiner:
         else:
             piece = self._decode([_ANCHOR, token])[len(self._decode([_ANCHOR])):]
         if "\N{REPLACEMENT CHARACTER}" in piece:
-            # A part of a character's bytes, perhaps, which its neighbour completes.
+            # Possibly an incomplete character, with its other bytes in a neighbouring token.
             return None
-        if len(token) <= LONGEST_TOKEN:
-            if len(pieces) >= MOST_PIECES:
+        if len(token) <= MAX_TOKEN_LENGTH:
+            if len(pieces) >= MAX_PIECES:
                 pieces.clear()
             pieces[token] = piece
         return piece

@@ -1,10 +1,11 @@
-/* A padded line of ids, and its mask. */
+/* Padding of one row of ids, with its attention mask. */
 #ifndef HUGOT_PADDING_H
 #define HUGOT_PADDING_H
 
 #include "simd.h"
 
-/* Write `count` ids to a line of `width`, `pad_id` around them, and to `mask` 1 for ids and else 0. */
+/* Write `count` ids and the padding with `pad_id` to a line of `width`; write 1 for ids and 0 for padding
+ * to `mask`. */
 HUGOT_CLONES static void hugot_pad_line(int64_t* restrict line, int64_t* restrict mask,
                                         const int32_t* restrict ids, ptrdiff_t count, ptrdiff_t width,
                                         int64_t pad_id, int left) {

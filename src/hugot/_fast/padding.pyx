@@ -1,8 +1,8 @@
-"""From ragged token ids to padded lines, attention masks and positions.
+"""Padded ids, attention masks and positions of rows of different lengths.
 
-All take rows of a CSR layout: row r has the values ``values[offsets[r]:offsets[r + 1]]``. `rows` names
-the rows of the group, in the order of the lines of `out` [group, width]; no row is longer than a line.
-`left` puts the padding before the tokens.
+Rows have a CSR layout: row r has the values ``values[offsets[r]:offsets[r + 1]]``. `rows` has the
+indices of the rows of a group. Row ``rows[i]`` is written to line i of `out` [group, width], and no row
+is longer than a line. If `left` is true, the padding is before the tokens.
 """
 
 from libc.stdint cimport int32_t, int64_t
@@ -25,7 +25,7 @@ def pad(
     bint left,
     integer[:, ::1] out not None,
 ):
-    """Write each row's values to its line of `out`, and `pad_value` around them."""
+    """Write the values of each row to its line of `out`, padded with `pad_value`."""
     cdef Py_ssize_t width = out.shape[1]
     cdef Py_ssize_t i, j, begin, count, first
     with nogil:
@@ -51,9 +51,9 @@ def fill(
     int64_t[:, ::1] mask_out not None,
     int64_t[:, ::1] zeros_out = None,
 ):
-    """What `pad` writes of ids and `mask` of the mask, in one call and for int64 alone.
+    """Write padded ids as `pad` and the mask as `mask`, in one call and for int64 only.
 
-    `zeros_out`, if given, gets zeros: the type ids of texts that are no pairs.
+    `zeros_out`, if given, is filled with zeros, the type ids of texts that are not pairs.
     """
     cdef Py_ssize_t width = ids_out.shape[1]
     cdef Py_ssize_t i, count
@@ -75,7 +75,7 @@ def mask(
     bint left,
     integer[:, ::1] out not None,
 ):
-    """Write 1 where a line of `out` has a token and 0 where it has padding."""
+    """Write 1 for tokens and 0 for padding to `out`."""
     cdef Py_ssize_t width = out.shape[1]
     cdef Py_ssize_t i, j, count, first
     with nogil:
@@ -96,9 +96,9 @@ def positions(
     bint left,
     integer[:, ::1] out not None,
 ):
-    """Write each token's position in its row, counted from 0, and 1 for padding.
+    """Write the position of each token in its row, from 0, and 1 for padding to `out`.
 
-    As `prepare_inputs_for_generation` of transformers derives position ids from the mask.
+    These are the position ids that transformers' `prepare_inputs_for_generation` derives from the mask.
     """
     cdef Py_ssize_t width = out.shape[1]
     cdef Py_ssize_t i, j, count, first

@@ -1,7 +1,7 @@
-"""From token vectors to one vector per row.
+"""Pooling of token vectors to one vector per row.
 
-The formulas are those of `sentence_transformers.models.Pooling`. Only a row's own tokens are read, so
-padding on either side costs nothing and changes nothing. A row without tokens gives zeros.
+The formulas are those of `sentence_transformers.models.Pooling`. Padding is never read. The result for a
+row without tokens is zeros.
 """
 
 from libc.math cimport sqrtf
@@ -48,12 +48,12 @@ def pool(
     Args:
         hidden_state: token vectors, float32 [group, width, dim].
         offsets: row r of the batch has ``offsets[r + 1] - offsets[r]`` tokens, int64 [n + 1].
-        rows: numbers of the rows of the group, int64 [group].
+        rows: indices of the rows of the group, int64 [group].
         left: whether the padding is before the tokens.
-        skip: number of each row's first tokens (a prompt's) that are left out.
+        skip: number of tokens at the beginning of each row (those of a prompt) to leave out.
         mode: a value of `MODES`.
-        normalized: whether each result is brought to length 1, as `normalize` does.
-        out: float32 [n, dim]; its rows are contiguous, and may be a slice of wider ones.
+        normalized: whether to normalize each result as `normalize` does.
+        out: output, float32 [n, dim]; the rows may be slices of longer ones, but are contiguous.
     """
     cdef Py_ssize_t dim = hidden_state.shape[2]
     cdef Py_ssize_t i, start, stop
@@ -95,7 +95,7 @@ cdef void _pool_row(
         for t in range(1, count):
             hugot_max_into(out, first + t * dim, dim)
     elif mode == WEIGHTED_MEAN:
-        # A token weighs its position in the row, prompt included, counted from 1.
+        # The weight of a token is its position in the row, from 1, including the prompt.
         memset(out, 0, dim * sizeof(float))
         for t in range(count):
             hugot_add_scaled(out, first + t * dim, <float> (skip + t + 1), dim)
@@ -116,7 +116,7 @@ def pool_row(
     bint normalized,
     float[::1] out not None,
 ):
-    """As `pool` for a row that stands alone and so has no padding: [1, tokens, dim] into `out` [dim]."""
+    """Pool a single row without padding, [1, tokens, dim], into `out` [dim], as `pool` does."""
     cdef Py_ssize_t dim = hidden_state.shape[2]
     cdef const float* line = NULL
     if dim == 0:
@@ -132,7 +132,7 @@ def pool_row(
 def normalize(float[:, ::1] x not None):
     """Divide each row of `x` [n, dim] by its Euclidean length, in place.
 
-    As `torch.nn.functional.normalize`: the length counts as at least 1e-12, so zeros stay zeros.
+    The length is at least 1e-12, as in `torch.nn.functional.normalize`, so that zeros stay zeros.
     """
     cdef Py_ssize_t i
     if x.shape[1] == 0:

@@ -1,4 +1,4 @@
-/* The best of a row of scores. */
+/* The highest scores of a row. */
 #ifndef HUGOT_RANKING_H
 #define HUGOT_RANKING_H
 
@@ -6,10 +6,10 @@
 
 #include "simd.h"
 
-/* From so many on, the best are found by sorting all. */
-#define HUGOT_FEW 32
+/* Maximum k for insertion into a sorted list; for more, all scores are sorted. */
+#define HUGOT_MAX_INSERTION 32
 
-/* A number that is smaller for a higher score, for an earlier one among equals; NaN comes last. */
+/* A sort key, smaller for a higher score and, among equal scores, for an earlier place. NaN is last. */
 HUGOT_INLINE uint64_t hugot_rank(float score, uint32_t place) {
   const float value = score + 0.0f; /* -0 and 0 are equal */
   uint32_t bits;
@@ -24,10 +24,10 @@ static int hugot_compare(const void* a, const void* b) {
   return (x > y) - (x < y);
 }
 
-/* Write the places of the `k` highest of `count` scores, k <= count, to `order`; `ranks` is memory for
- * `count` numbers. */
+/* Write the places of the `k` highest of `count` scores to `order`, k <= count. `ranks` is scratch memory
+ * for `count` numbers. */
 static void hugot_top_k(const float* scores, ptrdiff_t count, ptrdiff_t k, uint64_t* ranks, int32_t* order) {
-  if (k > HUGOT_FEW) {
+  if (k > HUGOT_MAX_INSERTION) {
     for (ptrdiff_t i = 0; i < count; ++i) ranks[i] = hugot_rank(scores[i], (uint32_t)i);
     qsort(ranks, count, sizeof *ranks, hugot_compare);
   } else {

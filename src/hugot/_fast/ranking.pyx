@@ -1,6 +1,7 @@
-"""From the logits of text classification to the best labels.
+"""The best labels of text classification, from logits.
 
-Equal scores keep the order of their labels, as with Python's sort in transformers; NaN comes last.
+Equal scores keep the order of their labels, as with Python's stable sort in transformers; NaN comes
+last.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint64_t
@@ -27,12 +28,12 @@ def top_k(
     int32_t[:, ::1] order not None,
     float[:, ::1] values not None,
 ):
-    """Write the labels of the k highest scores of each row, best first, and these scores.
+    """Write the labels with the k highest scores of each row, best first, and their scores.
 
     Args:
         scores: float32 [rows, labels].
-        order: out, int32 [rows, k], k being at most the number of labels.
-        values: out, float32 [rows, k].
+        order: output; indices of the labels, int32 [rows, k] with k at most the number of labels.
+        values: output; scores, float32 [rows, k].
     """
     cdef Py_ssize_t labels = scores.shape[1]
     cdef Py_ssize_t k = order.shape[1]
@@ -59,16 +60,16 @@ def classify(
     list labels not None,
     list results not None,
 ):
-    """Put the best labels of each row of a group at the row's place in `results`.
+    """Store the best labels of each row of a group in `results`.
 
     Args:
-        logits: float32 [group, labels]; turned into scores.
-        rows: int64 [group], or None where row i of the group belongs at place i.
+        logits: float32 [group, labels]; overwritten with scores.
+        rows: indices of the rows in `results`, int64 [group]; None for 0, 1, 2 and so on.
         function: a value of `FUNCTIONS`.
-        k: number of labels to give in a list, best first; 0 gives the best one alone, and NaN then
-            counts as the highest score, as with numpy's argmax.
+        k: number of labels in the list of a row, best first. With 0, the result of a row is the best
+            label alone, and NaN counts as the highest score, as in numpy's argmax.
         labels: names of the labels.
-        results: a place for each row of the batch.
+        results: list with an element for each row of the batch.
     """
     cdef Py_ssize_t count = logits.shape[1]
     cdef Py_ssize_t i, j
@@ -106,7 +107,7 @@ def classify(
 
 
 cdef Py_ssize_t _argmax(const float* row, Py_ssize_t count) noexcept nogil:
-    """Place of the highest score, or of the first NaN."""
+    """Return the index of the first NaN or, without NaN, of the highest score."""
     cdef Py_ssize_t best = 0
     cdef Py_ssize_t i
     for i in range(count):

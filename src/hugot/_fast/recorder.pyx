@@ -1,11 +1,11 @@
-"""Counters of a pipeline, and how long its calls took, in a histogram of fixed size.
+"""Counters of a pipeline, and a histogram of fixed size for the duration of its calls.
 
-Every call passes here several times, so a count takes some tens of nanoseconds. No method lets go of the
-interpreter's lock; in an interpreter without one, a critical section takes its place.
+Each call updates the counters several times, so that an update has to be fast; it takes some tens of
+nanoseconds. No method releases the GIL; in free-threaded Python, a critical section replaces it.
 
-The histogram is log-linear, as HdrHistogram (Gil Tene): each octave, from one power of two to the next,
-has the same number of buckets of equal width. A time is known from its bucket to within
-1 / (2 * STEPS) of itself, 3.1 %.
+The histogram is log-linear, like HdrHistogram (Gil Tene): each octave, from one power of two to the
+next, has the same number of buckets of equal width. The middle of a bucket differs from each time in the
+bucket by at most 1 / (2 * STEPS) of that time, which is 3.1 %.
 """
 
 cimport cython
@@ -14,10 +14,10 @@ from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 cdef enum:
-    STEPS = 16              # buckets of an octave
-    FIRST = 10              # below 2 ** FIRST nanoseconds, 1 us, there is one bucket
+    STEPS = 16              # buckets per octave
+    FIRST = 10              # the first bucket ends at 2 ** FIRST nanoseconds, 1 us
     OCTAVES = 34            # up to 2 ** 44 nanoseconds, 4.9 hours
-    BUCKETS = 545           # 1 + STEPS * OCTAVES, as a number: a checked build folds no sums here
+    BUCKETS = 545           # 1 + STEPS * OCTAVES, which a build with overflow checks does not fold
 
 cdef enum:
     TOKENIZATION = 0
@@ -39,7 +39,7 @@ cdef struct Counters:
 
 
 def bounds():
-    """Upper bound of each bucket of the histogram in seconds; the last one has no other."""
+    """Return the upper bound of each bucket in seconds; the last bucket also counts longer times."""
     cdef int octave, step
     return [2.0 ** FIRST / 1e9] + [
         (STEPS + step + 1) * 2.0 ** (FIRST + octave) / STEPS / 1e9
@@ -49,7 +49,7 @@ def bounds():
 
 @cython.final
 cdef class Recorder:
-    """Collects the figures of one pipeline; safe to use from many threads."""
+    """Counters of one pipeline; safe to use from many threads."""
 
     cdef Counters counters
     cdef dict errors
@@ -59,7 +59,7 @@ cdef class Recorder:
         memset(&self.counters, 0, sizeof(Counters))
 
     def tokenized(self, double seconds, Py_ssize_t texts, Py_ssize_t truncated):
-        """Count a batch of texts that was tokenized, `truncated` of them cut to the longest row."""
+        """Count a batch of texts that was tokenized, of which `truncated` were truncated."""
         with cython.critical_section(self):
             self._add(TOKENIZATION, seconds)
             self.counters.texts += texts
@@ -74,13 +74,13 @@ cdef class Recorder:
             self.counters.padded_tokens += padded_tokens
 
     def postprocessed(self, double seconds, Py_ssize_t groups):
-        """Count the making of results from the outputs of so many groups."""
+        """Count the postprocessing of the outputs of some groups."""
         with cython.critical_section(self):
             self.counters.seconds[POSTPROCESSING] += seconds
             self.counters.runs[POSTPROCESSING] += groups
 
     def ran_row(self, double seconds, double postprocessing, Py_ssize_t tokens):
-        """Count a row that was run alone, and the making of its result."""
+        """Count a single row that was run, and its postprocessing."""
         with cython.critical_section(self):
             self._add(INFERENCE, seconds)
             self._add(POSTPROCESSING, postprocessing)
@@ -89,7 +89,7 @@ cdef class Recorder:
             self.counters.padded_tokens += tokens
 
     def answered(self, double seconds):
-        """Count a call, or a request, and the time that it waited for its answer."""
+        """Count a call or a request that was answered, with the time until its answer."""
         with cython.critical_section(self):
             self.counters.calls += 1
             self.counters.answered += 1
@@ -98,16 +98,16 @@ cdef class Recorder:
             self.counters.buckets[_bucket(seconds)] += 1
 
     def read(self):
-        """Count a stream that was read, to its end or as far as its reader wanted."""
+        """Count a stream that was exhausted or closed by its reader."""
         with cython.critical_section(self):
             self.counters.calls += 1
 
     def failed(self, error not None):
-        """Count a call that ended with an exception, by what it was."""
+        """Count a call that ended with an exception, by its type."""
         cdef str name = type(error).__name__
         with cython.critical_section(self):
             self.counters.calls += 1
-            # Those of hugot, asyncio and concurrent.futures are one to whom gave up.
+            # By name, because hugot, asyncio and concurrent.futures each have a CancelledError.
             if name == "CancelledError" or name == "KeyboardInterrupt":
                 self.counters.cancelled += 1
             elif name == "QueueFullError":
@@ -116,19 +116,19 @@ cdef class Recorder:
                 self.errors[name] = self.errors.get(name, 0) + 1
 
     def cancelled(self):
-        """Count a call that was given up before its answer was there."""
+        """Count a call that was cancelled before it had an answer."""
         with cython.critical_section(self):
             self.counters.calls += 1
             self.counters.cancelled += 1
 
     def reset(self):
-        """Begin again at zero."""
+        """Reset all counters to zero."""
         with cython.critical_section(self):
             memset(&self.counters, 0, sizeof(Counters))
             self.errors = {}
 
     def snapshot(self):
-        """All figures as they are at one moment, by their names."""
+        """Return a consistent copy of all counters, by name."""
         cdef Counters now
         cdef int i
         with cython.critical_section(self):
@@ -159,12 +159,12 @@ cdef class Recorder:
 
 
 cdef inline int _bucket(double seconds) noexcept:
-    """Number of the bucket for a time."""
+    """Return the index of the bucket for a time."""
     cdef int exponent
     cdef double nanoseconds = seconds * 1e9
     if not nanoseconds >= 1 << FIRST:
         return 0
-    # Between a half and one, times two to the exponent.
+    # nanoseconds = fraction * 2 ** exponent, with 0.5 <= fraction < 1.
     cdef double fraction = frexp(nanoseconds, &exponent)
     cdef int octave = exponent - 1 - FIRST
     if octave >= OCTAVES:

@@ -20,7 +20,7 @@ cdef class RowTokens:
 
     cdef int flag_special(self, uint8_t* out) except -1
     cdef int flag_subwords(self, uint8_t* out) except -1
-    cdef int expect(self, Py_ssize_t lookups) except -1
+    cdef int prepare_spans(self, Py_ssize_t lookups) except -1
     cdef tuple span(self, Py_ssize_t token)
     cdef str string(self, Py_ssize_t token)
 

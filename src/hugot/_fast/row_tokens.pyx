@@ -1,23 +1,23 @@
-"""The tokens of one row beside the text that they came from.
+"""The tokens of one row, with their strings and their spans in the text.
 
-The tokenizer hands out its numbers as lists and tuples of Python, made anew each time they are asked
-for. Each is read once, and spans only for the tokens of which they are wanted where these are few.
+The attributes of an encoding are Python lists that the tokenizer creates on each access. Each is read at
+most once. If the spans of few tokens are needed, they are read one by one instead.
 """
 
 from libc.stdint cimport int32_t, uint8_t
 
-# Ids beyond any real vocabulary, which a damaged one may have, are not remembered.
+# Larger ids than in any real vocabulary, as in a damaged one, are not cached.
 cdef enum:
-    MOST_STRINGS = 0x400000     # 1 << 22: a checked build folds no shifts here
+    MAX_STRINGS = 0x400000      # 1 << 22, which a build with overflow checks does not fold
 
 
 cdef class TokenStrings:
-    """Strings of the tokens that have occurred, by id.
+    """A cache of the strings of tokens, by id.
 
     Args:
-        token: the string of a token, by its id.
-        unknown_id: id of the unknown token, -1 where there is none.
-        marks_subwords: whether the vocabulary marks tokens that continue a word, as ``##ing``.
+        token: function that returns the string of a token by its id.
+        unknown_id: id of the unknown token, or -1.
+        marks_subwords: whether the vocabulary marks tokens that continue a word, such as ``##ing``.
     """
 
     def __init__(self, token not None, int32_t unknown_id, bint marks_subwords):
@@ -27,13 +27,13 @@ cdef class TokenStrings:
         self._strings = []
 
     cpdef str string(self, int32_t token_id):
-        """The string of a token, as the vocabulary has it."""
+        """Return the string of a token in the vocabulary."""
         cdef list strings = self._strings
         cdef object known
-        if token_id >= MOST_STRINGS:
+        if token_id >= MAX_STRINGS:
             return <str> self._token(token_id)
         if token_id >= len(strings):
-            # Ids may have gaps. The list grows as a copy, since another thread may be reading it.
+            # Ids may have gaps. The list is copied to grow, because another thread may be reading it.
             size = max(token_id + 1, 2 * len(strings))
             self._strings = strings = strings + [None] * (size - len(strings))
         known = strings[token_id]
@@ -45,7 +45,7 @@ cdef class TokenStrings:
 cdef RowTokens row_tokens(
     TokenStrings strings, const int32_t* ids, Py_ssize_t count, encoding, text, str delimiter
 ):
-    """The `count` tokens at `ids`, which are those of `encoding` and came from `text`."""
+    """Return the `count` tokens at `ids`, which are those of `encoding` for `text`."""
     cdef RowTokens row = RowTokens.__new__(RowTokens)
     row._strings = strings
     row._ids = ids
@@ -61,10 +61,10 @@ cdef RowTokens row_tokens(
 
 
 cdef class RowTokens:
-    """One row's tokens; valid as long as the ids that it was made from."""
+    """The tokens of one row. Valid as long as the memory of its ids."""
 
     cdef int flag_special(self, uint8_t* out) except -1:
-        """Write 1 for each token that the tokenizer added, else 0."""
+        """Write 1 for each token that the tokenizer added, otherwise 0."""
         cdef list mask = self._encoding.special_tokens_mask
         cdef Py_ssize_t i
         for i in range(self._count):
@@ -72,7 +72,7 @@ cdef class RowTokens:
         return 0
 
     cdef int flag_subwords(self, uint8_t* out) except -1:
-        """Write 1 for each token that continues a word, else 0."""
+        """Write 1 for each token that continues a word, otherwise 0."""
         cdef Py_ssize_t i, start, stop
         cdef bint marks = self._strings.marks_subwords
         cdef str text = self._text
@@ -87,20 +87,20 @@ cdef class RowTokens:
             start = span[0]
             stop = span[1]
             if marks:
-                # Its string, mark included, is longer or shorter than the text that it stands for.
+                # The length of a marked token differs from that of its text.
                 out[i] = len(self._strings.string(self._ids[i])) != stop - start
             else:
                 out[i] = start > 0 and not _blank_at(text, start - 1) and not _blank_at(text, start)
         return 0
 
-    cdef int expect(self, Py_ssize_t lookups) except -1:
-        """Prepare for so many calls of `span`: many are cheaper from a list of all."""
+    cdef int prepare_spans(self, Py_ssize_t lookups) except -1:
+        """Read all spans at once if that is cheaper for this number of calls of `span`."""
         if self._spans is None and 2 * lookups > self._count:
             self._spans = self._encoding.offsets
         return 0
 
     cdef tuple span(self, Py_ssize_t token):
-        """First and past-the-end character of a token."""
+        """Return the begin and the end of a token in the text, in characters."""
         cdef tuple found
         if self._spans is None:
             found = self._encoding.token_to_chars(token)
@@ -110,7 +110,7 @@ cdef class RowTokens:
         return self._spans[token]
 
     cdef str string(self, Py_ssize_t token):
-        """The token's string as transformers prints it: the text itself for an unknown one."""
+        """Return the string of a token, or its text for an unknown token, as transformers does."""
         cdef tuple span
         if self._ids[token] != self._strings.unknown_id:
             return self._strings.string(self._ids[token])
@@ -123,7 +123,7 @@ cdef bint _blank_at(str text, Py_ssize_t place):
 
 
 cdef list _spans_in_joined(list words, encoding, str delimiter):
-    """Spans in the text of words joined; the tokenizer counts from the beginning of each word."""
+    """Return the spans in the joined text from those of the tokenizer, which are relative to words."""
     cdef list starts = []
     cdef list spans = []
     cdef Py_ssize_t start = 0

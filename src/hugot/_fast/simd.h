@@ -1,7 +1,7 @@
-/* What all loops share that the compiler turns into vector code.
+/* Macros and an exponential function for loops that the compiler vectorizes.
  *
- * On x86-64 with glibc each function is compiled three times (baseline, AVX2, AVX-512) and the loader
- * picks the one for the CPU at hand; elsewhere the compiler's default is used (NEON on aarch64).
+ * On x86-64 with glibc, each function is compiled three times (baseline, AVX2, AVX-512), and the loader
+ * picks the version for the CPU. Elsewhere, the compiler's default is used (NEON on aarch64).
  */
 #ifndef HUGOT_SIMD_H
 #define HUGOT_SIMD_H
@@ -25,11 +25,11 @@
 #define HUGOT_INLINE static inline __attribute__((always_inline))
 #endif
 
-/* e**x to within 2 units in the last place, without branches, so that loops over it become vectors.
+/* e**x to within 2 units in the last place, without branches, so that loops with it are vectorized.
  *
- * x = n ln2 + r with |r| <= ln2/2; e**r by a polynomial of degree 6, 2**n by its exponent bits. ln2 is
- * split in two (Cody and Waite, 1980) so that r keeps its low bits. Below -87.33 the result is 0 (it
- * would be subnormal), above 88.37 infinity, and NaN stays NaN.
+ * x = n ln2 + r with |r| <= ln2/2; e**r is a polynomial of degree 6, and 2**n is set in the exponent bits.
+ * ln2 is split in two (Cody and Waite, 1980) so that r keeps its low bits. The result is 0 for x below
+ * -87.33, as it would be subnormal, and infinity above 88.37. NaN stays NaN.
  */
 HUGOT_INLINE float hugot_expf(float x) {
   const float clamped = x < -87.33f ? -87.33f : (x > 88.37f ? 88.37f : x);

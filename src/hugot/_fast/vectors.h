@@ -10,10 +10,10 @@ HUGOT_CLONES static void hugot_add_scaled(float* restrict out, const float* rest
   for (ptrdiff_t d = 0; d < dim; ++d) out[d] += x[d] * weight;
 }
 
-/* out[d] = sum over `tokens` rows of x[t, d], summed in the order of the rows.
+/* out[d] = sum over `tokens` rows of x[t, d], in the order of the rows.
  *
- * Four rows at a time: memory is read from one end to the other, as the processor fetches ahead best, and
- * the sums are read and written once for four rows.
+ * Four rows are added at a time, so that the sums are read and written once for four rows. Memory is read
+ * sequentially, which suits the processor's prefetcher.
  */
 HUGOT_CLONES static void hugot_sum_rows(float* restrict out, const float* restrict x, ptrdiff_t tokens,
                                         ptrdiff_t dim) {
@@ -26,7 +26,7 @@ HUGOT_CLONES static void hugot_sum_rows(float* restrict out, const float* restri
     for (ptrdiff_t d = 0; d < dim; ++d) out[d] += x[d];
 }
 
-/* out[d] = max(out[d], x[d]); NaN wins, as in torch.max. */
+/* out[d] = max(out[d], x[d]), or NaN if either is NaN, as in torch.max. */
 HUGOT_CLONES static void hugot_max_into(float* restrict out, const float* restrict x, ptrdiff_t dim) {
   for (ptrdiff_t d = 0; d < dim; ++d) out[d] = (x[d] > out[d] || x[d] != x[d]) ? x[d] : out[d];
 }
@@ -35,7 +35,7 @@ HUGOT_CLONES static void hugot_scale(float* x, float factor, ptrdiff_t dim) {
   for (ptrdiff_t d = 0; d < dim; ++d) x[d] *= factor;
 }
 
-/* Sum of squares, in sixteen partial sums: exact enough and free of a chain of dependent additions. */
+/* Sum of squares. Sixteen partial sums are exact enough, and avoid a chain of dependent additions. */
 HUGOT_CLONES static float hugot_sum_squares(const float* x, ptrdiff_t dim) {
   float sums[16] = {0};
   float total = 0.0f;

@@ -1,1 +1,1 @@
-"""Binding of ONNX Runtime's C API: library, environment, sessions, tensors."""
+"""Binding of ONNX Runtime's C API: libraries, providers, sessions and tensors."""

@@ -1,5 +1,5 @@
-/* Compiled by CMake where the real header is found: every slot and signature in ort_abi.h must be
- * the one of OrtApi, or this file does not compile. */
+/* Compiled by CMake if it finds the real header. Compilation fails unless every slot and signature in
+ * ort_abi.h matches OrtApi. */
 #include <onnxruntime_c_api.h>
 
 #define HUGOT_ORT_REAL_HEADER

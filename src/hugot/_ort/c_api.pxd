@@ -1,4 +1,4 @@
-"""ONNX Runtime's C API as Cython sees it; the types and slots stand in ort_abi.h."""
+"""Declarations of ONNX Runtime's C API for Cython; ort_abi.h defines the types and the slots."""
 
 from libc.stdint cimport int64_t, uint32_t
 

@@ -1,4 +1,4 @@
-"""Devices of execution providers, plugins that bring providers, and which provider runs which nodes."""
+"""Devices of execution providers, plugins, and the placement of nodes on providers."""
 
 import os
 import threading
@@ -22,9 +22,9 @@ from hugot.errors import InferenceError, ProviderError
 cdef extern from "dynlib.h":
     ORTCHAR_T* hugot_native_path(object path) except NULL
 
-# ONNX Runtime 1.22 has the functions, but crashes on plugins that were built for later ones.
+# ONNX Runtime 1.22 has the functions, but crashes on plugins that were built for later versions.
 FIRST_PLUGIN_API = 23
-# Since here a session tells which provider runs which nodes.
+# The first version with functions for the placement of nodes.
 _FIRST_PLACEMENT_API = 24
 
 _DEVICE_TYPES = {0: "cpu", 1: "gpu", 2: "npu"}      # OrtHardwareDeviceType
@@ -37,14 +37,14 @@ _lock = threading.Lock()
 
 @cython.final
 cdef class Device:
-    """A device that an execution provider can use. Made by `list_devices`.
+    """A device that an execution provider can use. Created by `list_devices`.
 
     Attributes:
-        library: the ONNX Runtime that knows it, and whose environment owns it.
+        library: the ONNX Runtime whose environment owns the device.
         provider: ONNX Runtime's name of the provider.
         device_type: ``"cpu"``, ``"gpu"`` or ``"npu"``.
-        vendor: who made the device, or the provider where that is not known.
-        metadata: what the provider says of the device.
+        vendor: vendor of the device, or of the provider if that of the device is not known.
+        metadata: description of the device by the provider.
     """
 
     def __reduce__(self):
@@ -55,11 +55,11 @@ cdef class Device:
 
 
 def register_plugin(Library library not None, str name not None, str path not None):
-    """Load the plugin `path` into a library's environment, under a name, once.
+    """Load the plugin at `path` into the environment of a library, once for each name.
 
-    Returns the names of the providers that it offers devices for; empty where it finds none.
+    Returns the names of the providers that have devices on this machine; the list may be empty.
 
-    Raises ProviderError where the library is too old, or the plugin cannot be loaded.
+    Raises ProviderError if the library is too old, or the plugin cannot be loaded.
     """
     if library.api_version < FIRST_PLUGIN_API:
         raise ProviderError(
@@ -82,29 +82,29 @@ def register_plugin(Library library not None, str name not None, str path not No
         before = {<size_t> (<Device> each).handle for each in _devices(library)}
         native = hugot_native_path(path)
         try:
-            with nogil:     # it loads a shared library
+            with nogil:     # loads a shared library
                 status = library.api.RegisterExecutionProviderLibrary(library.env, text, native)
         finally:
             PyMem_Free(native)
         library.check(status, ProviderError, f"registering the plugin {name!r} ({path})")
-        brought = list(dict.fromkeys([
+        offered = list(dict.fromkeys([
             each.provider for each in _devices(library)
             if <size_t> (<Device> each).handle not in before]))
-        _registered[library.path, name] = path, brought
-        return list(brought)
+        _registered[library.path, name] = path, offered
+        return list(offered)
 
 
 def registered_plugins(Library library not None):
-    """The plugins of a library: name → (path, names of the providers that it offers devices for)."""
+    """Return the plugins of a library: name → (path, names of the providers that have devices)."""
     with _lock:
         return {
-            name: (path, list(brought))
-            for (owner, name), (path, brought) in _registered.items() if owner == library.path
+            name: (path, list(offered))
+            for (owner, name), (path, offered) in _registered.items() if owner == library.path
         }
 
 
 def list_devices(Library library not None):
-    """The devices of all providers, built in or of plugins; empty where the library lists none."""
+    """Return the devices of all providers, built in or of plugins; empty for an older library."""
     return _devices(library) if library.api_version >= FIRST_PLUGIN_API else []
 
 
@@ -119,13 +119,13 @@ cdef list _devices(Library library):
 
 cdef Device _describe(Library library, const OrtEpDevice* handle):
     cdef Device device = Device.__new__(Device)
-    cdef const char* maker = library.api.HardwareDevice_Vendor(library.api.EpDevice_Device(handle))
+    cdef const char* vendor = library.api.HardwareDevice_Vendor(library.api.EpDevice_Device(handle))
     cdef int kind = library.api.HardwareDevice_Type(library.api.EpDevice_Device(handle))
     device.library = library
     device.handle = handle
     device.provider = _text(library.api.EpDevice_EpName(handle))
     device.device_type = _DEVICE_TYPES.get(kind, str(kind))
-    device.vendor = _text(maker) or _text(library.api.EpDevice_EpVendor(handle))
+    device.vendor = _text(vendor) or _text(library.api.EpDevice_EpVendor(handle))
     device.metadata = _pairs(library, library.api.EpDevice_EpMetadata(handle))
     return device
 
@@ -146,9 +146,9 @@ cdef str _text(const char* text):
 
 
 cdef object read_placement(Library library, OrtSession* session):
-    """Number of nodes of the model that each provider runs, or None where the library cannot tell.
+    """Return the number of nodes on each provider, by its name; None if the library is too old.
 
-    The session must have been made with ``session.record_ep_graph_assignment_info``.
+    The session must have been created with ``session.record_ep_graph_assignment_info``.
     """
     cdef const OrtEpAssignedSubgraph* const* parts = NULL
     cdef const OrtEpAssignedNode* const* nodes = NULL

@@ -1,4 +1,4 @@
-/* Opening a shared library by path or name, on POSIX and on Windows. */
+/* Shared libraries and native paths, on POSIX and on Windows. */
 #ifndef HUGOT_DYNLIB_H
 #define HUGOT_DYNLIB_H
 
@@ -15,7 +15,7 @@ static void* hugot_dl_open(PyObject* name, int loaded_only) {
   if (loaded_only) {
     GetModuleHandleExW(0, wide, &module);
   } else {
-    /* The library's own folder is searched for its dependencies. */
+    /* These flags let Windows search the library's own folder for its dependencies. */
     module = LoadLibraryExW(wide, NULL, LOAD_LIBRARY_SEARCH_DLL_LOAD_DIR | LOAD_LIBRARY_SEARCH_DEFAULT_DIRS);
     if (module == NULL) module = LoadLibraryW(wide);
   }
@@ -65,7 +65,7 @@ static PyObject* hugot_dl_error(void) {
   return PyUnicode_DecodeFSDefault(text ? text : "unknown error");
 }
 
-/* Path of the library that holds `symbol`. */
+/* Returns the path of the library that contains `symbol`. */
 static PyObject* hugot_dl_path(void* symbol) {
   Dl_info info;
   if (dladdr(symbol, &info) == 0 || info.dli_fname == NULL) return PyUnicode_FromString("");
@@ -74,7 +74,7 @@ static PyObject* hugot_dl_path(void* symbol) {
 
 static char* hugot_native_path(PyObject* path) {
   PyObject* bytes = NULL;
-  if (!PyUnicode_FSConverter(path, &bytes)) return NULL; /* refuses a null character */
+  if (!PyUnicode_FSConverter(path, &bytes)) return NULL; /* raises for a null character */
   size_t size = (size_t)PyBytes_GET_SIZE(bytes) + 1;
   char* copy = PyMem_Malloc(size);
   if (copy != NULL) memcpy(copy, PyBytes_AS_STRING(bytes), size);

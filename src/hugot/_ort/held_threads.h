@@ -1,8 +1,8 @@
-/* Threads of ONNX Runtime's pool that begin to work when they are told to.
+/* Threads for ONNX Runtime's pool that sleep until they are released.
  *
- * A worker that finds nothing to do spins for some 50 ms before it sleeps, from the moment on in which
- * the pool is made. While a program starts, that takes a CPU from those who load the rest. Held threads
- * sleep until the gate is opened; until then, the thread that calls does all the work of the pool.
+ * A worker without work spins for about 50 ms before it sleeps, beginning with the creation of the pool.
+ * During the start of a program, this takes a CPU from the threads that load the rest. Held threads sleep
+ * until the gate is opened; until then, the calling thread does all the work of the pool.
  */
 #ifndef HUGOT_HELD_THREADS_H
 #define HUGOT_HELD_THREADS_H
@@ -35,7 +35,7 @@ typedef struct HugotHeldThread {
   pthread_t thread;
 } HugotHeldThread;
 
-/* NULL where there is no memory for it; the threads are then not held. */
+/* Returns NULL if memory runs out; the threads are then not held. */
 static HugotGate* hugot_gate_new(void) {
   HugotGate* gate = malloc(sizeof(HugotGate));
   if (gate == NULL) return NULL;
@@ -67,7 +67,7 @@ static void* hugot_held_thread(void* argument) {
   return NULL;
 }
 
-/* ONNX Runtime reports NULL as an error of its own. */
+/* An OrtCustomCreateThreadFn. ONNX Runtime reports an error if it returns NULL. */
 static OrtCustomThreadHandle hugot_create_thread(void* gate, OrtThreadWorkerFn work, void* argument) {
   HugotHeldThread* held = malloc(sizeof(HugotHeldThread));
   if (held == NULL) return NULL;
@@ -81,9 +81,10 @@ static OrtCustomThreadHandle hugot_create_thread(void* gate, OrtThreadWorkerFn w
   return (OrtCustomThreadHandle)held;
 }
 
+/* An OrtCustomJoinThreadFn. */
 static void hugot_join_thread(OrtCustomThreadHandle handle) {
   HugotHeldThread* held = (HugotHeldThread*)handle;
-  hugot_gate_open(held->gate); /* a session that ends, or failed, before its gate was opened */
+  hugot_gate_open(held->gate); /* in case the session ends or fails before its gate is opened */
   pthread_join(held->thread, NULL);
   free(held);
 }

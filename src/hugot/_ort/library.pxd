@@ -10,12 +10,12 @@ from hugot._ort.c_api cimport (
 cdef class Library:
     cdef HugotOrtApi api
     cdef OrtEnv* env
-    cdef OrtAllocator* allocator    # ONNX Runtime's default one, owned by the library
+    cdef OrtAllocator* allocator    # ONNX Runtime's default allocator, owned by the library
     cdef OrtMemoryInfo* cpu_memory
     cdef readonly str path
     cdef readonly str version
     cdef readonly int api_version
-    cdef int forks      # how many forks lie between the process that loaded it and this one
+    cdef int forks      # number of forks between the process that loaded the library and this one
 
     cdef int check(self, OrtStatus* status, object failure, str doing) except -1
     cdef object _error(self, OrtStatus* status, object failure, str doing)

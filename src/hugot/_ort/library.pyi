@@ -1,9 +1,11 @@
+from collections.abc import Iterable
 from typing import Literal, overload
 
 LINKED_SONAME: str
 LINKED_PATH: str
 OLDEST_MINOR: int
 NEWEST_API: int
+LOGGER: str
 
 class Library:
     @property
@@ -22,3 +24,6 @@ def open_library(
 ) -> Library: ...
 @overload
 def open_library(name: str, *, loaded_only: bool, telemetry: bool = False) -> Library | None: ...
+def log_messages(
+    messages: Iterable[tuple[float, int, str, str]], dropped: int, raised: str
+) -> None: ...

@@ -1,12 +1,12 @@
-"""Which ONNX Runtime library to load.
+"""Search for the ONNX Runtime library.
 
-The first of these that is there:
+The first of these sources that is available is used:
 
 1. the option ``onnxruntime_library``,
 2. the environment variable ``HUGOT_ONNXRUNTIME``,
-3. the system library that hugot was built against, which the process has loaded already,
-4. the library inside the installed ``onnxruntime`` package, found without importing it,
-5. whatever the system's loader finds under the library's usual name.
+3. the system library that hugot was linked against, which the process has already loaded,
+4. the library in the installed ``onnxruntime`` package, found without importing it,
+5. the library that the system's loader finds under the usual name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hugot.errors import RuntimeLibraryError
 try:
     from hugot._ort.library import LINKED_PATH, LINKED_SONAME, Library, open_library
 except ImportError as error:
-    # A module that is linked against a system library cannot be imported without it.
+    # Without the system library that it is linked against, the module cannot be imported.
     raise RuntimeLibraryError(
         f"{error}. hugot was built against an ONNX Runtime of this system that is no longer there "
         "under that name. Install it again, or build hugot anew: 'pip install --force-reinstall "
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_VARIABLE = "HUGOT_ONNXRUNTIME"
 
-# Packages that all install into the folder onnxruntime/ and overwrite each other's files.
-_RIVAL_PACKAGES = (
+# Packages that install into the same folder, onnxruntime/, and overwrite each other's files.
+_CONFLICTING_PACKAGES = (
     "onnxruntime",
     "onnxruntime_directml",
     "onnxruntime_gpu",
@@ -59,9 +59,14 @@ else:
 
 
 def load_library(path: str | os.PathLike[str] | None = None, *, telemetry: bool = False) -> Library:
-    """Load ONNX Runtime; `path` names a library, or a folder that holds one or its package.
+    """Load ONNX Runtime.
 
-    Raises RuntimeLibraryError where none is found or the one found cannot be used.
+    Args:
+        path: a library, or a folder that contains one or its package; by default, the sources of this
+            module are searched.
+        telemetry: whether ONNX Runtime may collect telemetry.
+
+    Raises RuntimeLibraryError if no library is found or it cannot be used.
     """
     return find_library(path, telemetry=telemetry)()
 
@@ -69,9 +74,10 @@ def load_library(path: str | os.PathLike[str] | None = None, *, telemetry: bool 
 def find_library(
     path: str | os.PathLike[str] | None = None, *, telemetry: bool = False
 ) -> Callable[[], Library]:
-    """As `load_library`, in two steps: looks for the library, and gives what loads it.
+    """Search for the library, and return a function that loads it.
 
-    The second needs no file but the library and hardly any Python, so it can run on a thread.
+    The arguments and errors are those of `load_library`. The returned function reads no other file and
+    spends nearly all of its time without the GIL, so it is fit for a background thread.
     """
     if path is not None:
         return partial(open_library, _named(path, "onnxruntime_library"), telemetry=telemetry)
@@ -103,12 +109,12 @@ def _open_by_name(telemetry: bool) -> Library:
 
 
 def find_packaged() -> Path | None:
-    """The library inside the installed ``onnxruntime`` package, or None."""
+    """Return the library in the installed ``onnxruntime`` package, or None."""
     spec = importlib.util.find_spec("onnxruntime")
     if spec is None or not spec.submodule_search_locations:
         return None
     folder = Path(spec.submodule_search_locations[0])
-    _refuse_rivals(folder.parent)
+    _refuse_conflicting_packages(folder.parent)
     found = sorted((folder / "capi").glob(_FILE_PATTERN))
     return found[-1] if found else None
 
@@ -118,13 +124,13 @@ def _named(path: str | os.PathLike[str], given_as: str) -> str:
     if not text:
         raise RuntimeLibraryError(f"{given_as}={text!r} names no library")
     if os.path.basename(text) == text and not Path(text).is_dir():
-        return text  # a name, for the system's loader to find
+        return text  # a name without a folder, which the system's loader resolves
     named = Path(text).expanduser().absolute()
     if named.is_dir():
         for place in ("", "capi", "onnxruntime/capi"):
             if found := sorted((named / place).glob(_FILE_PATTERN)):
                 if place.startswith("onnxruntime"):
-                    _refuse_rivals(named)
+                    _refuse_conflicting_packages(named)
                 return str(found[-1])
         raise RuntimeLibraryError(f"{given_as}={text!r} holds no file {_FILE_PATTERN}")
     if not named.is_file():
@@ -132,18 +138,20 @@ def _named(path: str | os.PathLike[str], given_as: str) -> str:
     return str(named)
 
 
-def _refuse_rivals(site_packages: Path) -> None:
-    """Raise where two packages have written into the same onnxruntime folder."""
+def _refuse_conflicting_packages(site_packages: Path) -> None:
+    """Raise RuntimeLibraryError if several packages were installed into the same folder onnxruntime/."""
     installed = [
-        name for name in _RIVAL_PACKAGES if any(site_packages.glob(f"{name}-[0-9]*.dist-info"))
+        name
+        for name in _CONFLICTING_PACKAGES
+        if any(site_packages.glob(f"{name}-[0-9]*.dist-info"))
     ]
     if len(installed) > 1:
         names = [name.replace("_", "-") for name in installed]
         last = _last_written(site_packages / "onnxruntime", names)
-        told = f" The files that are there now are those of {last}." if last else ""
+        owner = f" The files that are there now are those of {last}." if last else ""
         raise RuntimeLibraryError(
             f"the packages {' and '.join(names)} are both installed in {site_packages} and have "
-            f"overwritten each other's files.{told} Remove all of them ('pip uninstall "
+            f"overwritten each other's files.{owner} Remove all of them ('pip uninstall "
             f"{' '.join(names)}'), then install the one that you want"
             f"{f' (pip install {last})' if last else ''}; or install one into a folder of its own with "
             "'pip install --target' and name its library with onnxruntime_library=."
@@ -151,7 +159,7 @@ def _refuse_rivals(site_packages: Path) -> None:
 
 
 def _last_written(package: Path, names: list[str]) -> str | None:
-    """Which of the packages has written the folder's own account of itself, if it has one."""
+    """Return the package that installed last, from the folder's build information, or None."""
     import re
 
     try:

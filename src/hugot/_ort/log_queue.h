@@ -1,9 +1,9 @@
-/* What ONNX Runtime has to say, kept until a thread that holds the GIL hands it on.
+/* A queue of ONNX Runtime's messages, from any thread to a thread that holds the GIL.
  *
- * ONNX Runtime calls the function that takes its messages from any thread: those of its pools, one
- * that is inside a call with the GIL held, one that outlives the interpreter. Waiting for the GIL there
- * could wait for ever. So a message is only put on a list, without a lock (a child of fork() would
- * inherit a taken one), and `Library.check` tells it to Python after the call.
+ * ONNX Runtime calls its logging function from any thread: those of its pools, one inside a call with the
+ * GIL held, one that outlives the interpreter. Waiting for the GIL in there could deadlock. Messages are
+ * therefore only added to a list, and `Library.check` logs them after a call. The list has no lock,
+ * because a child of fork() could inherit a locked one.
  */
 #ifndef HUGOT_LOG_QUEUE_H
 #define HUGOT_LOG_QUEUE_H
@@ -26,7 +26,7 @@
 #define HUGOT_ADD(place, value) __sync_fetch_and_add((place), (value))
 #endif
 
-/* Bytes of messages that may wait; more are counted and dropped. */
+/* Maximum size of the queue in bytes; messages beyond it are counted and dropped. */
 #define HUGOT_LOG_LIMIT (4L << 20)
 
 typedef struct HugotMessage {
@@ -42,7 +42,7 @@ static HugotMessage* volatile hugot_log_newest = NULL;
 static volatile long hugot_log_bytes = 0;
 static volatile long hugot_log_dropped = 0;
 
-static inline int hugot_log_waits(void) { return hugot_log_newest != NULL; }
+static inline int hugot_log_pending(void) { return hugot_log_newest != NULL; }
 
 static double hugot_log_now(void) {
   struct timespec now;
@@ -74,7 +74,7 @@ static void ORT_API_CALL hugot_log_put(void* unused, OrtLoggingLevel severity, c
   } while (!HUGOT_REPLACE_POINTER(&hugot_log_newest, message->next, message));
 }
 
-/* Takes all that wait, the oldest first; each is to be given to hugot_log_free. */
+/* Empties the queue and returns its messages, oldest first. The caller frees each with hugot_log_free. */
 static HugotMessage* hugot_log_take(void) {
   HugotMessage* newest = HUGOT_SWAP_POINTER(&hugot_log_newest, NULL);
   HugotMessage* oldest = NULL;
@@ -92,7 +92,7 @@ static void hugot_log_free(HugotMessage* message) {
   free(message);
 }
 
-/* How many were dropped since the last call. */
+/* Returns the number of messages that were dropped since the last call. */
 static long hugot_log_take_dropped(void) {
   long dropped = hugot_log_dropped;
   HUGOT_ADD(&hugot_log_dropped, -dropped);

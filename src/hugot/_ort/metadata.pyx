@@ -1,4 +1,4 @@
-"""What the exporter wrote into an ``.onnx`` file."""
+"""Metadata that the exporter wrote into an ``.onnx`` file."""
 
 from collections import namedtuple
 
@@ -14,13 +14,22 @@ _FIELDS = ["producer", "graph", "domain", "description", "version", "custom"]
 
 
 class ModelMetadata(namedtuple("ModelMetadata", _FIELDS)):
-    """What the exporter wrote into the ``.onnx`` file."""
+    """Metadata of a model.
+
+    Attributes:
+        producer: name of the exporter.
+        graph: name of the graph.
+        domain: reverse domain name of the model's namespace.
+        description: text for people.
+        version: version of the model.
+        custom: further entries, by key.
+    """
 
     __slots__ = ()
 
 
 cdef object read_metadata(Library library, const OrtSession* session):
-    """What the exporter wrote into the model of a session."""
+    """Return the metadata of a session's model."""
     cdef OrtModelMetadata* data = NULL
     cdef char* text = NULL
     cdef int64_t version = 0

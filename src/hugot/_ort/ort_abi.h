@@ -2,8 +2,8 @@
  *
  * OrtApi is a table of function pointers whose order never changes; new functions are appended. Each
  * X() below names one function with its slot in the table, the API version that introduced it, and
- * its type. Facts from onnxruntime_c_api.h of ONNX Runtime; abi_check.c compares them with the real
- * header where the build finds one.
+ * its type. The source is onnxruntime_c_api.h of ONNX Runtime; abi_check.c compares both if the build
+ * finds that header.
  */
 #ifndef HUGOT_ORT_ABI_H
 #define HUGOT_ORT_ABI_H
@@ -42,12 +42,12 @@ typedef struct OrtHardwareDevice OrtHardwareDevice;
 typedef struct OrtEpDevice OrtEpDevice;
 typedef struct OrtEpAssignedSubgraph OrtEpAssignedSubgraph;
 typedef struct OrtEpAssignedNode OrtEpAssignedNode;
-/* A thread of a pool that the caller made for ONNX Runtime. */
+/* A thread that the caller creates for a pool of ONNX Runtime. */
 typedef const struct OrtCustomHandleType* OrtCustomThreadHandle;
 typedef void (*OrtThreadWorkerFn)(void*);
 typedef OrtCustomThreadHandle (*OrtCustomCreateThreadFn)(void*, OrtThreadWorkerFn, void*);
 typedef void (*OrtCustomJoinThreadFn)(OrtCustomThreadHandle);
-/* The C enums of the real header; an int has their size and calling convention everywhere. */
+/* C enums in the real header; an int has the same size and calling convention on every platform. */
 typedef int OrtErrorCode;
 typedef int OrtLoggingLevel;
 typedef int ONNXType;
@@ -185,7 +185,7 @@ typedef int OrtHardwareDeviceType;
   X(EpAssignedSubgraph_GetNodes, 409, 24, OrtStatus*,                                                 \
     (const OrtEpAssignedSubgraph*, const OrtEpAssignedNode* const**, size_t*))
 
-/* The functions in use, as one struct of typed pointers. */
+/* The functions in use, as a struct of typed pointers. */
 typedef struct HugotOrtApi {
 #define X(name, slot, since, result, arguments) result(ORT_API_CALL* name) arguments;
   HUGOT_ORT_FUNCTIONS(X)
@@ -198,8 +198,8 @@ typedef struct OrtApiBase {
   const char*(ORT_API_CALL* GetVersionString)(void);
 } OrtApiBase;
 
-/* Fill `api` from the library's table. A slot younger than the library lies beyond the end of its
- * table and must not be read; it stays NULL. */
+/* Fill `api` from the library's table. The slots of newer versions lie beyond the end of the table and
+ * must not be read; their functions are NULL. */
 static inline void hugot_ort_bind(HugotOrtApi* api, const void* table, uint32_t version) {
   const unsigned char* slots = (const unsigned char*)table;
 #define X(name, slot, since, result, arguments)                                                       \

@@ -1,13 +1,15 @@
-"""Plugin providers: shared libraries that bring execution providers to an ONNX Runtime.
+"""Plugins: shared libraries that add execution providers to ONNX Runtime.
 
-They are named by ``plugins={"name": "path"}``, or come with a package that announces itself, in one of
-two ways:
+A plugin is given as ``plugins={"name": "path"}``, or is part of an installed package that announces it
+in one of two ways:
 
-* its name begins with ``onnxruntime_ep_`` or ``nxrt_ep_`` and it has a function ``get_library_path``,
-  as ONNX Runtime's packaging guide has it;
-* it has an entry point in the group ``hugot.plugins`` for a module or object with such a function.
+* The name of the package begins with ``onnxruntime_ep_`` or ``nxrt_ep_`` and it has a function
+  ``get_library_path``, the convention of ONNX Runtime's packaging guide.
+* The package has an entry point in the group ``hugot.plugins`` for a module or an object with such a
+  function.
 
-Packages are looked for where a provider is asked for that is not there otherwise, and imported then.
+Installed packages are searched and imported only for a requested provider that is not available
+otherwise.
 """
 
 from __future__ import annotations
@@ -27,12 +29,12 @@ _PREFIXES = ("onnxruntime_ep_", "nxrt_ep_")
 
 
 class Announced(NamedTuple):
-    """A plugin that an installed package offers.
+    """A plugin of an installed package.
 
     Attributes:
-        name: the package's name for it.
-        path: its shared library.
-        providers: names of its providers, where the package tells.
+        name: name of the package or the entry point.
+        path: path of the shared library.
+        providers: names of its providers; empty if the package does not list them.
     """
 
     name: str
@@ -41,13 +43,16 @@ class Announced(NamedTuple):
 
 
 def register_plugins(library: Library, plugins: Mapping[str, str | os.PathLike[str]]) -> None:
-    """Register plugins by name; `register_plugin` has the errors."""
+    """Register plugins under their names.
+
+    Raises the errors of `register_plugin`.
+    """
     for name, path in plugins.items():
         register_plugin(library, name, os.path.abspath(os.path.expanduser(os.fspath(path))))
 
 
 def announced_plugins() -> list[Announced]:
-    """The plugins that installed packages offer; one that cannot be imported is left out, and logged."""
+    """Return the plugins of installed packages; logs and leaves out those that cannot be imported."""
     import importlib
     import logging
 
@@ -56,9 +61,9 @@ def announced_plugins() -> list[Announced]:
         try:
             source = target.load() if hasattr(target, "load") else importlib.import_module(name)
             path = os.path.abspath(os.fspath(source.get_library_path()))
-            told: list[object] = list(getattr(source, "get_ep_names", list)())
-            found[name] = Announced(name, path, [str(each) for each in told])
-        except Exception as error:  # of others' code, when it is imported
+            listed: list[object] = list(getattr(source, "get_ep_names", list)())
+            found[name] = Announced(name, path, [str(each) for each in listed])
+        except Exception as error:  # third-party code can raise anything
             logging.getLogger("hugot").warning(
                 "the plugin package %s cannot be used: %s", name, error
             )
@@ -66,7 +71,7 @@ def announced_plugins() -> list[Announced]:
 
 
 def _candidates() -> Iterator[tuple[str, object]]:
-    """Names of modules that may be plugin packages, and entry points."""
+    """Yield the name of each possible plugin, with its entry point or, for a module, None."""
     import pkgutil
     from importlib.metadata import entry_points
 
@@ -78,9 +83,14 @@ def _candidates() -> Iterator[tuple[str, object]]:
 
 
 def register_announced(library: Library, name: str, full_name: str | None) -> str | None:
-    """Register the announced plugin of this name, or with a provider of this name; gives its own name.
+    """Register the plugin of an installed package for the provider `name`.
 
-    None where there is none. `full_name` is ONNX Runtime's name of the provider, where it has one.
+    Args:
+        library: the ONNX Runtime to register it with.
+        name: name of the plugin, or of one of its providers.
+        full_name: ONNX Runtime's name of the provider, or None.
+
+    Returns the name of the plugin, or None if no package has one.
     """
     for each in announced_plugins():
         if name == each.name or {name, full_name} & set(each.providers):

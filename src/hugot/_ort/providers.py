@@ -1,4 +1,4 @@
-"""Which execution providers were asked for, and where they come from: the library, or a plugin."""
+"""Names of execution providers, and their resolution to providers of the library or of a plugin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CPU = "CPUExecutionProvider"
 
-# Short name → (ONNX Runtime's name, what to install for it).
+# Short name → (ONNX Runtime's name, package or build that contains it).
 _PROVIDERS: dict[str, tuple[str, str]] = {
     "cpu": (CPU, "onnxruntime"),
     "cuda": ("CUDAExecutionProvider", "onnxruntime-gpu, with CUDA and cuDNN"),
@@ -36,19 +36,19 @@ _PROVIDERS: dict[str, tuple[str, str]] = {
     "acl": ("ACLExecutionProvider", "a build of ONNX Runtime with the Arm Compute Library"),
     "azure": ("AzureExecutionProvider", "onnxruntime"),
 }
-# "directml" rather than "dml": the first of two short names.
+# Reversed, so that the first of two short names is kept: "directml" rather than "dml".
 _BY_FULL_NAME = {full: short for short, (full, _) in reversed(_PROVIDERS.items())}
-# Names that stand for whichever provider has a device of that type.
+# Names that select any provider with a device of this type.
 _DEVICE_TYPES = ("gpu", "npu")
 
 
 class Provider(NamedTuple):
-    """An execution provider that a session is made with.
+    """An execution provider for a session.
 
     Attributes:
         name: ONNX Runtime's name.
-        settings: its settings.
-        devices: which devices to use, for a provider that a plugin brings; else empty.
+        settings: settings of the provider.
+        devices: the devices to use, for a provider of a plugin; otherwise empty.
     """
 
     name: str
@@ -62,11 +62,12 @@ def resolve(
     *,
     fallback: bool = False,
 ) -> list[Provider]:
-    """Turn what the user asked for into providers of the library, in the same order.
+    """Return the requested providers as providers of the library, in the same order.
 
-    With `fallback`, providers that are not there are left out, and the log says so; otherwise they
-    raise a ProviderError that says what is there and what to install. An unknown name raises
-    InputError.
+    With `fallback`, providers that are not available are left out, and a warning is logged.
+
+    Raises ProviderError for a provider that is not available, with a list of the available ones and of
+    the package to install. Raises InputError for an unknown name.
     """
     if isinstance(requested, str):
         raise InputError(f"providers={requested!r}; it must be a list: [{requested!r}]")
@@ -86,13 +87,13 @@ def resolve(
 
 
 def with_hint(error: ProviderError) -> ProviderError:
-    """An error that also says how to do without the provider."""
+    """Return the error with a hint to the option ``provider_fallback``."""
     return ProviderError(f"{error} provider_fallback=True would run on the CPU instead.")
 
 
 def warn_of_fallback(reason: object) -> None:
-    """Tell the log that a provider is left out."""
-    import logging  # it costs milliseconds, which a start with nothing to tell is spared
+    """Log a warning that a provider is left out."""
+    import logging  # takes milliseconds, and most programs have nothing to log
 
     logging.getLogger("hugot").warning(
         "an execution provider is left out, as provider_fallback=True allows: %s", reason
@@ -102,7 +103,7 @@ def warn_of_fallback(reason: object) -> None:
 def _find(
     name: str, settings: Mapping[str, object], library: Library, available: Sequence[str]
 ) -> Provider:
-    """A provider that is built in, else one of a plugin that is registered or announces itself."""
+    """Return the built-in provider, or that of a plugin which is registered or installed."""
     full = known_name(name)
     if full in available and full is not None:
         return Provider(full, _texts(full, settings))
@@ -120,7 +121,7 @@ def _find(
 
 
 def _devices(library: Library, name: str, full: str | None) -> list[Device]:
-    """Devices of a plugin, a provider or a type of device, whichever has this name."""
+    """Return the devices of the plugin, the type of device or the provider called `name`."""
     from hugot._ort.devices import list_devices, registered_plugins
 
     plugins = registered_plugins(library)
@@ -133,7 +134,7 @@ def _devices(library: Library, name: str, full: str | None) -> list[Device]:
 
 
 def _on_device(name: str, devices: Sequence[Device], settings: Mapping[str, object]) -> Provider:
-    """The first of the devices; of the type that the setting ``device_type`` names, if it is given."""
+    """Return the provider on the first device, of the type in the setting ``device_type`` if given."""
     rest = dict(settings)
     wanted = rest.pop("device_type", None)
     fitting = [
@@ -149,14 +150,14 @@ def _on_device(name: str, devices: Sequence[Device], settings: Mapping[str, obje
 def _absent(
     name: str, full: str | None, library: Library, available: Sequence[str]
 ) -> ProviderError | InputError:
-    """The error for a provider that is not there."""
+    """Return the error for a provider that is not available."""
     from hugot._ort.devices import registered_plugins
 
     plugins = registered_plugins(library)
     there = f"{library.path} (version {library.version}) has {', '.join(available)}"
-    brought = [provider for _, names in plugins.values() for provider in names]
-    if brought:
-        there += f", and by plugins {', '.join(brought)}"
+    of_plugins = [provider for _, names in plugins.values() for provider in names]
+    if of_plugins:
+        there += f", and by plugins {', '.join(of_plugins)}"
     for idle in (plugin for plugin, (_, names) in plugins.items() if not names and plugin != name):
         there += f"; the plugin {idle!r} offers no device on this machine"
     if name in plugins:
@@ -170,7 +171,7 @@ def _absent(
             "with plugins=."
         )
     if full is None:
-        return _unknown(name, [*plugins, *brought])
+        return _unknown(name, [*plugins, *of_plugins])
     return ProviderError(
         f"the execution provider {name!r} ({full}) is not in this ONNX Runtime. {there}. It comes "
         f"with {_PROVIDERS[_BY_FULL_NAME[full]][1]}."
@@ -178,7 +179,7 @@ def _absent(
 
 
 def _texts(provider: str, settings: Mapping[str, object]) -> dict[str, object]:
-    """Settings as ONNX Runtime takes them: all text, and JSON where a value is a dict or a list."""
+    """Return the settings as text for ONNX Runtime, with dicts and lists as JSON."""
     texts: dict[str, object] = {}
     for key, value in settings.items():
         if not isinstance(key, str) or value is None:
@@ -209,7 +210,7 @@ def _name_and_settings(item: object) -> tuple[str, Mapping[str, object]]:
 
 
 def known_name(name: str) -> str | None:
-    """ONNX Runtime's name of a provider, from its short or its full name; None for an unknown one."""
+    """Return ONNX Runtime's name of a provider from its short or full name, or None if it is unknown."""
     if name in _BY_FULL_NAME:
         return name
     known = _PROVIDERS.get(name.lower())
@@ -217,12 +218,15 @@ def known_name(name: str) -> str | None:
 
 
 def short_name(name: str) -> str:
-    """The short name of a provider; ONNX Runtime's own for one that has none."""
+    """Return the short name of a provider, or ONNX Runtime's name if it has none."""
     return _BY_FULL_NAME.get(name, name)
 
 
 def full_name(name: str) -> str:
-    """As `known_name`, but raises InputError for an unknown one."""
+    """Return ONNX Runtime's name of a provider from its short or full name.
+
+    Raises InputError for an unknown name.
+    """
     full = known_name(name)
     if full is None:
         raise _unknown(name, [])

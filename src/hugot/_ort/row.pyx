@@ -1,7 +1,7 @@
-"""A single row of tokens through a model, from Python integers to tensors with next to nothing between.
+"""Runs of a single row of tokens with little overhead, from Python integers to tensors.
 
-One text at a time is where every microsecond shows: the inputs are made in one block of memory, without
-arrays, and all but the token ids follow from the number of tokens.
+With one text at a time, microseconds matter. All inputs are therefore built in one block of memory,
+without numpy arrays. Inputs other than token ids and type ids follow from the number of tokens.
 """
 
 cimport cython
@@ -40,10 +40,10 @@ cdef class RowRunner:
     """Runs single rows of tokens through a session.
 
     Args:
-        session: a session whose inputs are those of a transformer: ``input_ids`` and, where the graph
-            has them, ``attention_mask``, ``token_type_ids`` and ``position_ids``, int32 or int64.
+        session: a session whose inputs are those of a transformer, int32 or int64: ``input_ids`` and,
+            optionally, ``attention_mask``, ``token_type_ids`` and ``position_ids``.
 
-    Raises InputError for any other input; `InferenceSession.run` takes those.
+    Raises InputError for any other input; use `InferenceSession.run` for such models.
     """
 
     cdef InferenceSession session
@@ -63,12 +63,12 @@ cdef class RowRunner:
 
         Args:
             ids: token ids.
-            type_ids: token type ids, or None where all are 0.
-            outputs: numbers of the wanted outputs.
-            stop: a handle that can stop the run.
+            type_ids: token type ids, or None if all are 0.
+            outputs: indices of the outputs to compute.
+            stop: run options that can stop the run.
 
-        Returns a list of `Tensor`, one per wanted output. Raises CancelledError when stopped,
-        InferenceError for everything else that ONNX Runtime reports.
+        Returns a list of `Tensor`, one per output. Raises CancelledError if the run was stopped and
+        InferenceError for all other errors of ONNX Runtime.
         """
         cdef InferenceSession session = self.session
         cdef Library library = session.library
@@ -115,14 +115,14 @@ cdef class RowRunner:
                     session.session, options, session.input_names,
                     <const OrtValue* const*> inputs, session.input_count,
                     wanted, wanted_count, results)
-            # The check tells ONNX Runtime's messages too, also after a run that went well.
+            # Called after a successful run as well, because it also logs pending messages.
             stopped = stop is not None and stop.terminated
             library.check(status, CancelledError if stopped else InferenceError,
                           "running the model")
             for i in range(wanted_count):
-                taken += 1      # the tensor owns it from here on, or has freed it
+                taken += 1      # owned by the tensor from now on, even if wrap_output raises
                 tensor = wrap_output(library, results[i], wanted[i].decode())
-                # A graph that hands an input through gives our block back, which ends with this call.
+                # An output that is an input passed through lies in `block`, which is freed below.
                 if block <= <char*> tensor.data < block + session.input_count * line:
                     tensor.copy_data()
                 found.append(tensor)

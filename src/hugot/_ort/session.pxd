@@ -18,20 +18,20 @@ cdef class RunOptions:
 cdef class InferenceSession:
     cdef readonly Library library
     cdef OrtSession* session
-    cdef int forks              # those of the library when this was made
-    cdef Py_buffer model        # held because the session may read its weights from there
+    cdef int forks              # value of library.forks when the session was made
+    cdef Py_buffer model        # kept because the session may read its weights from the buffer
     cdef readonly bint from_buffer
     cdef readonly bint accelerated
-    cdef HugotGate* gate        # NULL where the threads are not held
+    cdef HugotGate* gate        # NULL if the threads are not held
     cdef readonly object run_config
-    cdef RunOptions run_defaults            # None where runs have no configuration entries
-    cdef const OrtRunOptions* run_options   # those of run_defaults, or NULL
+    cdef RunOptions run_defaults            # None if runs have no configuration entries
+    cdef const OrtRunOptions* run_options   # the options of run_defaults, or NULL
     cdef bint profiling
     cdef readonly tuple inputs
     cdef readonly tuple outputs
     cdef int input_count
     cdef int output_count
-    cdef list names             # own the bytes behind the two arrays of names
+    cdef list names             # owns the bytes that the two arrays of names point to
     cdef const char* input_names[MAX_INPUTS]
     cdef const char* output_names[MAX_OUTPUTS]
     cdef int[MAX_INPUTS] input_types

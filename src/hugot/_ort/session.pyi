@@ -7,8 +7,8 @@ from typing_extensions import Buffer
 from hugot._ort.library import Library
 from hugot._ort.metadata import ModelMetadata
 from hugot._ort.providers import Provider
+from hugot._ort.settings import SessionOptions
 from hugot._ort.tensor import Tensor
-from hugot.options import SessionOptions
 
 class TensorSpec(NamedTuple):
     name: str

@@ -1,4 +1,4 @@
-"""A loaded model: its inputs and outputs, and runs without the GIL."""
+"""Sessions: loaded models with their inputs and outputs, run without the GIL."""
 
 import os
 from collections import namedtuple
@@ -55,20 +55,20 @@ class TensorSpec(namedtuple("TensorSpec", ["name", "dtype", "shape"])):
     """An input or output of a graph.
 
     Attributes:
-        name: its name in the graph.
-        dtype: its element type, such as ``"int64"``.
-        shape: its dimensions: an int where fixed, a str where named, None where unknown.
+        name: name in the graph.
+        dtype: element type, such as ``"int64"``.
+        shape: dimensions: an int if fixed, a str if named, None if unknown.
     """
 
     __slots__ = ()
 
 
-# The classes that free something in __dealloc__ need their library there. The garbage collector would
-# clear that reference first, so it is kept away from them: none can be part of a cycle.
+# no_gc: __dealloc__ needs the library to free native objects, and the garbage collector would clear that
+# reference first. None of these classes can be part of a reference cycle.
 @cython.final
 @cython.no_gc
 cdef class RunOptions:
-    """A handle on runs, to stop them from another thread; with configuration entries for them."""
+    """Options of runs: configuration entries, and a way to stop the runs from another thread."""
 
     def __cinit__(self, Library library not None, run_config=None):
         self.library = library
@@ -85,7 +85,7 @@ cdef class RunOptions:
             self.library.api.ReleaseRunOptions(self.options)
 
     def terminate(self):
-        """Stop the runs that use this handle at their next node, and every later one at once."""
+        """Stop the runs with these options at their next node, and all later ones at once."""
         self.terminated = True
         self.library.check(self.library.api.RunOptionsSetTerminate(self.options), InferenceError,
                            "stopping a run")
@@ -99,23 +99,23 @@ cdef class InferenceSession:
     Args:
         library: the ONNX Runtime to use.
         model: path of an ``.onnx`` file (external weight files are found beside it), or the bytes of
-            a model in any read-only buffer, such as a memory-mapped file. The buffer is kept for as
-            long as the session lives.
-        options: a `hugot.options.SessionOptions`.
-        providers: each ONNX Runtime's name of a provider and its settings, and for a plugin's provider
-            its devices, in order of preference.
-        optimized_path: where to write the graph as the session has optimised it, or None. The session
-            configuration chooses the format.
-        hold_threads: let the pool's threads sleep until `start_threads` is called, where a thread of
-            the pool would else spin from the start. Without it, a run works, on the calling thread.
+            a model in any read-only buffer, such as a memory-mapped file. The session keeps a reference
+            to the buffer.
+        options: a `hugot._ort.settings.SessionOptions`.
+        providers: execution providers in order of preference, each as ONNX Runtime's name, settings and,
+            for a provider of a plugin, devices.
+        optimized_path: file to which the optimised graph is written, or None. The session configuration
+            chooses the format.
+        hold_threads: let the threads of the pool sleep until `start_threads` is called; otherwise they
+            spin as soon as they are created. Until then, runs use the calling thread alone.
 
     Attributes:
         library: the ONNX Runtime in use.
         inputs: a `TensorSpec` for each input of the graph.
-        outputs: the same for the outputs.
-        run_config: configuration entries of runs that have no run options of their own.
-        from_buffer: whether the model came from a buffer.
-        accelerated: whether it was made with another provider than the CPU's.
+        outputs: a `TensorSpec` for each output of the graph.
+        run_config: configuration entries of runs without run options of their own.
+        from_buffer: whether the model was loaded from a buffer.
+        accelerated: whether the session has a provider other than that of the CPU.
     """
 
     def __cinit__(
@@ -159,11 +159,11 @@ cdef class InferenceSession:
 
     def __dealloc__(self):
         if self.library is None or self.forks != self.library.forks:
-            return      # in a forked child it would wait for threads that are not there
+            return      # in a forked child, the release would wait for threads that do not exist
         if self.session != NULL:
             self.library.api.ReleaseSession(self.session)
         if self.gate != NULL:
-            hugot_gate_free(self.gate)  # after the threads, which ended with the session
+            hugot_gate_free(self.gate)  # after the session, which has joined the threads
         if self.from_buffer:
             PyBuffer_Release(&self.model)
 
@@ -198,7 +198,7 @@ cdef class InferenceSession:
         return self.library.check(status, self._load_error(), "loading a model from bytes")
 
     cdef object _load_error(self):
-        # What is wrong with a model has error codes of its own; the others are left to providers.
+        # Errors of the model have codes of their own, so the others are those of a provider, if any.
         return ProviderError if self.accelerated else ModelFormatError
 
     cdef int _describe(self, str model) except -1:
@@ -248,7 +248,7 @@ cdef class InferenceSession:
         return self._take_spec(name.decode(), info, &element_type)
 
     cdef object _take_spec(self, str name, OrtTypeInfo* info, int* element_type):
-        """Read a type info, and free it."""
+        """Return the specification for a type info, and free the type info."""
         cdef Library library = self.library
         cdef const OrtTensorTypeAndShapeInfo* tensor = NULL
         cdef size_t count = 0
@@ -278,19 +278,19 @@ cdef class InferenceSession:
 
     @property
     def placement(self):
-        """Number of nodes that each provider runs, by its name; None where that is not known.
+        """Number of nodes on each provider, by its name, or None if it is not known.
 
-        It is known for sessions with other providers than the CPU's, from ONNX Runtime 1.24 on.
+        It is known for sessions with providers other than that of the CPU, from ONNX Runtime 1.24 on.
         """
         return read_placement(self.library, self.session) if self.accelerated else None
 
     def start_threads(self):
-        """Let threads that were held begin to work."""
+        """Start the threads that were held."""
         if self.gate != NULL:
             hugot_gate_open(self.gate)
 
     def end_profiling(self):
-        """Write the profile to its end; gives the file's path, or None where there is none (more)."""
+        """Complete the profile and return its path; None without profiling and after the first call."""
         if not self.profiling:
             return None
         cdef char* path = NULL
@@ -302,22 +302,22 @@ cdef class InferenceSession:
 
     @property
     def metadata(self):
-        """The model's `hugot._ort.metadata.ModelMetadata`."""
+        """Metadata of the model, a `hugot._ort.metadata.ModelMetadata`."""
         return read_metadata(self.library, self.session)
 
     def run(self, inputs, outputs=None, RunOptions run_options=None):
         """Run the model on buffers of the caller.
 
         Args:
-            inputs: one C-contiguous buffer per input of the graph, in the order of `self.inputs`,
-                each of the dtype of that input. They must not change while the call runs.
-            outputs: numbers of the wanted outputs, in the order of `self.outputs`; all by default.
-            run_options: a handle that can stop the run.
+            inputs: one C-contiguous buffer per input of the graph, in the order of `self.inputs` and of
+                the dtype of the input. They must not change during the call.
+            outputs: indices into `self.outputs` of the outputs to compute; all by default.
+            run_options: run options that can stop the run.
 
-        Returns a list of `Tensor`, one per wanted output, over ONNX Runtime's memory.
+        Returns a list of `Tensor`, one per output, over ONNX Runtime's memory.
 
-        Raises InputError for a buffer of another dtype, CancelledError when stopped through
-        `run_options`, InferenceError for everything that ONNX Runtime reports.
+        Raises InputError for a buffer of another dtype, CancelledError if the run was stopped through
+        `run_options`, and InferenceError for all other errors of ONNX Runtime.
         """
         cdef _Run call = _Run.__new__(_Run)
         call.library = self.library
@@ -380,15 +380,15 @@ cdef class InferenceSession:
 @cython.final
 @cython.no_gc
 cdef class _Run:
-    """What one run holds: the caller's buffers, the values made over them, and the outputs.
+    """Resources of one run: the caller's buffers, the native values over them, and the outputs.
 
-    Everything that was taken is given back when this goes, on whichever way the run ends.
+    All are released with this object, whether the run succeeds or fails.
     """
 
     def __dealloc__(self):
         cdef int i
         for i in range(self.view_count):
-            # The value first: it points into the buffer.
+            # The value before the buffer, which it points into.
             if self.inputs[i] != NULL:
                 self.library.api.ReleaseValue(self.inputs[i])
             PyBuffer_Release(&self.views[i])
@@ -398,12 +398,12 @@ cdef class _Run:
 
     cdef object take_output(self, int i, const char* name):
         cdef OrtValue* value = self.outputs[i]
-        self.outputs[i] = NULL      # the tensor owns it from here on
+        self.outputs[i] = NULL      # owned by the tensor from now on
         cdef Tensor tensor = wrap_output(self.library, value, name.decode())
         cdef char* data = <char*> tensor.data
         cdef char* begin
         cdef int k
-        # A graph that hands an input through gives the caller's own memory back, which the caller may
+        # An output that is an input passed through lies in the caller's memory, which the caller may
         # change or free.
         for k in range(self.view_count):
             begin = <char*> self.views[k].buf

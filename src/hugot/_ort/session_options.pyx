@@ -1,4 +1,4 @@
-"""Session options of ONNX Runtime, and its execution providers."""
+"""Native session options, including execution providers."""
 
 import os
 
@@ -27,7 +27,7 @@ cdef extern from "held_threads.h" nogil:
 
 _GRAPH_OPTIMIZATION_LEVELS = {"disabled": 0, "basic": 1, "extended": 2, "layout": 3, "all": 99}
 
-# Providers that SessionOptionsAppendExecutionProvider knew by a short name before it took full names.
+# Short names of providers: older versions of SessionOptionsAppendExecutionProvider accept no full names.
 _GENERIC_NAMES = {
     "AzureExecutionProvider": "AZURE",
     "CoreMLExecutionProvider": "CoreML",
@@ -42,11 +42,11 @@ _GENERIC_NAMES = {
 }
 
 
-# Kept from the garbage collector for the reason given in session.pyx.
+# no_gc for the reason given in session.pyx.
 @cython.final
 @cython.no_gc
 cdef class SessionOptionsHandle:
-    """Owns the OrtSessionOptions while a session is made."""
+    """Owner of the OrtSessionOptions with which a session is created."""
 
     def __cinit__(self, Library library not None):
         self.library = library
@@ -58,7 +58,7 @@ cdef class SessionOptionsHandle:
             self.library.api.ReleaseSessionOptions(self.options)
 
     cdef int apply(self, object options) except -1:
-        """Set everything that a `hugot.options.SessionOptions` names."""
+        """Set all values of a `hugot._ort.settings.SessionOptions`."""
         cdef Library library = self.library
         cdef OrtSessionOptions* native = self.options
         doing = "setting session options"
@@ -99,7 +99,7 @@ cdef class SessionOptionsHandle:
         return 0
 
     cdef int _register_custom_ops(self, str path) except -1:
-        # By its full path: the system's loader looks for a bare name elsewhere.
+        # The full path, because the system's loader searches other folders for a bare name.
         cdef ORTCHAR_T* native = hugot_native_path(os.path.abspath(path))
         cdef OrtStatus* status
         try:
@@ -118,13 +118,13 @@ cdef class SessionOptionsHandle:
             PyMem_Free(native)
 
     cdef int hold_threads(self, HugotGate* gate) except -1:
-        """Have the session's threads wait until the gate is opened; it must outlive the session."""
+        """Let the session's threads wait until the gate is opened. The gate must outlive the session."""
         return self.library.check(
             hugot_hold_threads(&self.library.api, self.options, gate), InferenceError,
             "holding threads back")
 
     cdef int write_optimized(self, str path) except -1:
-        """Have the session write its optimised graph, when it is made, to a file."""
+        """Let the session write its optimised graph to a file when it is created."""
         cdef ORTCHAR_T* native = hugot_native_path(path)
         try:
             return self.library.check(
@@ -134,7 +134,7 @@ cdef class SessionOptionsHandle:
             PyMem_Free(native)
 
     cdef int record_placement(self) except -1:
-        """Have the session remember which provider runs which nodes, where the library can."""
+        """Let the session record the placement of nodes on providers, if the library supports it."""
         if self.library.api_version < 24:
             return 0
         return self.library.check(
@@ -143,12 +143,16 @@ cdef class SessionOptionsHandle:
             InferenceError, "asking for the placement of nodes")
 
     def add_provider(self, str name not None, settings, tuple devices=()):
-        """Append one execution provider by ONNX Runtime's own name, such as CUDAExecutionProvider.
+        """Append one execution provider.
 
-        `devices` are those to use of a provider that a plugin brings. Gives whether that is another
-        provider than the CPU's, which is always there, and always last.
+        Args:
+            name: ONNX Runtime's name, such as ``"CUDAExecutionProvider"``.
+            settings: settings of the provider, by name.
+            devices: the devices to use, for a provider of a plugin.
 
-        Raises ProviderError with ONNX Runtime's message for settings that the provider does not take.
+        Returns False for the provider of the CPU, which is always present and last, otherwise True.
+
+        Raises ProviderError with ONNX Runtime's message for invalid settings.
         """
         if name == "CPUExecutionProvider":
             return False
@@ -170,8 +174,8 @@ cdef class SessionOptionsHandle:
         except ProviderError as error:
             given = ", ".join([f"{key}={value}" for key, value in settings.items()])
             raise ProviderError(
-                f"{error}. Its settings were: {given or 'none'}; where this does not tell what is "
-                "wrong, ONNX Runtime's log does.") from None
+                f"{error}. Its settings were: {given or 'none'}; ONNX Runtime's log may "
+                "have more details.") from None
         finally:
             PyMem_Free(key_pointers)
             PyMem_Free(value_pointers)
@@ -189,7 +193,7 @@ cdef class SessionOptionsHandle:
         if name == "TensorrtExecutionProvider":
             return self._add_tensorrt(keys, values, count)
         if name == "DmlExecutionProvider":
-            # DirectML refuses sessions with either.
+            # DirectML supports neither memory patterns nor parallel execution.
             library.check(library.api.DisableMemPattern(self.options), ProviderError, doing)
             library.check(library.api.SetSessionExecutionMode(self.options, 0), ProviderError, doing)
         short = _GENERIC_NAMES.get(name, name)

@@ -8,9 +8,9 @@ cdef enum:
 
 
 cdef class Tensor:
-    cdef Library library            # kept alive because it frees the value
+    cdef Library library            # kept alive because its API frees the value
     cdef OrtValue* value
-    cdef int forks                  # those of the library when this was made
+    cdef int forks                  # value of library.forks when the tensor was made
     cdef void* data
     cdef int element_type
     cdef int ndim

@@ -1,4 +1,4 @@
-"""Output tensors: arrays over ONNX Runtime's own memory, without a copy."""
+"""Output tensors: arrays over ONNX Runtime's memory, without a copy."""
 
 cimport cython
 from cpython.buffer cimport PyBUF_FORMAT
@@ -12,9 +12,9 @@ from hugot._ort.library cimport Library
 
 from hugot.errors import InferenceError
 
-# ONNXTensorElementDataType → (name, bytes per element, buffer format). An empty format: numpy has no
-# such type; the bits are exposed as unsigned integers and `Tensor.numpy` says what it makes of them.
-# The four-bit types hold two elements in a byte.
+# ONNXTensorElementDataType → (name, bytes per element, buffer format). Types that numpy does not have
+# are exposed as unsigned integers of the same bits; `Tensor.numpy` converts them. The four-bit types
+# have two elements in a byte.
 _ELEMENTS = {
     1: ("float32", 4, b"f"),
     2: ("uint8", 1, b"B"),
@@ -60,10 +60,10 @@ cdef Py_ssize_t element_size(int element_type):
 
 
 cdef bint format_fits(int element_type, const char* format, Py_ssize_t item_size):
-    """Whether a caller's buffer holds elements of this type: the same size and kind of number."""
+    """Whether a buffer format means elements of this type, by size and kind of number."""
     if item_size != element_size(element_type) or item_size == 0:
         return False
-    # A leading "=", "<" or "@" gives the byte order, which on every supported machine is little-endian.
+    # A leading "=", "<" or "@" is the byte order; every supported machine is little-endian.
     if format != NULL and format[0] in (b"<", b"=", b"@"):
         format += 1
     if format == NULL or format[0] == 0:
@@ -84,24 +84,24 @@ cdef bint format_fits(int element_type, const char* format, Py_ssize_t item_size
     return strchr(kinds, format[0]) != NULL
 
 
-# Not for the garbage collector, which would clear `library` before __dealloc__ needs it.
+# no_gc: the garbage collector would clear `library` before __dealloc__ needs it.
 @cython.final
 @cython.no_gc
 cdef class Tensor:
-    """One output of a run. Supports the buffer protocol; `numpy` gives an array.
+    """An output of a run, with support for the buffer protocol.
 
-    The memory belongs to ONNX Runtime and lives as long as this object or any view of it.
+    The memory belongs to ONNX Runtime and stays valid as long as this object or any view of it.
     """
 
     def __dealloc__(self):
         if self.value == NULL:
             PyMem_Free(self.data)
         elif self.forks == self.library.forks:
-            # In a forked child the allocator may be locked for ever, by a thread that is not there.
+            # Not in a forked child: a thread that only the parent has may hold the allocator's lock.
             self.library.api.ReleaseValue(self.value)
 
     cdef int copy_data(self) except -1:
-        """Exchange ONNX Runtime's memory for memory of this object's own."""
+        """Copy the data into memory of this object, and release ONNX Runtime's."""
         cdef void* own = PyMem_Malloc(self.item_size * self.size)
         if own == NULL:
             raise MemoryError()
@@ -132,7 +132,7 @@ cdef class Tensor:
         pass
 
     def is_shaped(self, int rank, Py_ssize_t rows, Py_ssize_t width):
-        """Whether it is [rows, n] for a rank of 2, [rows, width, n] for one of 3."""
+        """Whether the shape is [rows, n] with rank 2, or [rows, width, n] with rank 3."""
         return (self.ndim == rank and self.dims[0] == rows
                 and (rank == 2 or self.dims[1] == width))
 
@@ -157,17 +157,17 @@ cdef class Tensor:
         return count
 
     def keep_rows(self, Py_ssize_t count):
-        """Shorten the first dimension to `count`; the memory beyond is no longer seen."""
+        """Shorten the first dimension to `count`; the memory is not reallocated."""
         if self.ndim == 0 or not 0 <= count <= self.dims[0]:
             raise InferenceError(f"an output of shape {list(self.shape)} has no {count} rows")
         self.dims[0] = count
 
     def numpy(self):
-        """The tensor as a numpy array.
+        """Return the tensor as a numpy array.
 
-        Types that numpy knows share ONNX Runtime's memory. The others are converted: bfloat16 to
-        float32 (exact), four-bit integers to int8 or uint8, strings to an array of str; the 8-bit
-        floats come as their bits, in uint8.
+        Arrays of types that numpy has share ONNX Runtime's memory. Other types are converted: bfloat16
+        to float32 (exact), four-bit integers to int8 or uint8, strings to an array of str. 8-bit floats
+        are returned as their bits, in uint8.
         """
         import numpy as np
 
@@ -177,8 +177,8 @@ cdef class Tensor:
             return self._nibbles(np)
         array = np.asarray(self)
         if self.element_type == BFLOAT16:
-            # A bfloat16 is the upper half of the float32 of the same value.
-            # The dtype is named: numpy 1 widens what has no dimensions.
+            # A bfloat16 is the upper half of the float32 of the same value. The dtype is explicit
+            # because numpy 1 widens arrays without dimensions.
             widened = np.left_shift(array.astype(np.uint32), 16, dtype=np.uint32)
             return np.asarray(widened).view(np.float32)
         return array
@@ -219,7 +219,7 @@ cdef class Tensor:
 
 
 cdef Tensor wrap_output(Library library, OrtValue* value, str name):
-    """Take ownership of `value` and describe it."""
+    """Return a tensor that owns `value`."""
     cdef Tensor tensor = Tensor.__new__(Tensor)
     tensor.library = library
     tensor.value = value

@@ -60,7 +60,7 @@ def bench(
     import orjson
 
     from hugot.measure import measure, recommend, sample_texts
-    from hugot.models.hub import open_model
+    from hugot.models.find import open_model
 
     texts = sample_texts() if source is None else _read_texts(Path(source))
     bundle = open_model(
@@ -82,7 +82,7 @@ def bench(
 
 def _task_of(bundle: ModelBundle) -> str:
     """The task of a model according to its files; raises InputError if they do not name one."""
-    from hugot.models.info import guess_tasks
+    from hugot.info import guess_tasks
 
     for task in guess_tasks(bundle):
         if task in task_names():

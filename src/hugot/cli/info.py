@@ -32,7 +32,7 @@ def info(
     MODEL is a model folder, an .onnx file or a hub name. A model that is not on this machine is
     downloaded.
     """
-    from hugot.models.info import model_info
+    from hugot.info import model_info
     from hugot.session import Session
 
     # The graph is loaded to see which pipelines fit, and not run: there is nothing to optimise for.

@@ -28,8 +28,8 @@ def optimize(
     of CPU; everywhere else, and once the .onnx file is another, it is left aside. With --check the exit
     code is 0 where the file is used and 1 where it is not.
     """
-    from hugot.models.hub import open_model
-    from hugot.models.sidecar import UnfitError
+    from hugot.models.find import open_model
+    from hugot.models.sidecar import IncompatibleError
     from hugot.session import Session
 
     with Session(onnxruntime_library=library) as session:
@@ -43,7 +43,7 @@ def optimize(
             return
         try:
             found = session.engine.check_optimized(bundle)
-        except UnfitError as error:
+        except IncompatibleError as error:
             raise click.ClickException(
                 f"the optimised file of {source} is not used: {error}"
             ) from None

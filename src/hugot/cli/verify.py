@@ -31,8 +31,7 @@ def verify(
 
     With --load, a model that crashes, hangs or exhausts the memory of what loads it fails as well.
     """
-    from hugot.models.manifest import record_folder
-    from hugot.models.verify import verify_model
+    from hugot.models.manifest import record_folder, verify_model
 
     if record:
         manifest = record_folder(folder)
@@ -41,8 +40,8 @@ def verify(
         click.echo(f"{folder}: {verify_model(folder, revision=revision)}")
     if load:
         from hugot.models.bundle import open_bundle
-        from hugot.models.trial import try_loading
+        from hugot.models.load_check import load_in_subprocess
 
         bundle = open_bundle(folder, onnx_file)
-        try_loading(bundle)
+        load_in_subprocess(bundle)
         click.echo(f"{bundle.onnx_path}: loads and runs")

@@ -118,7 +118,7 @@ def _padded_offsets(lengths: NDArray[np.int64], shapes: ShapePolicy) -> NDArray[
 def _evened(
     begins: list[int], costs: list[float], workers: int, overhead: float
 ) -> Iterator[tuple[list[int], list[float]]]:
-    """Yield the groups as they are, then with the last one cut in two, then with the last two, and so on.
+    """Yield the groups as they are, then with the last one cut in two, then the last two, and so on.
 
     This lets the workers finish together without smaller groups, and more runs, everywhere. Few groups
     are left as they are: handing one to another thread costs about as much as it saves.

@@ -13,7 +13,7 @@ import numpy as np
 
 from hugot._fast import encode, padding
 from hugot.errors import ModelFormatError
-from hugot.models.values import value_of
+from hugot.models.files import get_typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -297,7 +297,7 @@ def takes_type_ids(inputs: Sequence[TensorSpec], bundle: ModelBundle) -> bool:
     """
     names = [spec.name for spec in inputs]
     source = bundle.folder / "tokenizer_config.json"
-    listed = value_of(bundle.tokenizer_config, "model_input_names", list, source) or names
+    listed = get_typed(bundle.tokenizer_config, "model_input_names", list, source) or names
     return "token_type_ids" in names and "token_type_ids" in listed
 
 
@@ -318,7 +318,8 @@ class _FeedPlan(NamedTuple):
 
     Attributes:
         fills: for each input a function, the dtype of its array, and a dtype to cast it to or None.
-        common: numbers of the inputs for ids, mask and type ids, if there are no others and all are int64.
+        common: numbers of the inputs for ids, mask and type ids; None if there are others, or if any is
+            not int64.
     """
 
     fills: tuple[tuple[Callable[[TokenRows, Group, IntegerArray], None], Any, str | None], ...]

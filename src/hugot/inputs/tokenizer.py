@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from hugot.errors import InputError, TokenizerError
 from hugot.inputs.pool import start_pool
 from hugot.inputs.rows import Padding, TokenRow, TokenRows, rows_from_encodings
-from hugot.models.values import value_of
+from hugot.models.files import get_typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,7 +89,7 @@ class TextTokenizer:
                     "special; see max_position_embeddings in config.json, model_max_length in "
                     "tokenizer_config.json, max_seq_length in sentence_bert_config.json"
                 )
-            side = value_of(config, "truncation_side", str, source, "right")
+            side = get_typed(config, "truncation_side", str, source, "right")
             tokenizer.enable_truncation(
                 max_length,
                 stride=stride,
@@ -101,7 +101,7 @@ class TextTokenizer:
         self.max_length = max_length
         self.padding = Padding(
             self._pad_id(bundle, baked),
-            value_of(config, "pad_token_type_id", int, source, baked.get("pad_type_id", 0)),
+            get_typed(config, "pad_token_type_id", int, source, baked.get("pad_type_id", 0)),
             config.get("padding_side", baked.get("direction", "right")) == "left",
         )
         self.unknown_id = self._id_of(config.get("unk_token"), -1)
@@ -270,7 +270,7 @@ class TextTokenizer:
         allow_empty: bool,
         numbers: Sequence[int],
     ) -> None:
-        """Refuse the texts that were cut unless `truncate`, and those without tokens unless `allow_empty`."""
+        """Refuse cut texts unless `truncate`, and texts without tokens unless `allow_empty`."""
         for place, encoding in enumerate(encodings):
             if encoding is None:
                 continue
@@ -299,7 +299,8 @@ class LoadTokenizer(Protocol):
 
     def __call__(
         self, max_length: int | None, *, lowercase: bool = False, stride: int = 0
-    ) -> TextTokenizer: ...
+    ) -> TextTokenizer:
+        """Return the tokenizer with this longest row, casing and stride."""
 
 
 class TokenizerCache:

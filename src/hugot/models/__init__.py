@@ -1,1 +1,1 @@
-"""A model on disk and on the hub: what its files say."""
+"""Models on disk and on the hub: finding, downloading, checking and reading their files."""

@@ -1,7 +1,7 @@
-"""A model folder: what is in it, and what follows from it for every task.
+"""A model folder: its files, and the properties of the model that all tasks need.
 
-A folder holds an ``.onnx`` file (there or in ``onnx/``), ``tokenizer.json`` and ``config.json``, and may
-hold ``tokenizer_config.json``, ``special_tokens_map.json`` and the files of sentence-transformers.
+A folder holds an ``.onnx`` file (directly or in ``onnx/``), ``tokenizer.json`` and ``config.json``, and
+may hold ``tokenizer_config.json``, ``special_tokens_map.json`` and the files of sentence-transformers.
 """
 
 from __future__ import annotations
@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hugot.errors import ModelFormatError, ModelNotFoundError
-from hugot.models.files import read_json
+from hugot.models.files import get_typed, read_json
 from hugot.models.sentence import SentenceFiles, read_sentence_files
-from hugot.models.values import value_of
-from hugot.models.variants import EXPORT_HINT, FOLDERS, choose_graph, refuse_unfit, wanted_file
+from hugot.models.variants import EXPORT_HINT, check_instruction_set, find_onnx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# Model types whose positions begin behind the padding index, as RobertaEmbeddings does it: a table of
-# 514 positions with padding index 1 serves rows of 512 tokens.
+# Model types whose positions begin after the padding index, as in RobertaEmbeddings: a table of 514
+# positions with padding index 1 serves rows of 512 tokens.
 _POSITIONS_AFTER_PADDING = frozenset(
     {
         "camembert",
@@ -36,7 +35,7 @@ _POSITIONS_AFTER_PADDING = frozenset(
         "xmod",
     }
 )
-# transformers writes int(1e30) for a tokenizer that knows no limit; nor is one that takes over 32 bits.
+# transformers writes int(1e30) for a tokenizer without a limit; any number beyond 32 bits is none.
 _NO_LIMIT = 2**31
 _MOST_LABELS = 10**6
 
@@ -46,11 +45,11 @@ class ModelBundle:
     """The files of one model, read and checked.
 
     Attributes:
-        folder: where the configuration files are.
-        onnx_path: the graph.
-        tokenizer_path: ``tokenizer.json``.
-        config: ``config.json``.
-        tokenizer_config: ``tokenizer_config.json``, with what only ``special_tokens_map.json`` says.
+        folder: the folder of the configuration files.
+        onnx_path: path of the graph.
+        tokenizer_path: path of ``tokenizer.json``.
+        config: content of ``config.json``.
+        tokenizer_config: content of ``special_tokens_map.json``, updated by ``tokenizer_config.json``.
     """
 
     folder: Path
@@ -61,12 +60,12 @@ class ModelBundle:
 
     @cached_property
     def sentence(self) -> SentenceFiles:
-        """What the files of sentence-transformers say."""
+        """Settings in the files of sentence-transformers."""
         return read_sentence_files(self.folder)
 
     @cached_property
     def labels(self) -> list[str]:
-        """Names of the labels, by number, as transformers derives them from ``config.json``."""
+        """Names of the labels by index, as transformers derives them from ``config.json``."""
         named = self.config.get("id2label")
         if named:
             try:
@@ -77,14 +76,14 @@ class ModelBundle:
                     f"{self.folder / 'config.json'}: id2label must name every label from 0 on; it is "
                     f"{named!r}"
                 ) from error
-        count = value_of(self.config, "num_labels", int, self.folder / "config.json", 2)
+        count = get_typed(self.config, "num_labels", int, self.folder / "config.json", 2)
         if count > _MOST_LABELS:
             raise ModelFormatError(f"{self.folder / 'config.json'}: num_labels is {count}")
         return [f"LABEL_{i}" for i in range(count)]
 
     @property
     def hidden_size(self) -> int:
-        """Size of a token's vector, by the names that architectures have for it; 768 if unknown."""
+        """Size of a token's vector, under the name that the architecture has for it; 768 if unknown."""
         return _first_number(self.config, ("hidden_size", "dim", "d_model", "n_embd"), 768)
 
     @property
@@ -95,32 +94,32 @@ class ModelBundle:
 
     @cached_property
     def longest_row(self) -> int | None:
-        """Most tokens that a row may have, special ones included; None where there is no limit."""
+        """Maximum number of tokens in a row, special ones included; None without a limit."""
         limits = [self.config_limit]
-        told = self.tokenizer_config.get("model_max_length")
-        if isinstance(told, int | float) and 0 < told < _NO_LIMIT:
-            limits.append(int(told))
+        length = self.tokenizer_config.get("model_max_length")
+        if isinstance(length, int | float) and 0 < length < _NO_LIMIT:
+            limits.append(int(length))
         return min((limit for limit in limits if limit), default=None)
 
     @cached_property
     def longest_sentence(self) -> int | None:
-        """As `longest_row`, for feature extraction: ``max_seq_length`` comes before the tokenizer's."""
-        told = self.sentence.max_seq_length
-        if told is None:
+        """As `longest_row`, for sentence vectors: ``max_seq_length`` replaces the tokenizer's limit."""
+        length = self.sentence.max_seq_length
+        if length is None:
             return self.longest_row
-        return min(told, self.config_limit or told)
+        return min(length, self.config_limit or length)
 
     @cached_property
     def config_limit(self) -> int | None:
-        """Rows of the position table that serve tokens, or None where there is no such table."""
+        """Number of positions that the model has for tokens, or None without a position table."""
         positions = self.config.get("max_position_embeddings")
         if not isinstance(positions, int) or not 0 < positions < _NO_LIMIT:
             return None
         if self.config.get("position_biased_input") is False:
             return None  # DeBERTa v2 and v3: relative positions only
         source = self.folder / "config.json"
-        if value_of(self.config, "model_type", str, source) in _POSITIONS_AFTER_PADDING:
-            positions -= value_of(self.config, "pad_token_id", int, source, 0) + 1
+        if get_typed(self.config, "model_type", str, source) in _POSITIONS_AFTER_PADDING:
+            positions -= get_typed(self.config, "pad_token_id", int, source, 0) + 1
         return positions
 
 
@@ -136,11 +135,11 @@ def open_bundle(
 
     Args:
         path: a folder, or an ``.onnx`` file with its tokenizer beside it (or one folder up).
-        onnx_file: the graph to take, where the folder has several.
+        onnx_file: the graph to use, if the folder has several.
         variant: which of several graphs, by its kind; see `hugot.models.variants.choose_graph`.
 
-    Raises ModelNotFoundError for files that are not there, ModelFormatError for damaged ones and for
-    graphs that are made for another CPU.
+    Raises ModelNotFoundError for missing files, ModelFormatError for damaged ones and for graphs made
+    for another CPU.
     """
     path = Path(path).expanduser()
     if path.is_file():
@@ -148,7 +147,7 @@ def open_bundle(
         if not (folder / "tokenizer.json").exists() and folder.name == "onnx":
             folder = folder.parent
         onnx_path = path
-        refuse_unfit(path.name, {})
+        check_instruction_set(path.name, {})
     elif path.is_dir():
         folder = path
         onnx_path = find_onnx(path, onnx_file, variant)
@@ -169,24 +168,3 @@ def open_bundle(
             **read_json(folder / "tokenizer_config.json"),
         },
     )
-
-
-def find_onnx(folder: Path, onnx_file: str | None = None, variant: str | None = None) -> Path:
-    """The ``.onnx`` file of a folder; see `hugot.models.variants.choose_graph`."""
-    wanted = wanted_file(onnx_file, variant)
-    if wanted is not None:
-        for place in FOLDERS:
-            if (folder / place / wanted).is_file():
-                refuse_unfit(wanted, {})
-                return folder / place / wanted
-    files = {
-        place + path.name: path for place in FOLDERS for path in (folder / place).glob("*.onnx")
-    }
-    sizes = dict.fromkeys(files) if len(files) == 1 else _sizes(files)
-    name = choose_graph(sizes, onnx_file, variant, where=str(folder))
-    refuse_unfit(name, sizes)
-    return files[name]
-
-
-def _sizes(files: Mapping[str, Path]) -> dict[str, int | None]:
-    return {name: path.stat().st_size for name, path in files.items()}

@@ -1,14 +1,16 @@
-"""The hub's own cache on this machine, read without a call to the hub where it tells enough.
+"""The hub's own cache on this machine, read without a call to the hub if it has all that is needed.
 
     <cache>/models--organisation--name/
-        refs/main                       the commit that a branch or tag was, when last looked at
-        snapshots/<commit>/<file>       links to blobs/<hash>; each is there once it is whole
+        refs/main                       the commit of a branch or tag when it was last looked at
+        snapshots/<commit>/<file>       links to blobs/<hash>; each appears once it is complete
         trees/<commit>.json             every file of that commit (huggingface_hub 2)
         .no_exist/<commit>/<file>       an empty file for a file that the commit does not have
 
-A snapshot holds what some program has asked for, which may be less than a pipeline needs: without the
-files of sentence-transformers, a model would answer with other vectors. So a snapshot is taken where
-each of those files is there or known not to exist.
+A snapshot holds the files that some program has asked for, which may be fewer than a pipeline needs:
+without the files of sentence-transformers, a model would return other vectors. So a snapshot is used if
+each of those files exists or is known not to exist.
+
+The cache is read directly, since importing huggingface_hub's client takes more than a tenth of a second.
 """
 
 from __future__ import annotations
@@ -22,21 +24,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hugot.errors import HugotError, ModelFormatError
 from hugot.models.files import file_sha256, git_blob_id
-from hugot.models.manifest import is_commit
-from hugot.models.parts import (
+from hugot.models.repository import (
     CONFIGURATION_FILES,
     check_tokenizer,
+    external_data_of,
     is_needed,
     module_files,
     needed_files,
-    weights_of,
 )
-from hugot.models.variants import choose_graph, precision, wanted_file
+from hugot.models.variants import choose_graph, file_asked_for, precision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _TREE_FORMAT = 1
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TRUE = frozenset(("1", "ON", "YES", "TRUE"))
 
@@ -45,10 +47,10 @@ class Snapshot(NamedTuple):
     """A commit of a repository in the cache.
 
     Attributes:
-        folder: its files, as far as they are there.
-        graph: the ``.onnx`` file to take.
+        folder: the folder with those of its files that were downloaded.
+        graph: the ``.onnx`` file to use.
         commit: its hash.
-        unknown: needed files that are not there, and may not be in the repository either.
+        unknown: files that a pipeline reads, that are not here, and that the repository may have.
     """
 
     folder: Path
@@ -57,15 +59,15 @@ class Snapshot(NamedTuple):
     unknown: tuple[str, ...]
 
 
-class Unfit(Exception):  # noqa: N818  (tells a reason, and is never shown as an error)
-    """The cache has nothing to take; the text says why."""
+class NotCachedError(Exception):
+    """The cache has no usable snapshot; the text is the reason. It is never shown as an error."""
 
 
 def cache_folder() -> Path:
-    """Where huggingface_hub keeps its cache, by its environment variables."""
-    loaded = sys.modules.get("huggingface_hub.constants")
-    if loaded is not None:
-        return Path(loaded.HF_HUB_CACHE)
+    """Return the folder of huggingface_hub's cache, by its environment variables."""
+    constants = sys.modules.get("huggingface_hub.constants")
+    if constants is not None:
+        return Path(constants.HF_HUB_CACHE)
     home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
     home = os.environ.get("HF_HOME", os.path.join(home, "huggingface"))
     folder = os.environ.get("HUGGINGFACE_HUB_CACHE", os.path.join(home, "hub"))
@@ -75,53 +77,53 @@ def cache_folder() -> Path:
 
 def is_offline() -> bool:
     """Whether the user has forbidden calls to the hub (``HF_HUB_OFFLINE``)."""
-    loaded = sys.modules.get("huggingface_hub.constants")
-    if loaded is not None:
-        return bool(loaded.HF_HUB_OFFLINE)
-    told = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
-    return told.upper() in _TRUE
+    constants = sys.modules.get("huggingface_hub.constants")
+    if constants is not None:
+        return bool(constants.HF_HUB_OFFLINE)
+    value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
+    return value.upper() in _TRUE
 
 
 def find_snapshot(
     name: str, revision: str | None, onnx_file: str | None = None, variant: str | None = None
 ) -> Snapshot:
-    """The snapshot of a revision that holds the graph asked for and what belongs to it.
+    """Return the snapshot of a revision that holds the graph asked for and its other files.
 
-    Raises Unfit where there is none, or where it lacks files that the repository has.
+    Raises NotCachedError if there is none, or if it lacks files that the repository has.
     """
     repository = cache_folder() / f"models--{name.replace('/', '--')}"
     revision = revision or "main"
-    commit = revision if is_commit(revision) else _read_ref(repository, revision)
+    commit = revision if _COMMIT.fullmatch(revision) else _read_ref(repository, revision)
     folder = repository / "snapshots" / commit
     if not folder.is_dir():
-        raise Unfit(f"it has no snapshot of commit {commit}")
+        raise NotCachedError(f"it has no snapshot of commit {commit}")
     tree = _read_tree(repository / "trees" / f"{commit}.json")
-    there = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    names = there if tree is None else tree
+    cached = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    names = cached if tree is None else tree
     try:
         graph = choose_graph(dict.fromkeys(names), onnx_file, variant, where=name)
         check_tokenizer(names, name)
-        _refuse_lowered(graph, onnx_file, variant, known=tree is not None)
+        _check_precision(graph, onnx_file, variant, all_files_known=tree is not None)
         needed = [
             *needed_files(names, graph),
             *(file for file in module_files(folder / "modules.json") if file in names),
-            *(weights_of(folder, graph) if graph in there else []),
+            *(external_data_of(folder, graph) if graph in cached else []),
         ]
     except HugotError as error:
-        raise Unfit(str(error)) from error
-    missing = sorted(set(needed) - set(there))
+        raise NotCachedError(str(error)) from error
+    missing = sorted(set(needed) - set(cached))
     if missing:
-        raise Unfit(f"its snapshot {commit} lacks {', '.join(missing)}")
+        raise NotCachedError(f"its snapshot {commit} lacks {', '.join(missing)}")
     absent = repository / ".no_exist" / commit
-    unknown = () if tree is not None else _unknown(there, folder, absent)
+    unknown = () if tree is not None else _unknown_files(cached, folder, absent)
     return Snapshot(folder, graph, commit, tuple(unknown))
 
 
 def verify_snapshot(folder: Path) -> str:
-    """Check the files of a snapshot folder against the hashes that the cache names them by.
+    """Check the files of a snapshot against the hashes in the names of their blobs; return the commit.
 
-    Gives the commit. Raises ModelFormatError that lists what is damaged, or where the files are no
-    links to such names, as on systems without symbolic links.
+    Raises ModelFormatError that lists the damaged files, or if the files are not links to blobs, as on
+    systems without symbolic links.
     """
     wrong, checked = [], 0
     for path in sorted(folder.rglob("*")):
@@ -132,11 +134,11 @@ def verify_snapshot(folder: Path) -> str:
             raise ModelFormatError(
                 f"{path} is no link into the hub's cache, whose name is its hash"
             )
-        promised = Path(os.readlink(path)).name
-        digest = file_sha256 if _SHA256.fullmatch(promised) else git_blob_id
+        expected = Path(os.readlink(path)).name
+        digest = file_sha256 if _SHA256.fullmatch(expected) else git_blob_id
         if not path.is_file():
             wrong.append(f"{name} is missing")
-        elif digest(path) != promised:
+        elif digest(path) != expected:
             wrong.append(f"{name} has another content")
         checked += 1
     if wrong or not checked:
@@ -147,7 +149,7 @@ def verify_snapshot(folder: Path) -> str:
 def is_snapshot(folder: Path) -> bool:
     """Whether a folder is a snapshot in a cache of the hub."""
     return (
-        is_commit(folder.name)
+        _COMMIT.fullmatch(folder.name) is not None
         and folder.parent.name == "snapshots"
         and folder.parent.parent.name.startswith("models--")
     )
@@ -157,14 +159,14 @@ def _read_ref(repository: Path, revision: str) -> str:
     try:
         commit = (repository / "refs" / revision).read_text(encoding="ascii").strip()
     except (OSError, ValueError):
-        raise Unfit(f"it does not know revision {revision}") from None
-    if not is_commit(commit):
-        raise Unfit(f"its revision {revision} is no commit: {commit!r}")
+        raise NotCachedError(f"it does not know revision {revision}") from None
+    if not _COMMIT.fullmatch(commit):
+        raise NotCachedError(f"its revision {revision} is no commit: {commit!r}")
     return commit
 
 
 def _read_tree(path: Path) -> list[str] | None:
-    """The names of all files of a commit, or None where they are not known."""
+    """Return the names of all files of a commit, or None if they are not known."""
     try:
         tree: Any = json.loads(path.read_bytes())
         return list(tree["files"]) if tree["format_version"] == _TREE_FORMAT else None
@@ -172,13 +174,21 @@ def _read_tree(path: Path) -> list[str] | None:
         return None
 
 
-def _refuse_lowered(graph: str, onnx_file: str | None, variant: str | None, *, known: bool) -> None:
-    """The only graph there may not be the only one of the repository: it must say what it is."""
-    asked = variant not in (None, "auto") or wanted_file(onnx_file, variant) is not None
-    if not known and not asked and precision(graph) != "fp32":
-        raise Unfit(f"of the graphs it has only {graph}, which is not known to be the whole choice")
+def _check_precision(
+    graph: str, onnx_file: str | None, variant: str | None, *, all_files_known: bool
+) -> None:
+    """Raise NotCachedError for a graph of lower precision that nobody asked for.
+
+    If only the cached files are known, the repository may have another graph of full precision.
+    """
+    asked = variant not in (None, "auto") or file_asked_for(onnx_file, variant) is not None
+    if not all_files_known and not asked and precision(graph) != "fp32":
+        raise NotCachedError(
+            f"of the graphs it has only {graph}, which is not known to be the whole choice"
+        )
 
 
-def _unknown(there: Iterable[str], folder: Path, absent: Path) -> list[str]:
+def _unknown_files(cached: Iterable[str], folder: Path, absent: Path) -> list[str]:
+    """Files that are neither cached nor marked as absent from the repository."""
     wanted = {*CONFIGURATION_FILES, *module_files(folder / "modules.json")}
-    return sorted(name for name in wanted.difference(there) if not (absent / name).is_file())
+    return sorted(name for name in wanted.difference(cached) if not (absent / name).is_file())

@@ -1,4 +1,4 @@
-"""The Dense module of sentence-transformers: a linear layer behind the pooling."""
+"""The Dense module of sentence-transformers: a linear layer after the pooling."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Dense:
-    """``activation(x @ weight.T + bias)``, with x added where that is configured.
+    """``activation(x @ weight.T + bias)``, plus x if that is configured.
 
     Attributes:
         weight: float32 [out, in].
         bias: float32 [out], or None.
-        activation: function of the sums.
+        activation: elementwise function.
         adds_input: whether x is added to the result.
-        residual: float32 [out, in], what brings x to the result's size before; None where it has it.
+        residual: float32 [out, in], projects x to the size of the result; None if it has that size.
     """
 
     weight: Array
@@ -37,7 +37,7 @@ class Dense:
     residual: Array | None
 
     def __call__(self, x: Array) -> Array:
-        """Vectors [n, out] from vectors [n, in]."""
+        """Return vectors [n, out] for vectors [n, in]."""
         if x.shape[1] != self.weight.shape[1]:
             raise ModelFormatError(
                 f"the Dense module takes vectors of {self.weight.shape[1]} numbers; the pooling before "
@@ -55,7 +55,7 @@ class Dense:
 def read_dense(folder: Path) -> Dense:
     """Read a Dense module's ``config.json`` and ``model.safetensors``.
 
-    Raises ModelFormatError for weights in another format, or an activation that is not known.
+    Raises ModelFormatError for weights in another format and for an unknown activation.
     """
     config = read_json(folder / "config.json")
     # Absent means the default of sentence-transformers, null no activation at all.
@@ -78,7 +78,7 @@ def read_dense(folder: Path) -> Dense:
 
 
 def _check_shapes(folder: Path, weights: Mapping[str, Any], *, adds_input: bool) -> None:
-    """Raise ModelFormatError unless the arrays fit each other."""
+    """Raise ModelFormatError unless the shapes of the arrays fit each other."""
     weight = weights["linear.weight"]
     fits = weight.ndim == 2
     if fits and "linear.bias" in weights:

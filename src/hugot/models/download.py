@@ -1,15 +1,28 @@
-"""A model's files from the hub: into a folder beside their place, checked, then renamed into it."""
+"""Downloads from the hub, by huggingface_hub: into the model folder, and into the hub's own cache.
+
+A download into the model folder goes into a hidden folder beside the final one, which is renamed when
+all files are complete, checked and on the disk.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hugot.errors import DownloadError, HugotError, ModelNotFoundError
-from hugot.models.log import debug
+from hugot.models.cache import is_offline
+from hugot.models.folders import (
+    check_hub_name,
+    check_revision,
+    find_graph,
+    model_folder_path,
+    model_folders,
+)
 from hugot.models.manifest import (
     MANIFEST,
     FileRecord,
@@ -18,22 +31,30 @@ from hugot.models.manifest import (
     record_files,
     write_manifest,
 )
-from hugot.models.names import check_name, check_revision, model_folders
-from hugot.models.parts import (
+from hugot.models.repository import (
+    OFFLINE,
+    check_file_names,
     check_tokenizer,
+    download_error,
+    external_data_of,
+    fetch_repository_info,
     module_files,
     needed_files,
-    refuse_escaping,
-    weights_of,
 )
-from hugot.models.places import graph_in, place_for
-from hugot.models.promises import Promises, explain, fetch_promises, refuse_offline
-from hugot.models.staging import beside, flush, keep_only, locked, own_folder, terminal_bar
 from hugot.models.variants import choose_graph
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from os import PathLike
+
+    from hugot.models.cache import Snapshot
+    from hugot.models.repository import RepositoryInfo
+
+_logger = logging.getLogger("hugot.models")
+_INCOMPLETE_SNAPSHOT = (
+    "%s is used from the hub's cache without %s, which the repository may have: the hub was not asked "
+    "(%s). If it is a sentence-transformers model, its vectors may be others"
+)
 
 
 def download_model(
@@ -46,42 +67,43 @@ def download_model(
     variant: str | None = None,
     force: bool = False,
 ) -> Path:
-    """Download what the pipelines need of a model on the hub, and give its folder.
+    """Download the files of a model on the hub that pipelines need, and return its folder.
 
         folder = hugot.download_model("sentence-transformers/all-MiniLM-L6-v2")
 
     Args:
         name: the repository, ``organisation/name``.
-        dest: the folder under which to make ``organisation_name``; by default the model folder.
-        revision: branch, tag or commit; by default the main branch. Where the folder holds another
-            revision, that one stays, and ``organisation_name@revision`` is made.
+        dest: the folder in which to make ``organisation_name``; by default the model folder.
+        revision: branch, tag or commit; by default the main branch. If the folder holds another
+            revision, it is kept, and ``organisation_name@revision`` is made.
         token: access token; by default ``HF_TOKEN`` or the stored one.
-        onnx_file: the graph to take, where the repository has several.
+        onnx_file: the graph to download, if the repository has several.
         variant: which of several graphs: ``"fp32"``, ``"fp16"``, ``"int8"`` or a file name; by default
-            ``"auto"``, which is fp32 where the repository has it.
-        force: download again what is there already.
+            ``"auto"``, which is fp32 if the repository has it.
+        force: download again even if the files are there.
 
-    The files appear under their final folder when all of them are there and have the sizes and hashes
-    that the hub tells; ``hugot.json`` records them. A download that was interrupted goes on with the
-    files that it had not finished. A second process that wants the same model waits for the first.
+    The folder appears under its final name once all files are complete and have the sizes and hashes
+    that the hub reports; ``hugot.json`` records them. An interrupted download continues with the
+    unfinished files. A second process that downloads the same model waits for the first.
 
     A graph that is not in the folder yet is added to it, at the folder's own commit.
 
-    Raises InputError for a name, revision or variant that is none, ModelNotFoundError where the
-    repository lacks what is needed, DownloadError for everything that goes wrong on the way.
+    Raises InputError for an invalid name, revision or variant, ModelNotFoundError if the repository
+    lacks a needed file, DownloadError if the download fails.
     """
-    check_name(name)
+    check_hub_name(name)
     check_revision(revision)
     root = Path(dest).expanduser() if dest is not None else model_folders()[0]
-    target = place_for(root, name, revision)
-    if not force and _is_there(target, name, onnx_file, variant):
+    target = model_folder_path(root, name, revision)
+    if not force and _is_complete(target, name, onnx_file, variant):
         return target
-    refuse_offline(name)
+    if is_offline():
+        raise DownloadError(f"{name}: {OFFLINE}")
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with locked(target):
+        with _locked(target):
             # Another process may have downloaded it while this one waited.
-            if force or not _is_there(target, name, onnx_file, variant):
+            if force or not _is_complete(target, name, onnx_file, variant):
                 _Download(name, target, revision, token, force).run(onnx_file, variant)
     except HugotError:
         raise
@@ -90,12 +112,60 @@ def download_model(
     return target
 
 
-def _is_there(target: Path, name: str, onnx_file: str | None, variant: str | None) -> bool:
-    return target.is_dir() and graph_in(target, name, onnx_file, variant) is not None
+def fetch_missing_files(name: str, snapshot: Snapshot) -> None:
+    """Download the files that a pipeline needs and a snapshot in the hub's cache lacks.
+
+    The hub is asked once which of the unknown files exist. The others are marked as absent in the same
+    way as huggingface_hub does it, so that the hub is not asked again. If it cannot be asked, a warning
+    is logged and the snapshot stays as it is.
+    """
+    if is_offline():
+        unknown = ", ".join(snapshot.unknown)
+        _logger.warning(_INCOMPLETE_SNAPSHOT, name, unknown, "HF_HUB_OFFLINE is set")
+        return
+    try:
+        existing = _fetch_into_cache(name, snapshot)
+    except DownloadError as error:
+        _logger.warning(_INCOMPLETE_SNAPSHOT, name, ", ".join(snapshot.unknown), error)
+        return
+    absent = snapshot.folder.parent.parent / ".no_exist" / snapshot.commit
+    for file in set(snapshot.unknown) - existing:
+        _mark_absent(absent / file)
+
+
+def _fetch_into_cache(name: str, snapshot: Snapshot) -> set[str]:
+    """Download a snapshot's missing files; return the names of all files of the commit."""
+    files = set(fetch_repository_info(name, snapshot.commit, None).files)
+    needed = {*needed_files(files, snapshot.graph)}
+    for names in (needed, set()):  # the second time for modules.json, if it was missing
+        names |= {*module_files(snapshot.folder / "modules.json")} & files
+        missing = sorted(file for file in names if not (snapshot.folder / file).is_file())
+        if not missing:
+            continue
+        check_file_names(missing, name)
+        _logger.debug("%s: the hub's cache lacks %s", name, ", ".join(missing))
+        cache = snapshot.folder.parent.parent.parent
+        try:
+            _snapshot_download(name, snapshot.commit, missing, cache_dir=cache)
+        except Exception as error:  # huggingface_hub and its HTTP client raise many kinds
+            raise download_error(name, snapshot.commit, error) from error
+    return files
+
+
+def _mark_absent(marker: Path) -> None:
+    try:
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.touch()
+    except OSError as error:  # a read-only cache: the hub is asked each time
+        _logger.debug("%s cannot be written: %s", marker, error)
+
+
+def _is_complete(target: Path, name: str, onnx_file: str | None, variant: str | None) -> bool:
+    return target.is_dir() and find_graph(target, name, onnx_file, variant) is not None
 
 
 class _Download:
-    """One download, within the lock of its target."""
+    """One download into the model folder; the target must be locked."""
 
     def __init__(
         self, name: str, target: Path, revision: str | None, token: str | None, force: bool
@@ -104,54 +174,52 @@ class _Download:
         self.target = target
         self.token = token
         self.force = force
-        self.partial = beside(target, "partial")
-        self.there = read_manifest(target) if target.is_dir() and not force else None
-        self.revision = self.there.revision if self.there else revision
-        # More files of a folder are of the commit that it holds.
-        self.asked = self.there.commit if self.there else revision
+        self.partial = _hidden_sibling(target, "partial")
+        self.present = read_manifest(target) if target.is_dir() and not force else None
+        self.revision = self.present.revision if self.present else revision
+        # Files that are added to a folder must be of the commit that it holds.
+        self.asked = self.present.commit if self.present else revision
 
     def run(self, onnx_file: str | None, variant: str | None) -> None:
-        """Fetch, check and put into place."""
-        promises = fetch_promises(self.name, self.asked, self.token)
-        graph = choose_graph(promises.sizes, onnx_file, variant, where=self.name)
-        check_tokenizer(promises.sizes, self.name)
-        debug("%s: downloading %s of commit %s", self.name, graph, promises.commit)
-        own_folder(self.partial, empty=self.force)
-        names = self._missing(needed_files(promises.sizes, graph))
-        self._fetch(promises, names)
-        # These two say which other files they need.
-        more = [
-            name for name in module_files(self.partial / "modules.json") if name in promises.sizes
-        ]
-        more += self._weights(promises, graph)
+        """Fetch the files, check them and move them to the target."""
+        info = fetch_repository_info(self.name, self.asked, self.token)
+        graph = choose_graph(info.sizes, onnx_file, variant, where=self.name)
+        check_tokenizer(info.sizes, self.name)
+        _logger.debug("%s: downloading %s of commit %s", self.name, graph, info.commit)
+        _make_folder(self.partial, empty=self.force)
+        names = self._missing(needed_files(info.sizes, graph))
+        self._fetch(info, names)
+        # modules.json and the graph name further files.
+        more = [name for name in module_files(self.partial / "modules.json") if name in info.sizes]
+        more += self._external_data(info, graph)
         rest = [name for name in self._missing(more) if name not in names]
-        self._fetch(promises, rest)
-        self._install(promises, [*names, *rest])
+        self._fetch(info, rest)
+        self._install(info, [*names, *rest])
 
     def _missing(self, names: Sequence[str]) -> list[str]:
-        recorded = self.there.files if self.there else {}
+        recorded = self.present.files if self.present else {}
         return [name for name in dict.fromkeys(names) if name not in recorded]
 
-    def _weights(self, promises: Promises, graph: str) -> list[str]:
-        names = weights_of(self.partial, graph)
-        missing = [name for name in names if name not in promises.sizes]
+    def _external_data(self, info: RepositoryInfo, graph: str) -> list[str]:
+        names = external_data_of(self.partial, graph)
+        missing = [name for name in names if name not in info.sizes]
         if missing:
             raise ModelNotFoundError(
                 f"{self.name} has no {', '.join(missing)}, in which {graph} has its weights"
             )
         return names
 
-    def _fetch(self, promises: Promises, names: list[str]) -> None:
-        """Download files and check them; what is damaged is asked for a second time."""
-        refuse_escaping(names, self.name)
+    def _fetch(self, info: RepositoryInfo, names: list[str]) -> None:
+        """Download files and check them; a damaged file is downloaded a second time."""
+        check_file_names(names, self.name)
         if not names:
             return
-        self._snapshot(promises, names, self.force)
-        damaged = promises.broken(self.partial, names)
+        self._download(info, names, self.force)
+        damaged = info.mismatches(self.partial, names)
         if damaged:
-            debug("%s: fetching again: %s", self.name, "; ".join(damaged.values()))
-            self._snapshot(promises, list(damaged), True)
-            damaged = promises.broken(self.partial, names)
+            _logger.debug("%s: fetching again: %s", self.name, "; ".join(damaged.values()))
+            self._download(info, list(damaged), True)
+            damaged = info.mismatches(self.partial, names)
         for name in damaged:
             (self.partial / name).unlink(missing_ok=True)
         if damaged:
@@ -159,57 +227,123 @@ class _Download:
                 f"{self.name}: what came is not what the hub promised: {'; '.join(damaged.values())}"
             )
 
-    def _snapshot(self, promises: Promises, names: list[str], force: bool) -> None:
-        from huggingface_hub import snapshot_download
-
+    def _download(self, info: RepositoryInfo, names: list[str], force: bool) -> None:
         try:
-            snapshot_download(
+            _snapshot_download(
                 self.name,
-                revision=promises.commit,
+                info.commit,
+                names,
                 local_dir=self.partial,
-                allow_patterns=[escape(name) for name in names],
                 token=self.token,
                 force_download=force,
-                tqdm_class=terminal_bar(),
             )
         except Exception as error:  # huggingface_hub and its HTTP client raise many kinds
-            raise explain(self.name, self.revision, error) from error
+            raise download_error(self.name, self.revision, error) from error
 
-    def _install(self, promises: Promises, names: list[str]) -> None:
-        """Rename what came into its place, with the manifest."""
+    def _install(self, info: RepositoryInfo, names: list[str]) -> None:
+        """Write the manifest, and rename the files into the target."""
         shutil.rmtree(self.partial / ".cache", ignore_errors=True)
-        keep_only(self.partial, names)
+        _remove_others(self.partial, names)
         files: dict[str, FileRecord] = record_files(self.partial, names)
         manifest = Manifest(
             name=self.name,
             revision=self.revision,
-            commit=promises.commit,
-            graphs={name: size for name, size in promises.sizes.items() if name.endswith(".onnx")},
-            files={**(self.there.files if self.there else {}), **files},
+            commit=info.commit,
+            graphs={name: size for name, size in info.sizes.items() if name.endswith(".onnx")},
+            files={**(self.present.files if self.present else {}), **files},
         )
         write_manifest(self.partial, manifest)
-        flush(self.partial)
-        if self.there:
+        _flush(self.partial)
+        if self.present:
             self._add(names)
         else:
             self._replace()
 
     def _add(self, names: list[str]) -> None:
-        """Move files into the folder that is there: graphs behind their weights, the manifest last."""
+        """Move files into the existing folder: a graph after its weights, the manifest last."""
         for name in [*sorted(names, key=lambda name: name.endswith(".onnx")), MANIFEST]:
-            place = self.target / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(self.partial / name, place)
+            path = self.target / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(self.partial / name, path)
         shutil.rmtree(self.partial, ignore_errors=True)
 
     def _replace(self) -> None:
         if self.target.is_symlink():
             self.target.unlink()
         elif self.target.exists():
-            old = beside(self.target, "old")
+            old = _hidden_sibling(self.target, "old")
             shutil.rmtree(old, ignore_errors=True)
             self.target.rename(old)
             self.partial.rename(self.target)
             shutil.rmtree(old, ignore_errors=True)
             return
         self.partial.rename(self.target)
+
+
+def _snapshot_download(name: str, commit: str, files: Iterable[str], **options: Any) -> None:
+    """Download files of a commit with huggingface_hub; progress is shown on a terminal only."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import tqdm  # type: ignore[attr-defined]
+
+    class TerminalProgress(tqdm):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            if options.get("disable") is not True:
+                options["disable"] = None
+            super().__init__(*args, **options)  # type: ignore[no-untyped-call]
+
+    patterns = [escape(file) for file in files]
+    snapshot_download(
+        name,
+        revision=commit,
+        allow_patterns=patterns,
+        tqdm_class=TerminalProgress,
+        **options,
+    )
+
+
+@contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """Hold the lock of a model's folder, among all processes; it is released with its process."""
+    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
+
+    with WeakFileLock(_hidden_sibling(target, "lock")):
+        yield
+
+
+def _hidden_sibling(target: Path, suffix: str) -> Path:
+    """A path beside a model's folder; no model's name leads to it."""
+    return target.with_name(f".{target.name}.{suffix}")
+
+
+def _make_folder(path: Path, *, empty: bool = False) -> None:
+    """Make a folder, or reuse that of an interrupted download after removing all links in it."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif empty:
+        shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(exist_ok=True)
+    for inner in path.rglob("*"):
+        if inner.is_symlink():
+            inner.unlink()
+
+
+def _remove_others(folder: Path, names: list[str]) -> None:
+    """Remove files that an interrupted download of another variant has left."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path.relative_to(folder).as_posix() not in names:
+            path.unlink()
+
+
+def _flush(folder: Path) -> None:
+    """Write the files to the disk, so that a power cut after the rename leaves no empty ones."""
+    if os.name == "nt":
+        return  # only a file that is open for writing can be flushed there
+    for path in folder.rglob("*"):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

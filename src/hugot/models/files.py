@@ -1,20 +1,32 @@
-"""Reading a model's files: JSON, and hashes."""
+"""Reading a model's files: JSON and typed values in it, and hashes."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from hugot.errors import ModelFormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+_TYPE_NAMES: dict[Any, str] = {
+    int: "a whole number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+}
+# Numbers of the configuration end up in 32 bits.
+_LARGEST = 2**31 - 1
+
+Kind = TypeVar("Kind")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; an empty one where there is no such file.
+    """Return the object in a JSON file; an empty one if there is no such file.
 
-    Raises ModelFormatError where the file holds anything else.
+    Raises ModelFormatError if the file holds anything else.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -27,8 +39,39 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+@overload
+def get_typed(
+    config: Mapping[str, Any], key: str, kind: type[Kind], source: object
+) -> Kind | None: ...
+@overload
+def get_typed(
+    config: Mapping[str, Any], key: str, kind: type[Kind], source: object, default: Kind
+) -> Kind: ...
+def get_typed(
+    config: Mapping[str, Any], key: str, kind: type[Any], source: object, default: Any = None
+) -> Any:
+    """Return the value of a key, or the default if the key is absent or its value is null.
+
+    Args:
+        config: content of the file.
+        key: name of the value.
+        kind: int, str, list or dict.
+        source: the file, for the message.
+        default: the value to return instead of null.
+
+    Raises ModelFormatError for a value of another type, and for numbers below 0 or beyond 32 bits.
+    """
+    value = config.get(key)
+    if value is None:
+        return default
+    fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    if not fits or (kind is int and not 0 <= value <= _LARGEST):
+        raise ModelFormatError(f"{source}: {key} is {value!r:.80}; it must be {_TYPE_NAMES[kind]}")
+    return value
+
+
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
+    """Return the SHA-256 of a file, in hexadecimal."""
     import hashlib
 
     with open(path, "rb") as file:
@@ -36,7 +79,7 @@ def file_sha256(path: Path) -> str:
 
 
 def git_blob_id(path: Path) -> str:
-    """The name that git gives to a file's content, in hexadecimal; the hub's hash of small files."""
+    """Return git's hash of a file's content, in hexadecimal; the hub has it for small files."""
     import hashlib
 
     digest = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)

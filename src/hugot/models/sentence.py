@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hugot.errors import ModelFormatError
-from hugot.models.files import read_json
-from hugot.models.values import value_of
+from hugot.models.files import get_typed, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
 
     from hugot.models.dense import Dense
 
-# Pooling modes by the names that sentence-transformers writes, and ours. Older versions write one
-# flag per mode.
+# Pooling modes: the names that sentence-transformers writes → ours. Older versions write one flag per
+# mode.
 _MODES = {
     "cls": "cls",
     "max": "max",
@@ -47,17 +46,17 @@ _LENGTH_FILES = (
 
 @dataclass(frozen=True)
 class SentenceFiles:
-    """What a folder says about sentence vectors; the defaults hold where it says nothing.
+    """Settings of sentence vectors in a model folder; the defaults hold if it has none.
 
     Attributes:
         pooling: pooling modes whose results are concatenated, or None.
         include_prompt: whether a prompt's tokens take part in the pooling.
-        steps: the modules behind the pooling, in order: a `Dense` or the string ``"normalize"``;
-            any other module is there by its kind, and hugot does not run it.
+        steps: the modules after the pooling, in order: a `Dense` or the string ``"normalize"``; the name
+            of the class stands for any other module, which hugot does not run.
         max_seq_length: longest row, or None.
         lowercase: whether texts are lower-cased before the tokenizer sees them.
-        prompts: named prompts.
-        default_prompt_name: the prompt that is used where none is named, or None.
+        prompts: name → prompt.
+        default_prompt_name: the prompt to use if none is named, or None.
         truncate_dim: number of first components to keep, or None.
     """
 
@@ -72,12 +71,12 @@ class SentenceFiles:
 
 
 def read_sentence_files(folder: Path) -> SentenceFiles:
-    """Read ``modules.json`` and what it names, and the length and prompt files."""
+    """Read ``modules.json``, the modules it names, and the length and prompt files."""
     pooling_config: dict[str, Any] = {}
     steps: list[Dense | str] = []
     for module in _read_modules(folder / "modules.json"):
         kind = str(module.get("type", "")).rpartition(".")[2]
-        path = folder / _inner(str(module.get("path", "")), folder)
+        path = folder / _module_path(str(module.get("path", "")), folder)
         if kind == "Pooling":
             pooling_config = read_json(path / "config.json")
         elif kind == "Dense":
@@ -102,13 +101,13 @@ def read_sentence_files(folder: Path) -> SentenceFiles:
         lowercase=bool(length_config.get("do_lower_case")),
         # sentence-transformers knows these two names for every model.
         prompts={"query": "", "document": "", **_prompts(prompts, prompt_file)},
-        default_prompt_name=value_of(prompts, "default_prompt_name", str, prompt_file),
-        truncate_dim=value_of(prompts, "truncate_dim", int, prompt_file),
+        default_prompt_name=get_typed(prompts, "default_prompt_name", str, prompt_file),
+        truncate_dim=get_typed(prompts, "truncate_dim", int, prompt_file),
     )
 
 
-def _inner(path: str, folder: Path) -> str:
-    """A module's path, which must not lead out of the model's folder: who made the model chose it."""
+def _module_path(path: str, folder: Path) -> str:
+    """Return a module's path; raises ModelFormatError if it leads out of the model's folder."""
     parts = path.replace("\\", "/").split("/")
     if ".." in parts or parts[0].endswith(":") or (len(parts) > 1 and not parts[0]):
         raise ModelFormatError(
@@ -118,8 +117,8 @@ def _inner(path: str, folder: Path) -> str:
 
 
 def _prompts(config: Mapping[str, Any], path: Path) -> dict[str, str]:
-    prompts = value_of(config, "prompts", dict, path, {})
-    return {name: value_of(prompts, name, str, path, "") for name in prompts}
+    prompts = get_typed(config, "prompts", dict, path, {})
+    return {name: get_typed(prompts, name, str, path, "") for name in prompts}
 
 
 def _read_modules(path: Path) -> list[dict[str, Any]]:

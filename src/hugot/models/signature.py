@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from hugot.models.graph import op_types, open_graph, walk
-from hugot.models.protobuf import byte_fields, integers, read_name
+from hugot.models.graph import op_types
+from hugot.models.protobuf import open_graph
 
 if TYPE_CHECKING:
     from os import PathLike
-    from typing import BinaryIO
+
+    from hugot.models.protobuf import ProtobufFile, Schema
 
 # The numbers below are those of onnx.proto3.
-_TO_OPSETS: Final = {"model": {8: "opset"}}
-_TO_INPUTS: Final = {"model": {7: "graph"}, "graph": {11: "value"}}
-_TO_OUTPUTS: Final = {"model": {7: "graph"}, "graph": {12: "value"}}
-_TO_TENSORS: Final = {"model": {7: "graph"}, "graph": {5: "tensor"}}
+_OPSETS: Final[Schema] = {"model": {8: "opset"}}
+_INPUTS: Final[Schema] = {"model": {7: "graph"}, "graph": {11: "value"}}
+_OUTPUTS: Final[Schema] = {"model": {7: "graph"}, "graph": {12: "value"}}
+_TENSORS: Final[Schema] = {"model": {7: "graph"}, "graph": {5: "tensor"}}
+_INPUT_DIMENSIONS: Final[Schema] = {
+    "model": {7: "graph"},
+    "graph": {11: "input"},
+    "input": {2: "type"},
+    "type": {1: "tensor"},
+    "tensor": {2: "shape"},
+    "shape": {1: "dimension"},
+}
 
-# TensorProto.DataType: name, and what precision a weight of that type has (None: it is no weight).
+# TensorProto.DataType: the name, and the precision of a weight of that type (None: not a weight).
 _DTYPES: Final = {
     1: ("float32", "fp32"),
     2: ("uint8", "int8"),
@@ -40,10 +49,22 @@ _DTYPES: Final = {
     21: ("uint4", "int4"),
     22: ("int4", "int4"),
 }
-# Of weights that came to be by quantization; ONNX Runtime's tools name them so.
+# Suffixes that ONNX Runtime's tools give to what quantization adds; they are not weights.
 _QUANTIZATION_SUFFIXES: Final = ("_scale", "_zero_point", "_scales", "_zp")
-# Their weights are packed into bytes, two of 4 bits each.
+# Its weights are packed into bytes, two of 4 bits each.
 _PACKING_OPERATOR: Final = "MatMulNBits"
+
+
+class Dimensions(NamedTuple):
+    """The names in the shapes of a graph's inputs.
+
+    Attributes:
+        names: names that the exporter chose, such as ``batch_size``.
+        denotations: names that the ONNX standard defines, such as ``DATA_BATCH``.
+    """
+
+    names: frozenset[str]
+    denotations: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -53,7 +74,7 @@ class Value:
     Attributes:
         name: its name.
         dtype: its element type.
-        shape: its dimensions: a size, a name, or None where neither is told.
+        shape: its dimensions: a size, a name, or None if it has neither.
     """
 
     name: str
@@ -63,12 +84,12 @@ class Value:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a graph takes and gives, and what it is made of.
+    """The inputs and outputs of a graph, and a summary of its weights.
 
     Attributes:
         opset: version of the standard operators.
-        inputs: what it takes, weights left out.
-        outputs: what it gives.
+        inputs: the inputs, without the weights that some exporters list among them.
+        outputs: the outputs.
         parameters: number of weights: elements of the floating-point and quantized tensors.
         precision: that of most weights, such as ``"fp32"`` or ``"int8"``; None without weights.
     """
@@ -80,21 +101,34 @@ class Signature:
     precision: str | None
 
 
+def read_dimensions(path: str | PathLike[str]) -> Dimensions:
+    """Return the names and denotations of the dimensions of an ``.onnx`` file's inputs.
+
+    Raises ModelFormatError if the file is not made of protobuf messages.
+    """
+    names, denotations = set(), set()
+    with open_graph(path) as file:
+        for start, end in file.find(_INPUT_DIMENSIONS, "dimension"):
+            names.update(file.strings(start, end, 2))
+            denotations.update(file.strings(start, end, 3))
+    return Dimensions(frozenset(names), frozenset(denotations))
+
+
 def read_signature(path: str | PathLike[str]) -> Signature:
     """Read an ``.onnx`` file, but neither its weights nor the files that hold them.
 
-    Raises ModelFormatError for a file that is not, or not wholly, made of protobuf messages.
+    Raises ModelFormatError if the file is not, or not wholly, made of protobuf messages.
     """
     with open_graph(path) as file:
-        weights = [_read_tensor(file, *place) for place in walk(file, _TO_TENSORS, "tensor")]
+        weights = [_read_tensor(file, *span) for span in file.find(_TENSORS, "tensor")]
         names = {name for name, _, _ in weights}
-        inputs = [_read_value(file, *place) for place in walk(file, _TO_INPUTS, "value")]
-        outputs = [_read_value(file, *place) for place in walk(file, _TO_OUTPUTS, "value")]
+        inputs = [_read_value(file, *span) for span in file.find(_INPUTS, "value")]
+        outputs = [_read_value(file, *span) for span in file.find(_OUTPUTS, "value")]
         opset = _read_opset(file)
     sizes: dict[str, int] = {}
-    for name, kind, count in weights:
-        if kind is not None and not name.endswith(_QUANTIZATION_SUFFIXES):
-            sizes[kind] = sizes.get(kind, 0) + count
+    for name, precision, count in weights:
+        if precision is not None and not name.endswith(_QUANTIZATION_SUFFIXES):
+            sizes[precision] = sizes.get(precision, 0) + count
     if "int8" in sizes and _PACKING_OPERATOR in op_types(path):
         sizes["int4"] = sizes.get("int4", 0) + 2 * sizes.pop("int8")
     return Signature(
@@ -102,54 +136,39 @@ def read_signature(path: str | PathLike[str]) -> Signature:
         inputs=tuple(value for value in inputs if value.name not in names),
         outputs=tuple(outputs),
         parameters=sum(sizes.values()),
-        precision=max(sizes, key=lambda kind: sizes[kind]) if sizes else None,
+        precision=max(sizes, key=lambda each: sizes[each]) if sizes else None,
     )
 
 
-def _read_opset(file: BinaryIO) -> int | None:
-    for start, stop in walk(file, _TO_OPSETS, "opset"):
-        domain = [read_name(file, *place) for number, *place in byte_fields(file, start, stop)]
-        if domain in ([], [""], ["ai.onnx"]):
-            return next(iter(integers(file, start, stop, 2)), None)
+def _read_opset(file: ProtobufFile) -> int | None:
+    for start, end in file.find(_OPSETS, "opset"):
+        if file.strings(start, end, 1) in ([], [""], ["ai.onnx"]):
+            return next(iter(file.integers(start, end, 2)), None)
     return None
 
 
-def _read_tensor(file: BinaryIO, start: int, stop: int) -> tuple[str, str | None, int]:
+def _read_tensor(file: ProtobufFile, start: int, end: int) -> tuple[str, str | None, int]:
     """Name, precision and number of elements of an initializer."""
-    name = ""
-    for number, begin, end in byte_fields(file, start, stop):
-        if number == 8:
-            name = read_name(file, begin, end)
-    kind = next(iter(integers(file, start, stop, 2)), 0)
-    return name, _DTYPES.get(kind, ("", None))[1], prod(integers(file, start, stop, 1))
+    name = "".join(file.strings(start, end, 8)[-1:])
+    data_type = next(iter(file.integers(start, end, 2)), 0)
+    return name, _DTYPES.get(data_type, ("", None))[1], prod(file.integers(start, end, 1))
 
 
-def _read_value(file: BinaryIO, start: int, stop: int) -> Value:
-    """A ValueInfoProto: name, and the type of a tensor."""
-    name, dtype = "", "unknown"
+def _read_value(file: ProtobufFile, start: int, end: int) -> Value:
+    """A ValueInfoProto: name, and element type and shape of a tensor."""
+    dtype = "unknown"
     shape: list[int | str | None] = []
-    for number, begin, end in byte_fields(file, start, stop):
-        if number == 1:
-            name = read_name(file, begin, end)
-        elif number == 2:
-            for tensor in _inside(file, begin, end, 1):
-                kind = next(iter(integers(file, *tensor, 1)), 0)
-                dtype = _DTYPES.get(kind, (dtype, None))[0]
-                dims = [d for s in _inside(file, *tensor, 2) for d in _inside(file, *s, 1)]
-                shape = [_read_dim(file, *dim) for dim in dims]
-    return Value(name, dtype, tuple(shape))
+    for type_message in file.inner(start, end, 2):
+        for tensor in file.inner(*type_message, 1):
+            data_type = next(iter(file.integers(*tensor, 1)), 0)
+            dtype = _DTYPES.get(data_type, (dtype, None))[0]
+            dims = [dim for shapes in file.inner(*tensor, 2) for dim in file.inner(*shapes, 1)]
+            shape = [_read_dimension(file, *dim) for dim in dims]
+    return Value("".join(file.strings(start, end, 1)[-1:]), dtype, tuple(shape))
 
 
-def _read_dim(file: BinaryIO, start: int, stop: int) -> int | str | None:
-    sizes = integers(file, start, stop, 1)
-    if sizes:
+def _read_dimension(file: ProtobufFile, start: int, end: int) -> int | str | None:
+    if sizes := file.integers(start, end, 1):
         return sizes[0]
-    names = [read_name(file, *place) for place in _inside(file, start, stop, 2)]
+    names = file.strings(start, end, 2)
     return names[0] if names else None
-
-
-def _inside(file: BinaryIO, start: int, stop: int, wanted: int) -> list[tuple[int, int]]:
-    """Where the content of a field of a message begins and ends, each time that it is there."""
-    return [
-        (begin, end) for number, begin, end in byte_fields(file, start, stop) if number == wanted
-    ]

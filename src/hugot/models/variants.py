@@ -1,9 +1,9 @@
-"""Which ``.onnx`` file of several: the variants of a model, by the names that exporters give them.
+"""Choosing one ``.onnx`` file of several: the variants of a model, by the names that exporters use.
 
 optimum writes ``model.onnx``, ``model_optimized.onnx`` and ``model_quantized.onnx``;
 sentence-transformers ``onnx/model_O3.onnx`` and ``onnx/model_qint8_avx512_vnni.onnx``; repositories for
-transformers.js hold ``onnx/model_fp16.onnx``, ``onnx/model_int8.onnx`` and others. What a name says is
-all that is looked at.
+transformers.js hold ``onnx/model_fp16.onnx``, ``onnx/model_int8.onnx`` and others. Only the names are
+looked at, not the files.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from hugot.errors import InputError, ModelFormatError, ModelNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
 VARIANTS = ("auto", "fp32", "fp16", "int8")
-# Where a model's graph is looked for, the first first.
+# The folders that a model's graph is looked for in, in order.
 FOLDERS = ("", "onnx/")
 
 EXPORT_HINT = (
@@ -30,8 +31,12 @@ _RANKS = {
     "fp16": ("model_fp16", "model_float16", "model_o4"),
     "int8": ("model_quantized", "model_int8", "model_qint8", "model_uint8", "model_quint8"),
 }
+_FP16_WORDS = frozenset(("fp16", "float16", "half", "o4"))
 _INT8_WORDS = frozenset(("int8", "uint8", "qint8", "quint8", "quantized"))
-# What a name asks of the CPU → the flag that tells of it, the most demanding first.
+_OTHER_WORDS = frozenset(
+    ("q1", "q2", "q4", "q4f16", "q8", "bnb4", "int4", "uint4", "fp8", "bf16", "bfloat16")
+)
+# Instruction set in a file's name → flag of the CPU that has it, the most demanding first.
 _X86_SETS = {"avx512_vnni": "avx512_vnni", "avx512": "avx512f", "avx2": "avx2"}
 _ARM_SET = "arm64"
 
@@ -44,26 +49,26 @@ def choose_graph(
     where: str,
     features: Sequence[str] | None = None,
 ) -> str:
-    """The ``.onnx`` file to take.
+    """Return the name of the ``.onnx`` file to use.
 
     Args:
-        files: names of files (others than ``.onnx`` are passed over), with sizes in bytes where known.
-        onnx_file: the one to take, whatever its name says.
-        variant: ``"auto"``, ``"fp32"``, ``"fp16"``, ``"int8"`` or a file name. ``"auto"``, which None
-            means too, is the only file, or among several fp32: precision is never lowered unasked.
-        where: what the files are of, for messages.
-        features: what the CPU is capable of, by `cpu_features`; by default those of this CPU.
+        files: names of files (others than ``.onnx`` are ignored), with sizes in bytes if known.
+        onnx_file: the file to use, whatever its name.
+        variant: ``"auto"``, ``"fp32"``, ``"fp16"``, ``"int8"`` or a file name. ``"auto"``, also meant by
+            None, is the only file, or fp32 among several: precision is never lowered unasked.
+        where: the folder or repository of the files, for messages.
+        features: features of the CPU, by `cpu_features`; by default those of this CPU.
 
-    Raises ModelNotFoundError where no file is the one asked for, or nothing tells which of several is
-    meant; ModelFormatError where the CPU lacks what each file that fits is made for; InputError for an
+    Raises ModelNotFoundError if no file is the one asked for, or it is not clear which of several is
+    meant; ModelFormatError if the CPU lacks the instruction set of every such file; InputError for an
     unknown variant.
     """
     graphs = {name: size for name, size in files.items() if name.endswith(".onnx")}
     if not graphs:
         raise ModelNotFoundError(f"{where} has no .onnx file. {EXPORT_HINT}")
-    wanted = wanted_file(onnx_file, variant)
-    if wanted is not None:
-        return _named(graphs, wanted, where)
+    asked_for = file_asked_for(onnx_file, variant)
+    if asked_for is not None:
+        return _by_name(graphs, asked_for, where)
     found = [name for folder in FOLDERS for name in sorted(graphs) if _folder(name) == folder]
     if variant in (None, "auto"):
         if len(found) == 1:
@@ -79,8 +84,27 @@ def choose_graph(
     return _of_variant(found, graphs, variant, where, features)
 
 
-def wanted_file(onnx_file: str | None, variant: str | None) -> str | None:
-    """The file that is asked for by its name; raises InputError for a variant that is none."""
+def find_onnx(folder: Path, onnx_file: str | None = None, variant: str | None = None) -> Path:
+    """Return the ``.onnx`` file to use in a folder; see `choose_graph`."""
+    asked_for = file_asked_for(onnx_file, variant)
+    if asked_for is not None:
+        for inner in FOLDERS:
+            if (folder / inner / asked_for).is_file():
+                check_instruction_set(asked_for, {})
+                return folder / inner / asked_for
+    files = {
+        inner + path.name: path for inner in FOLDERS for path in (folder / inner).glob("*.onnx")
+    }
+    sizes: dict[str, int | None] = dict.fromkeys(files)
+    if len(files) > 1:
+        sizes = {name: path.stat().st_size for name, path in files.items()}
+    name = choose_graph(sizes, onnx_file, variant, where=str(folder))
+    check_instruction_set(name, sizes)
+    return files[name]
+
+
+def file_asked_for(onnx_file: str | None, variant: str | None) -> str | None:
+    """Return the file that is asked for by its name, or None; raises InputError for a bad variant."""
     if variant is None or variant in VARIANTS:
         if onnx_file is not None and variant not in (None, "auto"):
             raise InputError(
@@ -98,41 +122,29 @@ def wanted_file(onnx_file: str | None, variant: str | None) -> str | None:
 
 
 def precision(name: str) -> str | None:
-    """What a file's name says: ``"fp32"``, ``"fp16"``, ``"int8"`` or ``"other"``; None for nothing."""
+    """Return the precision in a file's name: ``"fp32"``, ``"fp16"``, ``"int8"``, ``"other"`` or None."""
     stem = _stem(name)
     words = set(stem.replace("-", "_").replace(".", "_").split("_"))
     if stem in _RANKS["fp32"]:
         return "fp32"
-    if words & {"fp16", "float16", "half", "o4"}:
+    if words & _FP16_WORDS:
         return "fp16"
     if words & _INT8_WORDS:
         return "int8"
-    if words & {
-        "q4",
-        "q4f16",
-        "bnb4",
-        "int4",
-        "uint4",
-        "q8",
-        "fp8",
-        "bf16",
-        "bfloat16",
-        "q2",
-        "q1",
-    }:
+    if words & _OTHER_WORDS:
         return "other"
     return None
 
 
-def unmet(name: str, features: Sequence[str]) -> str | None:
-    """The instruction set that an int8 file's name asks for and a CPU lacks, or None.
+def lacking_instruction_set(name: str, features: Sequence[str]) -> str | None:
+    """Return the instruction set in an int8 file's name that a CPU lacks, or None.
 
-    Where it is not known what the CPU is capable of, it is taken to have what its kind can have.
+    A CPU with unknown features is assumed to have all that its architecture can have.
     """
     if precision(name) != "int8":
         return None
-    kind, flags = features[0].lower(), features[1:]
-    is_arm = kind.startswith(("aarch64", "arm"))
+    architecture, flags = features[0].lower(), features[1:]
+    is_arm = architecture.startswith(("aarch64", "arm"))
     stem = _stem(name)
     if _ARM_SET in stem or "aarch64" in stem:
         return None if is_arm else _ARM_SET
@@ -142,38 +154,38 @@ def unmet(name: str, features: Sequence[str]) -> str | None:
     return None
 
 
-def refuse_unfit(
+def check_instruction_set(
     name: str, others: Mapping[str, int | None], features: Sequence[str] | None = None
 ) -> None:
     """Raise ModelFormatError for an int8 file made for an instruction set that the CPU lacks.
 
-    Such a file gives other answers elsewhere: sums of products of 8 bits overflow without it.
+    Such a file returns other results elsewhere: sums of products of 8 bits overflow without it.
     """
     if precision(name) != "int8":
         return
     features = features or _this_cpu()
-    if lacking := unmet(name, features):
+    if lacking := lacking_instruction_set(name, features):
         rest = {other: size for other, size in others.items() if other != name}
         choices = f"; there is also: {listed(rest)}" if rest else ""
         raise ModelFormatError(
-            f"{name} is made for {lacking}, which this CPU lacks (it has {_capable(features)})"
+            f"{name} is made for {lacking}, which this CPU lacks (it has {_vector_features(features)})"
             f"{choices}. Choose another with variant= or onnx_file=."
         )
 
 
 def listed(files: Mapping[str, int | None]) -> str:
-    """Names and sizes, for messages."""
+    """Return names and sizes, for messages."""
     return ", ".join(
         name if size is None else f"{name} ({size / 1e6:.1f} MB)"
         for name, size in sorted(files.items())
     )
 
 
-def _named(graphs: Mapping[str, int | None], wanted: str, where: str) -> str:
-    for name in (wanted, f"onnx/{wanted}"):
+def _by_name(graphs: Mapping[str, int | None], asked_for: str, where: str) -> str:
+    for name in (asked_for, f"onnx/{asked_for}"):
         if name in graphs:
             return name
-    raise ModelNotFoundError(f"{where} has no file {wanted!r}; there is: {listed(graphs)}")
+    raise ModelNotFoundError(f"{where} has no file {asked_for!r}; there is: {listed(graphs)}")
 
 
 def _of_variant(
@@ -191,9 +203,9 @@ def _of_variant(
     if variant != "int8":
         return fitting[0]
     features = features or _this_cpu()
-    runnable = [name for name in fitting if not unmet(name, features)]
+    runnable = [name for name in fitting if not lacking_instruction_set(name, features)]
     if not runnable:
-        refuse_unfit(fitting[0], graphs, features)
+        check_instruction_set(fitting[0], graphs, features)
     return runnable[0]
 
 
@@ -205,7 +217,7 @@ def _fp32(names: Iterable[str]) -> list[str]:
 
 
 def _ranked(names: Iterable[str], variant: str) -> list[str]:
-    """The files of a variant: those for an instruction set first, then the best known names."""
+    """The files of a variant, best first: those for an instruction set, then by their names."""
     sets, ranks = [*_X86_SETS, _ARM_SET], _RANKS[variant]
 
     def rank(name: str) -> tuple[int, int]:
@@ -230,7 +242,7 @@ def _this_cpu() -> list[str]:
     return cpu_features()
 
 
-def _capable(features: Sequence[str]) -> str:
-    kind, *flags = features
+def _vector_features(features: Sequence[str]) -> str:
+    architecture, *flags = features
     known = [flag for flag in flags if flag.startswith(("avx", "asimd", "i8mm", "neon", "sve"))]
-    return ", ".join([kind, *known])
+    return ", ".join([architecture, *known])

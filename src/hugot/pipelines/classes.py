@@ -1,6 +1,6 @@
-"""The class of each task's pipelines, made from the task when it is first asked for, and its instances.
+"""The class of each task's pipelines, made from the task when it is first asked for, and pipelines.
 
-The stub beside this module has the classes for editors and type checkers; ``scripts/generate`` writes it.
+The stub beside this module has the classes for editors and type checkers; scripts/generate writes it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ MANY: Final = 2
 STREAM: Final = 3
 
 
-def dispatch(task: Task[Any], inputs: Any, options: Any) -> tuple[int, Any]:
+def dispatch(task: Task[Any, Any], inputs: Any, options: Any) -> tuple[int, Any]:
     """Return `SINGLE`, `MANY` or `STREAM`, and the input, the sequence or the iterator of inputs.
 
     Raises InputError for anything else, and for what could be a pair of texts or two texts.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -11,6 +10,7 @@ from hugot.pipelines.dispatch import MANY, SINGLE, dispatch
 from hugot.pipelines.windows import accepted, counted, growing, run_list, run_windows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
     from hugot.pipelines.plan import Plan
@@ -245,4 +245,4 @@ class Pipeline(Generic[Options, Result]):
 
 def runner_of(pipeline: Pipeline[Any, Any]) -> Runner[Any]:
     """Return what runs a pipeline, for hugot's own layers."""
-    return pipeline._runner
+    return pipeline._runner  # noqa: SLF001  (the one way in)

@@ -1,4 +1,4 @@
-"""What a call would do: its groups, and how much of them is padding; and which size of groups is best."""
+"""What a call would do: its groups, and how much of them is padding; the best size of groups."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def tune(runner: Runner[Any], inputs: Sequence[Any], rounds: int) -> None:
 
 
 def warm_up(runner: Runner[Any]) -> None:
-    """Run the shapes that matter once: a short text and a full group on every worker, or all of a policy."""
+    """Run a short text and a full group on every worker, or each shape of the model's policy."""
     model, options = runner.model, runner.options
     layout = model.layout
     if model.exact:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from hugot.pipelines.request import Item, Request
 
 # A row joins a group if padding it costs less than it would with rows that come later: at most a fifth
-# of the width may be padding, or what the row saves if that is more. The rate of 8 to 128 clients differs
-# by less than 1 % between 0.75 and 0.85.
+# of the width may be padding, or what the row saves if that is more. The rate of 8 to 128 clients
+# differs by less than 1 % between 0.75 and 0.85.
 _LEAST_FILLED = 0.8
 # The part of a run's overhead that a row saves by joining a group.
 _SAVED_PART = 1 / 8

@@ -98,7 +98,7 @@ class Runner(Generic[Options]):
 
     def __init__(
         self,
-        task: Task[Options],
+        task: Task[Options, Any],
         model: LoadedModel,
         name: str,
         options: Options,
@@ -192,8 +192,8 @@ class Runner(Generic[Options]):
     ) -> Running:
         """Prepare and plan a window; the workers begin with it if there is work for several of them.
 
-        `finish` must follow, or `cancel`. `layout` is the model's by default. Without `allow_refusals`, raises the InputError of the first
-        input that is refused.
+        `finish` must follow, or `cancel`. `layout` is by default the model's. Without `allow_refusals`,
+        raises the InputError of the first input that is refused.
         """
         self.calls.enter()
         try:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from hugot._ort.session import RunOptions
     from hugot.pipelines.runner import Runner
 
-# A longer text is tokenized on another thread than the event loop's: a short one takes less time than the
-# way to that thread and back.
+# A longer text is tokenized on another thread than the event loop's: a short one takes less time than
+# handing it to that thread.
 _LONGEST_INLINE = 4096
 
 

@@ -102,7 +102,7 @@ def run_windows(
 
 
 def accepted(windows: Iterator[Answers]) -> Iterator[Sequence[Any]]:
-    """Yield the results of each window; at a refused input, those before it, and then raise its error."""
+    """Yield the results of each window; at a refused input those before it, and raise its error."""
     for results, refusals in windows:
         if refusals:
             place = min(refusals)

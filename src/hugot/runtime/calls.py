@@ -1,4 +1,4 @@
-"""The calls of a pipeline that are under way: counted, so that closing can wait for them, and stopped."""
+"""The calls of a pipeline that are under way: counted, so that closing can wait, and stopped."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from hugot._ort import providers as provider_names
 from hugot.errors import ModelFormatError, ProviderError
 from hugot.models.graph import op_types
-from hugot.models.optimized import read_candidate
+from hugot.models.optimized import read_optimized
 from hugot.runtime.executor import Executor
 from hugot.runtime.layout import choose_layout, choose_shapes, fit_layout, is_accelerated
 from hugot.runtime.loading import Background, begin_loading
@@ -31,10 +31,11 @@ if TYPE_CHECKING:
     from hugot._ort.library import Library
     from hugot._ort.providers import Provider
     from hugot._ort.session import InferenceSession
+    from hugot._ort.settings import SessionOptions
     from hugot.inputs.tokenizer import LoadTokenizer, TokenizerCache
     from hugot.models.bundle import ModelBundle
-    from hugot.models.optimized import Candidate, OptimizedModel
-    from hugot.options import RuntimeOptions, SessionOptions
+    from hugot.models.optimized import OptimizedFile, OptimizedModel
+    from hugot.options import RuntimeOptions
     from hugot.runtime.layout import Layout
     from hugot.runtime.model import LoadedModel
     from hugot.runtime.sessions import ModelSource
@@ -169,7 +170,7 @@ class Engine:
     def check_optimized(self, bundle: ModelBundle) -> OptimizedModel | None:
         """The optimised file of a bundle, its source's hash compared; None where there is none.
 
-        Raises `hugot.models.sidecar.UnfitError` that says why the one that is there is not used.
+        Raises `hugot.models.sidecar.IncompatibleError` that says why the one that is there is not used.
         """
         from hugot.models.optimized import load_optimized
 
@@ -221,28 +222,28 @@ class Engine:
         if key not in self._loading:
             # A graph that is to be written is optimised anew.
             wanted = self.options.optimized_model and self.options.optimized_model_path is None
-            candidate = read_candidate(bundle.onnx_path) if wanted else None
+            optimized_file = read_optimized(bundle.onnx_path) if wanted else None
             self._loading[key] = Background(
-                lambda: self._create_session(bundle, candidate), "hugot-model"
+                lambda: self._create_session(bundle, optimized_file), "hugot-model"
             )
         return self._loading[key]
 
-    def _create_session(self, bundle: ModelBundle, candidate: Candidate | None) -> Loaded:
+    def _create_session(self, bundle: ModelBundle, optimized_file: OptimizedFile | None) -> Loaded:
         check_dimensions(self.options, bundle.onnx_path)
         try:
-            return self._create_with(self.providers, bundle, candidate)
+            return self._create_with(self.providers, bundle, optimized_file)
         except ProviderError as error:
             if not self.options.provider_fallback:
                 raise provider_names.with_hint(error) from None
             provider_names.warn_of_fallback(error)
-            return self._create_with([], bundle, candidate)
+            return self._create_with([], bundle, optimized_file)
 
     def _create_with(
-        self, providers: Providers, bundle: ModelBundle, candidate: Candidate | None
+        self, providers: Providers, bundle: ModelBundle, optimized_file: OptimizedFile | None
     ) -> Loaded:
         options = self.options
         source = choose_source(
-            bundle.onnx_path, candidate, self.library, self.session_options(1), providers
+            bundle.onnx_path, optimized_file, self.library, self.session_options(1), providers
         )
         layout = choose_layout(
             options,

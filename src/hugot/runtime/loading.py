@@ -1,7 +1,7 @@
 """Work on a thread of its own while the caller does something else, such as loading ONNX Runtime.
 
-Whatever touches files is done before the thread begins: each access to a file releases the GIL, and while
-another thread imports modules, getting it back takes up to 5 ms.
+Whatever touches files is done before the thread begins: each access to a file releases the GIL, and
+while another thread imports modules, getting it back takes up to 5 ms.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from hugot._ort.providers import CPU
 from hugot._ort.session import InferenceSession
+from hugot._ort.settings import SessionOptions
 from hugot.errors import HugotError, InputError, ProviderError
-from hugot.models.confinement import CHECKED_SINCE, refuse_outside_data
-from hugot.models.optimized import Candidate, OptimizedModel, find_optimized, log_ignored
-from hugot.options import SessionOptions
+from hugot.models.graph import EXTERNAL_DATA_CHECKED_SINCE, check_external_data
+from hugot.models.optimized import OptimizedFile, OptimizedModel, log_ignored, select_optimized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,15 +58,15 @@ class ModelSource(NamedTuple):
 
 def choose_source(
     onnx_path: Path,
-    candidate: Candidate | None,
+    optimized_file: OptimizedFile | None,
     library: Library,
     options: SessionOptions,
     providers: Providers = (),
 ) -> ModelSource:
     """The optimised graph of an ``.onnx`` file where there is one that fits, else the file."""
-    if candidate is None:
+    if optimized_file is None:
         return ModelSource(onnx_path)
-    return ModelSource(onnx_path, find_optimized(candidate, library, options, providers))
+    return ModelSource(onnx_path, select_optimized(optimized_file, library, options, providers))
 
 
 def create_session(
@@ -91,8 +91,8 @@ def create_session(
             )
         except HugotError as error:
             log_ignored(source.onnx_path, error)
-    if library.api_version < CHECKED_SINCE:
-        refuse_outside_data(source.onnx_path)
+    if library.api_version < EXTERNAL_DATA_CHECKED_SINCE:
+        check_external_data(source.onnx_path)
     return InferenceSession(library, source.onnx_path, options, providers, hold_threads=True)
 
 
@@ -159,9 +159,9 @@ def check_dimensions(options: RuntimeOptions, onnx_path: Path) -> None:
     """
     if not options.free_dimensions and not options.free_dimension_denotations:
         return
-    from hugot.models.dimensions import dimensions
+    from hugot.models.signature import read_dimensions
 
-    found = dimensions(onnx_path)
+    found = read_dimensions(onnx_path)
     for option, given, known in (
         ("free_dimensions", options.free_dimensions, found.names),
         ("free_dimension_denotations", options.free_dimension_denotations, found.denotations),

@@ -111,7 +111,7 @@ def task_class(task: str) -> type[Task[Any, Any]]:
 
 
 def tasks_of_architectures(architectures: Iterable[object]) -> list[str]:
-    """Return the tasks for which architectures of config.json are made, also those hugot does not run."""
+    """Return the tasks that architectures of config.json are made for, also those not in hugot."""
     ends = {end: spec.name for spec in SPECS for end in spec.architectures}
     # "BertForQuestionAnswering" is no "Model": the longest end counts.
     ranked = sorted({**_OTHER_ARCHITECTURES, **ends}.items(), key=lambda item: -len(item[0]))

@@ -50,6 +50,7 @@ class TaskOptions:
 
 
 Options = TypeVar("Options", bound=TaskOptions)
+Result = TypeVar("Result")
 Made = TypeVar("Made")
 _ROW_0 = np.zeros(1, np.int64)
 
@@ -97,13 +98,13 @@ class Prepared(Generic[Options]):
         self.outputs: Sequence[int] = ()
         self.results: Any = None
 
-    def allocate(self, task: Task[Options]) -> None:
+    def allocate(self, task: Task[Options, Any]) -> None:
         """Make room for the results."""
         self.outputs = task.wanted_outputs(self.options)
         self.results = task.allocate(self.rows, self.options)
 
 
-class Task(Generic[Options]):
+class Task(Generic[Options, Result]):
     """Base of the tasks.
 
     A task adds its options, result type, `bind`, `wanted_outputs`, `allocate`, `postprocess` and
@@ -213,8 +214,8 @@ class Task(Generic[Options]):
         rows, refused = self.tokenize(texts, options, numbers)
         if refused:
             texts = [text for place, text in enumerate(texts) if place not in refused]
-            for place, error in refused.items():
-                refusals[numbers[place] - first_index] = _free(error)
+            for place, refusal in refused.items():
+                refusals[numbers[place] - first_index] = _free(refusal)
         return Prepared(texts, rows, options, refusals)
 
     def tokenize(
@@ -246,7 +247,7 @@ class Task(Generic[Options]):
         """Write the results of one group of rows into ``prepared.results``."""
         raise NotImplementedError
 
-    def finish(self, prepared: Prepared[Options]) -> Sequence[Any]:
+    def finish(self, prepared: Prepared[Options]) -> Sequence[Result]:
         """Return one result per accepted input, in order, from the filled ``prepared.results``."""
         raise NotImplementedError
 
@@ -279,8 +280,8 @@ class Task(Generic[Options]):
 class OptionsCache(Generic[Options, Made]):
     """Keeps what was derived from the last options, such as the numbers that a kernel takes.
 
-    Options are frozen, and a call uses one object of them for all of its groups, so the object's identity
-    is the key. Another thread may replace the entry meanwhile: key and value are one tuple.
+    Options are frozen, and a call uses one object of them for all of its groups, so the object's
+    identity is the key. Another thread may replace the entry meanwhile: key and value are one tuple.
     """
 
     __slots__ = ("_last",)

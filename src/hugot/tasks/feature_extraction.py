@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")
 # Names that sentence-transformers has for a mode.
 _OTHER_NAMES = {"mean_sqrt_len_tokens": "mean_sqrt_len"}
+Vectors: TypeAlias = "NDArray[np.float32]"
+
 POOLING_MODES = ("auto", "none", *kernels.MODES)
 
 
@@ -83,7 +85,7 @@ class FeatureExtractionOptions(TaskOptions):
                 raise InputError(f"{name}={getattr(self, name)!r:.80}; it must be a str")
 
 
-class FeatureExtraction(Task[FeatureExtractionOptions]):
+class FeatureExtraction(Task[FeatureExtractionOptions, Vectors]):
     """Turn texts into vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
 
         embed = hugot.pipeline("feature-extraction", "path/to/model")

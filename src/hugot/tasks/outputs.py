@@ -1,4 +1,4 @@
-"""The outputs of a graph that tasks read: finding them by name and shape, and checking what they hold."""
+"""The outputs of a graph that tasks read: found by name and shape, and checked."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class TextClassificationOptions(TaskOptions):
         check_choice("function_to_apply", self.function_to_apply, (None, *_FUNCTIONS))
 
 
-class TextClassification(Task[TextClassificationOptions]):
+class TextClassification(Task[TextClassificationOptions, TextResult]):
     """Classify texts, as `transformers.TextClassificationPipeline`.
 
         classify = hugot.pipeline("text-classification", "path/to/model")

@@ -105,7 +105,7 @@ class TokenClassificationOptions(TaskOptions):
             raise InputError(f"delimiter={self.delimiter!r}; it must be a str")
 
 
-class TokenClassification(Task[TokenClassificationOptions]):
+class TokenClassification(Task[TokenClassificationOptions, Entities]):
     """Label the tokens of texts, as `transformers.TokenClassificationPipeline`.
 
         tag = hugot.pipeline("token-classification", "path/to/model", aggregation_strategy="simple")

@@ -12,7 +12,7 @@ from ort_graphs import library
 
 import hugot
 from hugot.errors import ModelFormatError
-from hugot.models.confinement import refuse_outside_data
+from hugot.models.graph import check_external_data
 
 
 @pytest.fixture
@@ -52,14 +52,14 @@ OUTSIDE = [
 def test_data_outside_of_the_folder_is_refused(folder, location):
     path = write_graph(folder, location)
     with pytest.raises(ModelFormatError, match="which is not in its folder"):
-        refuse_outside_data(path)
+        check_external_data(path)
 
 
 @pytest.mark.parametrize(
     "location", ["inside.bin", "inner/inside.bin", "./inside.bin", "link_within.bin"]
 )
 def test_data_within_the_folder_is_accepted(folder, location):
-    refuse_outside_data(write_graph(folder, location))
+    check_external_data(write_graph(folder, location))
 
 
 def test_links_as_the_cache_of_the_hub_has_them_are_accepted(tmp_path):
@@ -70,7 +70,7 @@ def test_links_as_the_cache_of_the_hub_has_them_are_accepted(tmp_path):
     os.rename(write_graph(blobs, "model.onnx_data"), blobs / "graph")
     (snapshot / "model.onnx").symlink_to("../../blobs/graph")
     (snapshot / "model.onnx_data").symlink_to("../../blobs/weights")
-    refuse_outside_data(snapshot / "model.onnx")
+    check_external_data(snapshot / "model.onnx")
 
 
 @pytest.mark.parametrize("location", OUTSIDE)
@@ -95,11 +95,11 @@ def test_no_onnx_runtime_reads_data_outside_of_the_folder(copy_of, location):
 def test_the_check_is_made_for_an_onnx_runtime_that_has_none(copy_of, monkeypatch):
     folder = copy_of("bert-uncased-text-external")
     seen = []
-    monkeypatch.setattr("hugot.runtime.native.refuse_outside_data", seen.append)
+    monkeypatch.setattr("hugot.runtime.native.check_external_data", seen.append)
     hugot.pipeline("text-classification", folder).close()
     checked_by_itself = library().api_version >= 24
     assert bool(seen) is not checked_by_itself
-    monkeypatch.setattr("hugot.runtime.native.CHECKED_SINCE", 99)
+    monkeypatch.setattr("hugot.runtime.native.EXTERNAL_DATA_CHECKED_SINCE", 99)
     hugot.pipeline("text-classification", folder).close()
     assert seen[-1] == folder / "model.onnx"
 
@@ -123,4 +123,4 @@ def test_tensors_of_constants_and_subgraphs_are_seen(folder, attribute):
     path = folder / "model.onnx"
     path.write_bytes(helper.make_model(graph, ir_version=8).SerializeToString())
     with pytest.raises(ModelFormatError, match=r"'\.\./outside\.bin'"):
-        refuse_outside_data(path)
+        check_external_data(path)

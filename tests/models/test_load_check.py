@@ -1,4 +1,4 @@
-"""Loading in a child process first."""
+"""Loading in a subprocess first."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from onnx import numpy_helper
 
 from hugot.errors import HugotError, InferenceError, ModelFormatError, TokenizerError
-from hugot.models import trial
+from hugot.models import load_check
 from hugot.models.bundle import open_bundle
-from hugot.models.trial import check_graph, try_loading
+from hugot.models.load_check import check_graph, load_in_subprocess
 
 
 @pytest.mark.parametrize("name", ["bert-uncased-text", "qwen2-token", "bert-uncased-text-external"])
 def test_a_sound_model_passes(models, name):
-    assert try_loading(open_bundle(models / name)) is None
+    assert load_in_subprocess(open_bundle(models / name)) is None
 
 
 def test_token_ids_beyond_the_embedding_are_found(copy_of):
@@ -31,7 +31,7 @@ def test_token_ids_beyond_the_embedding_are_found(copy_of):
     table.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(table)[:-1].copy(), table.name))
     onnx.save(model, folder / "model.onnx")
     with pytest.raises(InferenceError, match="out of"):
-        try_loading(open_bundle(folder))
+        load_in_subprocess(open_bundle(folder))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_damaged_file_is_an_error(copy_of, file, data, error):
     folder = copy_of("bert-uncased-text")
     (folder / file).write_bytes(data)
     with pytest.raises(error):
-        try_loading(open_bundle(folder))
+        load_in_subprocess(open_bundle(folder))
 
 
 def test_a_graph_is_checked_before_it_is_loaded(copy_of):
@@ -60,29 +60,29 @@ def test_a_graph_is_checked_before_it_is_loaded(copy_of):
 
 def run_instead(monkeypatch, program):
     """Have the child run a program of the test's."""
-    real = trial.subprocess.run
+    real = load_check.subprocess.run
 
     def run(command, **options):
         return real([sys.executable, "-c", program], **options)
 
-    monkeypatch.setattr(trial.subprocess, "run", run)
+    monkeypatch.setattr(load_check.subprocess, "run", run)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_crash_of_the_child_is_an_error_that_names_the_signal(models, monkeypatch):
     run_instead(monkeypatch, f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})")
     with pytest.raises(ModelFormatError, match="ends the process that loads it: SIGSEGV"):
-        try_loading(open_bundle(models / "bert-uncased-text"))
+        load_in_subprocess(open_bundle(models / "bert-uncased-text"))
 
 
 def test_a_child_that_does_not_end_is_an_error(models, monkeypatch):
     run_instead(monkeypatch, "import time; time.sleep(60)")
     with pytest.raises(ModelFormatError, match=r"was not loaded and run within 0\.5 s"):
-        try_loading(open_bundle(models / "bert-uncased-text"), seconds=0.5)
+        load_in_subprocess(open_bundle(models / "bert-uncased-text"), seconds=0.5)
 
 
 def test_the_error_of_the_child_is_raised_here(models):
     with pytest.raises(HugotError, match="/no/such/library"):
-        try_loading(
+        load_in_subprocess(
             open_bundle(models / "bert-uncased-text"), onnxruntime_library="/no/such/library"
         )

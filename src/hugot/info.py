@@ -1,4 +1,4 @@
-"""What there is to know about a model before it is used; `hugot info` shows it."""
+"""A description of a model from its files, and of the pipelines that fit it; `hugot info` shows it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from hugot.errors import HugotError, TokenizerError
 from hugot.models.bundle import open_bundle
 from hugot.models.cache import is_snapshot
-from hugot.models.hub import find_model
+from hugot.models.find import find_model
 from hugot.models.manifest import read_manifest
 from hugot.models.signature import read_signature
+from hugot.tasks import SPECS, tasks_of_architectures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,17 +20,6 @@ if TYPE_CHECKING:
     from hugot.models.bundle import ModelBundle
     from hugot.models.signature import Value
     from hugot.session import Session
-
-# Ends of the names of architectures in config.json, and the task that each is for.
-_TASKS = {
-    "ForSequenceClassification": "text-classification",
-    "ForTokenClassification": "token-classification",
-    "ForQuestionAnswering": "question-answering",
-    "ForMaskedLM": "fill-mask",
-    "ForCausalLM": "text-generation",
-    "ForConditionalGeneration": "text2text-generation",
-    "Model": "feature-extraction",
-}
 
 
 def model_info(
@@ -41,17 +31,17 @@ def model_info(
     variant: str | None = None,
     revision: str | None = None,
 ) -> dict[str, Any]:
-    """All that a model's files tell, as an object of JSON.
+    """Return the properties of a model as an object of JSON.
 
     Args:
         session: makes a pipeline of each task on the model, to see which fit.
         model: a path or a name.
-        model_folder: where models are kept.
-        onnx_file: the graph to take, where there are several.
+        model_folder: the folder that models are kept in.
+        onnx_file: the graph to use, if there are several.
         variant: which of several graphs, by its kind.
         revision: the branch, tag or commit that it must be.
 
-    Raises as `hugot.models.hub.find_model` and `open_bundle`.
+    Raises as `hugot.models.find.find_model` and `hugot.models.bundle.open_bundle`.
     """
     found = find_model(model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision)
     bundle = open_bundle(found.path, found.onnx_file, found.variant)
@@ -77,33 +67,28 @@ def model_info(
 
 
 def guess_tasks(bundle: ModelBundle) -> list[str]:
-    """The tasks that a model was made for, by ``config.json`` and ``modules.json``."""
-    found = []
-    for architecture in bundle.config.get("architectures") or []:
-        ends = (end for end in _TASKS if str(architecture).endswith(end))
-        found += [_TASKS[end] for end in ends]
+    """Return the tasks that a model was made for, by ``config.json`` and ``modules.json``."""
+    found = tasks_of_architectures(bundle.config.get("architectures") or [])
     if (bundle.folder / "modules.json").exists():
         found.append("feature-extraction")
     return list(dict.fromkeys(found))
 
 
 def fitting_pipelines(session: Session, bundle: ModelBundle) -> dict[str, str | None]:
-    """Each task → None where a pipeline can be made on the model, else why it cannot."""
-    from hugot.pipelines import task_name, task_names
-
+    """Return for each task None if a pipeline can be made on the model, else the reason why not."""
     graph = bundle.onnx_path.relative_to(bundle.folder).as_posix()
     fits: dict[str, str | None] = {}
-    for task in dict.fromkeys(map(task_name, task_names())):
+    for spec in SPECS:
         try:
-            session.pipeline(task, bundle.folder, onnx_file=graph)
-            fits[task] = None
+            session.pipeline(spec.name, bundle.folder, onnx_file=graph)
+            fits[spec.name] = None
         except HugotError as error:
-            fits[task] = str(error)
+            fits[spec.name] = str(error)
     return fits
 
 
 def _origin(folder: Path) -> dict[str, Any]:
-    """Where a model is from, as far as its folder records it."""
+    """The repository and commit of a model, if its folder records them."""
     manifest = read_manifest(folder)
     if manifest is not None:
         return {

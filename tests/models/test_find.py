@@ -1,20 +1,22 @@
-"""From a name to a folder: paths, the model folder, a download from a hub on loopback."""
+"""Finding a model: paths, installed packages, the model folder, a download from a hub on loopback."""
 
 from __future__ import annotations
 
 import shutil
 import socket
+import sys
 
 import pytest
 from hub_server import point_at
 
 import hugot
 from hugot import DownloadError, InputError, ModelNotFoundError
-from hugot.models.hub import model_folders, resolve_model
+from hugot.models.find import find_model
+from hugot.models.folders import model_folders
 
 
 def test_a_path_comes_before_a_name(models) -> None:
-    assert resolve_model(models / "bert-uncased-text") == models / "bert-uncased-text"
+    assert find_model(models / "bert-uncased-text").path == models / "bert-uncased-text"
 
 
 def test_models_are_kept_in_the_home_folder(home) -> None:
@@ -31,11 +33,11 @@ def test_the_folder_that_is_given_comes_before_the_environment(home, monkeypatch
     assert model_folders(tmp_path / "given") == [tmp_path / "given"]
 
 
-@pytest.mark.parametrize("place", ["hugot/models", "hugot"])
-def test_a_name_is_found_in_the_model_folder(home, models, place) -> None:
-    folder = home / place / "org_mood"
+@pytest.mark.parametrize("root", ["hugot/models", "hugot"])
+def test_a_name_is_found_in_the_model_folder(home, models, root) -> None:
+    folder = home / root / "org_mood"
     shutil.copytree(models / "bert-uncased-text", folder)
-    assert resolve_model("org/mood") == folder
+    assert find_model("org/mood").path == folder
 
 
 @pytest.mark.parametrize("name", ["../x", "/no/such/path", "a/b/c", "a b", "", ".", "a/../b"])
@@ -46,7 +48,7 @@ def test_what_is_neither_a_path_nor_a_name_raises(home, name, monkeypatch, tmp_p
             hugot.pipeline("text-classification", name)
     else:
         with pytest.raises(ModelNotFoundError, match="not a name on the hub"):
-            resolve_model(name)
+            find_model(name)
 
 
 def test_a_name_is_downloaded_to_the_model_folder_and_answers(server, home) -> None:
@@ -81,7 +83,7 @@ def test_external_weights_come_with_their_graph(server, tmp_path) -> None:
 
 def test_an_unknown_repository_raises_and_names_where_it_was_looked_for(server, home) -> None:
     with pytest.raises(DownloadError, match=r"org/nothing.*org_nothing.*hub gave none"):
-        resolve_model("org/nothing")
+        find_model("org/nothing")
     assert not (home / "hugot" / "models" / "org_nothing").exists()
 
 
@@ -91,7 +93,7 @@ def test_a_hub_that_does_not_answer_raises(tmp_path, monkeypatch, home) -> None:
         port = unused.getsockname()[1]
     point_at(monkeypatch, f"http://127.0.0.1:{port}", tmp_path)
     with pytest.raises(DownloadError, match="org/mood"):
-        resolve_model("org/mood")
+        find_model("org/mood")
 
 
 @pytest.mark.parametrize(
@@ -109,3 +111,49 @@ def test_a_repository_without_what_is_needed_raises_and_leaves_nothing(
 def test_a_download_refuses_what_is_no_name(tmp_path) -> None:
     with pytest.raises(InputError, match="not a name on the hub"):
         hugot.download_model("../../etc", tmp_path)
+
+
+# Installed packages
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder on the path of imports."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    return site
+
+
+@pytest.fixture
+def package(site, models):
+    """A package that is a model; importing it fails."""
+    folder = shutil.copytree(models / "bert-uncased-text", site / "mood_model")
+    (folder / "__init__.py").write_text("raise RuntimeError('imported')")
+    return folder
+
+
+def test_a_model_is_found_in_a_package_that_is_not_imported(package) -> None:
+    found = find_model("package:mood_model")
+    assert found.path == package
+    assert found.why == "it is in the package mood_model"
+    assert hugot.pipeline("text-classification", "package:mood_model")("hello")
+    assert "mood_model" not in sys.modules
+
+
+def test_a_model_in_the_only_folder_of_a_package_is_found(package, models) -> None:
+    shutil.rmtree(package)
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "code").mkdir()
+    folder = shutil.copytree(models / "bert-uncased-text", package / "weights")
+    assert find_model("package:mood_model").path == folder
+    shutil.copytree(folder, package / "more")
+    with pytest.raises(ModelNotFoundError, match="it holds: more, weights"):
+        find_model("package:mood_model")
+
+
+@pytest.mark.parametrize("name", ["no_such_package_at_all", "../x", "", "os.path", "json"])
+def test_a_package_without_a_model_raises(site, name) -> None:
+    with pytest.raises(ModelNotFoundError, match="package"):
+        find_model(f"package:{name}")
