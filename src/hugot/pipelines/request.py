@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hugot.inputs.rows import TokenRow
 from hugot.runtime import process
+from hugot.runtime.calls import callbacks
 
 if TYPE_CHECKING:
     import asyncio
@@ -161,26 +162,6 @@ class RunningGroup:
         self.wanted = len(self.requests)
 
 
-class _CallbackGuard(threading.local):
-    """Marks the threads that run callbacks which users added to futures."""
-
-    depth = 0
-
-    def __enter__(self) -> None:
-        self.depth += 1
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.depth -= 1
-
-
-_callbacks = _CallbackGuard()
-
-
-def in_callback() -> bool:
-    """Whether a future's callback is running on this thread; its own request waits for it."""
-    return _callbacks.depth > 0
-
-
 class AnswerFuture(Future[Any]):
     """The future of a request; unlike an executor's, it can be cancelled while the request runs.
 
@@ -197,7 +178,7 @@ class AnswerFuture(Future[Any]):
         """Give the request up; return False if its answer is there already."""
         if self._forks != process.forks:
             return False
-        with _callbacks:
+        with callbacks:
             if not super().cancel():
                 return False
         if self._first_to_cancel.acquire(blocking=False):
@@ -257,7 +238,7 @@ def deliver(outcomes: Sequence[Outcome]) -> None:
             by_loop.setdefault(outcome.loop, []).append(outcome)
         else:
             outcome.future.withdraw = None
-            with _callbacks:
+            with callbacks:
                 _set(outcome)
     for loop, some in by_loop.items():
         try:

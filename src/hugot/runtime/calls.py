@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hugot.errors import SessionClosedError
 from hugot.runtime.executor import Job
@@ -163,3 +163,26 @@ class ActiveCalls(Gate):
     def _end_job(self, number: int) -> None:
         self._jobs.pop(number, None)
         self.leave()
+
+
+class Callbacks(threading.local):
+    """Marks the threads on which callbacks run that users added to futures.
+
+    A call waits for its future's callbacks, so that a callback cannot wait for the calls under way.
+    """
+
+    _depth = 0
+
+    @property
+    def running(self) -> bool:
+        """Whether this thread runs a callback."""
+        return self._depth > 0
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._depth -= 1
+
+
+callbacks: Final = Callbacks()
