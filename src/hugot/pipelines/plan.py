@@ -11,7 +11,7 @@ import numpy as np
 
 from hugot.inputs.rows import Group, Padding, TokenRows
 from hugot.inputs.shapes import EXACT
-from hugot.pipelines.runner import first_refusal
+from hugot.pipelines.runner import raise_first
 from hugot.pipelines.windows import run_list, slices
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def plan_list(runner: Runner[Any], inputs: Sequence[Any], options: Any) -> Plan:
         for window in slices(inputs):
             prepared = runner.prepare(window, options, first_index)
             if prepared.refusals:
-                raise first_refusal(prepared.refusals)
+                raise_first(prepared.refusals)
             groups += [group.shape for group in runner.plan(prepared.rows, options, layout)]
             tokens += prepared.rows.size
             first_index += len(window)
