@@ -21,7 +21,8 @@ from waiting import until
 
 import hugot
 from hugot import SessionClosedError
-from hugot.pipelines import task
+from hugot.pipelines import runner
+from hugot.pipelines.pipeline import runner_of
 
 TIMEOUT = 15
 LONG_TEXT = "word " * 50
@@ -74,8 +75,13 @@ class Caller:
 
 def under_way(pipeline, calls=1) -> None:
     """Wait until so many calls are inside, and give what they run a moment to begin."""
-    until(lambda: pipeline._gate._inside == calls)
+    until(lambda: runner_of(pipeline).calls._inside == calls)
     time.sleep(0.05)
+
+
+def has_let_go(pipeline) -> bool:
+    """Whether a pipeline has no model any more."""
+    return not hasattr(runner_of(pipeline), "model")
 
 
 # Closing
@@ -138,18 +144,21 @@ def test_a_call_that_has_not_begun_to_run_when_all_is_stopped_does_not_run(
     endless, monkeypatch
 ) -> None:
     tokenized, go_on = threading.Event(), threading.Event()
-    tokenize = endless.tokenize
+    task = runner_of(endless).task
+    tokenize = task.tokenize
 
     def held_up(*arguments):
         tokenized.set()
         assert go_on.wait(TIMEOUT)
         return tokenize(*arguments)
 
-    monkeypatch.setattr(endless, "tokenize", held_up)
-    caller = Caller(lambda: endless([LONG_TEXT] * 3))
-    assert tokenized.wait(TIMEOUT)
+    calls = runner_of(endless).calls
+    with monkeypatch.context() as patched:
+        patched.setattr(task, "tokenize", held_up)
+        caller = Caller(lambda: endless([LONG_TEXT] * 3))
+        assert tokenized.wait(TIMEOUT)
     closing = Caller(lambda: endless.close(cancel=True))
-    until(lambda: endless._gate.ended_by is not None)
+    until(lambda: calls.ended_by is not None)
     go_on.set()
     assert caller.ends()
     assert closing.ends()
@@ -195,7 +204,7 @@ def test_a_callback_may_close_the_pipeline_that_it_is_called_by(cancel) -> None:
     assert cancel or errors == [None] * 50
     with pytest.raises(SessionClosedError):
         made("a")
-    until(lambda: not hasattr(made, "_model"))
+    until(lambda: has_let_go(made))
 
 
 def test_a_callback_may_close_the_session_of_several_pipelines() -> None:
@@ -214,9 +223,9 @@ def test_the_callback_of_a_cancelled_future_may_close(folder) -> None:
     made = hugot.pipeline("text-classification", folder, threads=1)
     future = made.submit(LONG_TEXT)
     future.add_done_callback(lambda _: made.close())
-    until(lambda: made._batcher._running == 1)
+    until(lambda: runner_of(made).batcher.running == 1)
     assert Caller(future.cancel).ends()
-    until(lambda: not hasattr(made, "_model"))
+    until(lambda: has_let_go(made))
 
 
 def test_the_callback_of_a_future_that_is_too_late_may_close(folder) -> None:
@@ -227,7 +236,7 @@ def test_the_callback_of_a_future_that_is_too_late_may_close(folder) -> None:
     future.add_done_callback(lambda _: (made.close(), closed.set()))
     assert closed.wait(TIMEOUT)
     assert isinstance(other.exception(TIMEOUT), hugot.DeadlineExceededError)
-    until(lambda: not hasattr(made, "_model"))
+    until(lambda: has_let_go(made))
 
 
 # Streams
@@ -237,7 +246,7 @@ def test_closing_a_stream_stops_the_window_that_runs_ahead(folder) -> None:
     with hugot.pipeline("text-classification", folder, mode="throughput", threads=2) as made:
         answers = made.stream(chain(["short"] * 64, repeat(LONG_TEXT)))
         next(answers)
-        assert made._gate._inside == 1
+        assert runner_of(made).calls._inside == 1
         closing = Caller(answers.close)
         assert closing.ends()
         assert closing.error is None
@@ -250,6 +259,7 @@ def test_closing_a_stream_stops_the_window_that_runs_ahead(folder) -> None:
 INTERRUPTED = """
     import os, signal, sys, threading, time
     import hugot
+    from hugot.pipelines.pipeline import runner_of
     signal.signal(signal.SIGINT, signal.default_int_handler)
     made = hugot.pipeline("text-classification", {folder!r}, mode="throughput", threads={threads})
     long = "word " * 50
@@ -259,7 +269,7 @@ INTERRUPTED = """
         {call}
         print("ended")
     except KeyboardInterrupt:
-        print("interrupted", len(made("short")), made._gate._inside)
+        print("interrupted", len(made("short")), runner_of(made).calls._inside)
         made.close()
         print([t.name for t in threading.enumerate() if t.name.startswith("hugot")])
 """
@@ -301,9 +311,11 @@ def test_a_small_run_tells_nothing_of_how_long_a_large_one_would_keep_an_interru
     endless, monkeypatch
 ) -> None:
     ticks = count()
-    monkeypatch.setattr(task, "perf_counter", lambda: next(ticks) / 1e6)  # a run takes microseconds
+    monkeypatch.setattr(
+        runner, "perf_counter", lambda: next(ticks) / 1e6
+    )  # a run takes microseconds
     endless(["short"])
-    assert endless._quick_tokens <= 128
+    assert runner_of(endless)._quick_tokens <= 128
 
 
 # The end of the process

@@ -23,6 +23,7 @@ BEGIN = """
     import asyncio, gc, itertools, os, pickle, sys, threading, time, warnings
     warnings.simplefilter("ignore")
     import hugot
+    from hugot.pipelines.pipeline import runner_of
 
     long = "word " * 50
 
@@ -152,7 +153,7 @@ def test_with_work_under_way_nothing_in_the_child_hangs(tmp_path, work) -> None:
 def test_a_fork_while_another_thread_makes_ready_for_requests_does_not_hang_the_child() -> None:
     assert run(f"""
         made = hugot.pipeline("text-classification", {MODEL!r})
-        with made._making_batcher:
+        with runner_of(made).batcher_lock:
             in_child(lambda: made.submit("a"))
     """) == [REFUSED]
 

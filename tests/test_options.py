@@ -11,6 +11,8 @@ import hugot
 from hugot.config_keys import RUN_KEYS, SESSION_KEYS
 from hugot.errors import InputError
 from hugot.options import RuntimeOptions, options_with_same_answers
+from hugot.pipelines.pipeline import runner_of
+from hugot.session import engine_of
 
 
 @pytest.mark.parametrize(
@@ -161,8 +163,10 @@ def test_an_optimised_graph_is_written_of_one_model_and_not_of_a_second(models, 
 def test_an_optimised_graph_is_written_although_there_is_an_optimised_file(copy_of, tmp_path):
     folder, path = copy_of("bert-uncased-text"), tmp_path / "graph.onnx"
     with hugot.Session() as session:
-        session.engine.optimize(session.pipeline("text-classification", folder)._bundle)
-    assert hugot.pipeline("text-classification", folder)._model.optimized
+        engine_of(session).optimize(
+            runner_of(session.pipeline("text-classification", folder)).task.bundle
+        )
+    assert runner_of(hugot.pipeline("text-classification", folder)).model.optimized
     hugot.pipeline("text-classification", folder, optimized_model_path=path)
     assert path.stat().st_size > 0
 
@@ -198,7 +202,7 @@ def test_paths_are_taken_as_text_and_as_path_objects(tmp_path):
 @pytest.mark.parametrize("providers", [True, 0, {"cuda": {}}, b"cpu", "cpu"])
 def test_providers_that_are_not_a_list_are_refused(providers) -> None:
     with pytest.raises(InputError, match="it must be a list"):
-        hugot.Session(providers=providers).engine.wait()
+        hugot.Session(providers=providers)
 
 
 def test_the_options_that_change_no_answer_are_those_of_speed_memory_and_side_files():

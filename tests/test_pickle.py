@@ -21,6 +21,7 @@ from waiting import until
 
 import hugot
 from hugot import ModelNotFoundError, SessionClosedError
+from hugot.pipelines.pipeline import runner_of
 
 MODEL = FIXTURES / "bert-uncased-text"
 TEXTS = [f"text {i} {'word ' * (i % 20)}" for i in range(40)]
@@ -34,7 +35,7 @@ def test_a_pickled_pipeline_gives_the_same_answers() -> None:
             assert other is not made
             assert type(other) is type(made)
             assert (other.name, other.options) == (made.name, made.options)
-            assert other._engine.options == made._engine.options
+            assert other._spec.runtime == made._spec.runtime
             assert same(other(TEXTS), made(TEXTS))
 
 
@@ -53,9 +54,9 @@ def test_pipelines_unpickled_in_one_process_share_the_model_and_end_apart() -> N
         data = pickle.dumps(made)
         first, second = pickle.loads(data), pickle.loads(data)
         assert first is not second
-        assert first._model is second._model
-        assert first._tokenizer is second._tokenizer
-        assert first._model is not made._model
+        assert runner_of(first).model is runner_of(second).model
+        assert runner_of(first).task.tokenizer is runner_of(second).task.tokenizer
+        assert runner_of(first).model is not runner_of(made).model
     first.close()
     assert second("a")
     second.close()
@@ -66,7 +67,7 @@ def test_other_options_of_the_session_are_not_shared() -> None:
         hugot.pipeline("text-classification", MODEL, threads=1, mode=m) for m in ("latency", "auto")
     ]
     others = [pickle.loads(pickle.dumps(each)) for each in made]
-    assert others[0]._model is not others[1]._model
+    assert runner_of(others[0]).model is not runner_of(others[1]).model
     for each in [*made, *others]:
         each.close()
 
@@ -77,7 +78,7 @@ def test_what_unpickled_pipelines_share_ends_with_the_last_of_them(end) -> None:
     with hugot.pipeline("text-classification", MODEL, mode="throughput", threads=2) as made:
         made_again = [pickle.loads(pickle.dumps(made)) for _ in range(2)]
     made_again[0](TEXTS)
-    model = weakref.ref(made_again[0]._model)
+    model = weakref.ref(runner_of(made_again[0]).model)
     gc.collect()
     gc.disable()
     try:
@@ -99,9 +100,9 @@ def test_an_unpickled_pipeline_runs_the_graph_that_was_chosen(copy_of) -> None:
     folder = copy_of("bert-uncased-text")
     shutil.copy(FIXTURES / "bert-uncased-text-fp16" / "model.onnx", folder / "model_fp16.onnx")
     with hugot.pipeline("text-classification", folder, variant="fp16", threads=1) as made:
-        assert made._bundle.onnx_path.name == "model_fp16.onnx"
+        assert runner_of(made).task.bundle.onnx_path.name == "model_fp16.onnx"
         with pickle.loads(pickle.dumps(made)) as other:
-            assert other._bundle.onnx_path == made._bundle.onnx_path
+            assert runner_of(other).task.bundle.onnx_path == runner_of(made).task.bundle.onnx_path
             assert same(other(TEXTS), made(TEXTS))
 
 

@@ -11,6 +11,7 @@ from waiting import until
 
 import hugot
 from hugot import InputError, SessionClosedError
+from hugot.pipelines.pipeline import runner_of
 
 
 @pytest.fixture
@@ -70,8 +71,8 @@ def test_tasks_have_the_names_of_transformers_and_of_hugot(session, models, name
 def test_pipelines_on_one_file_share_the_loaded_model(session, text_model) -> None:
     first = session.pipeline("text-classification", text_model)
     second = session.pipeline("text-classification", text_model, top_k=None)
-    assert first._model is second._model
-    assert first._tokenizer is second._tokenizer
+    assert runner_of(first).model is runner_of(second).model
+    assert runner_of(first).task.tokenizer is runner_of(second).task.tokenizer
 
 
 def test_stats_count_texts_rows_tokens_and_calls(session, text_model) -> None:
@@ -121,18 +122,20 @@ def test_a_with_block_closes_the_pipeline(text_model) -> None:
 def test_close_waits_for_a_running_call(session, text_model, monkeypatch) -> None:
     made = session.pipeline("text-classification", text_model)
     began, go_on = threading.Event(), threading.Event()
-    answer_row = made.answer_row
+    task = runner_of(made).task
+    finish_row = task.finish_row
 
     def held_up(*args):
         began.set()
         assert go_on.wait(10)
-        return answer_row(*args)
+        return finish_row(*args)
 
-    monkeypatch.setattr(made, "answer_row", held_up)
     answers = []
     caller = threading.Thread(target=lambda: answers.append(made("a")))
-    caller.start()
-    assert began.wait(10)
+    with monkeypatch.context() as patched:
+        patched.setattr(task, "finish_row", held_up)
+        caller.start()
+        assert began.wait(10)
     closer = threading.Thread(target=session.close)
     closer.start()
     closer.join(0.1)
@@ -153,7 +156,7 @@ def test_a_pipeline_that_is_no_longer_referenced_frees_its_model_and_threads(tex
     made = hugot.pipeline("text-classification", text_model, mode="throughput", threads=2)
     made(["some words"] * 300)
     assert len(worker_threads() - others) == 2
-    model = weakref.ref(made._model)
+    model = weakref.ref(runner_of(made).model)
     gc.disable()
     try:
         del made

@@ -14,6 +14,7 @@ import slow_models
 
 import hugot
 from hugot import DeadlineExceededError, InputError, QueueFullError, SessionClosedError
+from hugot.pipelines.pipeline import runner_of
 from hugot.stats import Latency, PipelineStats, Timing, format_stats
 
 TIMEOUT = 30
@@ -143,7 +144,7 @@ def test_calls_after_close_are_errors(models) -> None:
 
 def test_cancelled_late_and_rejected_requests_are_counted_separately(endless) -> None:
     running = endless.submit(LONG_TEXT)
-    while not endless._batcher._running:
+    while not runner_of(endless).batcher.running:
         time.sleep(0.001)
     waiting = endless.submit("a", timeout=0.5)
     with pytest.raises(QueueFullError):
@@ -169,7 +170,7 @@ def test_a_cancelled_task_is_a_cancelled_request(endless) -> None:
 
 
 def test_truncated_texts_are_counted_on_every_path(classify) -> None:
-    fits = "a " * (classify._tokenizer.max_length - 2)
+    fits = "a " * (runner_of(classify).task.tokenizer.max_length - 2)
     for inputs, cut in (
         (fits, 0),
         (fits + "a", 1),
@@ -187,7 +188,7 @@ def test_truncated_texts_are_counted_on_every_path(classify) -> None:
 
 def test_a_long_text_that_is_run_in_windows_is_not_truncated(models) -> None:
     with hugot.pipeline("token-classification", models / "bert-uncased-token", stride=4) as tag:
-        tag("a " * 2 * tag._tokenizer.max_length)
+        tag("a " * 2 * runner_of(tag).task.tokenizer.max_length)
         stats = tag.stats()
     assert stats.rows > stats.texts == 1
     assert stats.truncated == 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import hugot
 from hugot.errors import HugotError
 from hugot.options import RuntimeOptions, option_names
-from hugot.pipelines import pipeline_class
+from hugot.tasks import task_class
 
 MODELS = {
     "feature-extraction": "bert-uncased-features",
@@ -44,7 +44,7 @@ def folder_of_its_own(tmp_path_factory):
 @given(data=st.data())
 def test_options_of_a_task_work_or_are_refused(models, task, data):
     with hugot.pipeline(task, models / MODELS[task], threads=1) as pipeline:
-        names = option_names(pipeline_class(task).options_type)
+        names = option_names(task_class(task).options_type)
         for _ in range(5):
             given_options = data.draw(
                 st.dictionaries(

@@ -17,12 +17,13 @@ needs_tasks = pytest.mark.skipif(
 CHILD = """
 import os, sys
 import hugot
+from hugot.pipelines.pipeline import runner_of
 
 pipeline = hugot.pipeline("feature-extraction", sys.argv[1], mode="latency", **eval(sys.argv[2]))
 pipeline("a")
 before = set(os.listdir("/proc/self/task"))
 texts = ["a b c", "d e"] * 200
-batch = pipeline._tokenizer.encode(texts, type_ids=False)
+runner_of(pipeline).task.tokenizer.encode(texts, type_ids=False)
 print(len(set(os.listdir("/proc/self/task")) - before), os.environ.get("RAYON_NUM_THREADS"))
 """
 

@@ -13,6 +13,13 @@ from hugot.inputs.tokenizer import TextTokenizer
 from hugot.models.bundle import open_bundle
 
 
+def encode(tokenizer, texts, **settings):
+    """The rows of texts, none of which is refused."""
+    rows, refused = tokenizer.encode(texts, type_ids=settings.pop("type_ids", False), **settings)
+    assert refused == {}
+    return rows
+
+
 @pytest.fixture(scope="module")
 def bundle(models):
     return open_bundle(models / "bert-uncased-text")
@@ -24,11 +31,11 @@ def tokenizer(bundle):
 
 
 def test_rows_lie_one_after_another(tokenizer) -> None:
-    batch = tokenizer.encode(["a", "a b", ""], type_ids=False)
-    assert batch.lengths.tolist() == [3, 4, 2]
-    assert batch.offsets.tolist() == [0, 3, 7, 9]
-    assert len(batch.ids) == batch.token_count == 9
-    assert len(batch) == 3
+    rows = encode(tokenizer, ["a", "a b", ""])
+    assert rows.lengths.tolist() == [3, 4, 2]
+    assert rows.offsets.tolist() == [0, 3, 7, 9]
+    assert len(rows.ids) == rows.size == 9
+    assert len(rows) == 3
 
 
 def test_padding_and_truncation_baked_into_the_file_are_switched_off(models) -> None:
@@ -36,69 +43,97 @@ def test_padding_and_truncation_baked_into_the_file_are_switched_off(models) -> 
     baked = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     assert baked["padding"] is not None
     made = TextTokenizer(open_bundle(folder), None)
-    assert made.encode(["a"], type_ids=False).lengths.tolist() == [3]
-    assert made.encode([". " * 500], type_ids=False).lengths.tolist() == [502]
+    assert encode(made, ["a"]).lengths.tolist() == [3]
+    assert encode(made, [". " * 500]).lengths.tolist() == [502]
 
 
 def test_long_rows_are_cut_and_keep_their_last_special_token(tokenizer) -> None:
-    batch = tokenizer.encode([". " * 50], type_ids=False)
-    short = tokenizer.encode(["."], type_ids=False)
-    assert batch.lengths.tolist() == [16]
-    assert batch.ids[-1] == short.ids[-1]
+    rows = encode(tokenizer, [". " * 50])
+    short = encode(tokenizer, ["."])
+    assert rows.lengths.tolist() == [16]
+    assert rows.ids[-1] == short.ids[-1]
 
 
 def test_windows_of_a_stride_overlap_and_hold_the_whole_text(bundle) -> None:
     words = [f"{i}" for i in range(10)] * 4
-    whole = TextTokenizer(bundle, None).encode([" ".join(words)], type_ids=False).ids[1:-1]
-    batch = TextTokenizer(bundle, 16, stride=4).encode_windows(
+    whole = encode(TextTokenizer(bundle, None), [" ".join(words)]).ids[1:-1]
+    rows, refused = TextTokenizer(bundle, 16, stride=4).encode_windows(
         ["a", " ".join(words)], type_ids=False
     )
-    assert batch.sources[0] == 0
-    assert set(batch.sources[1:]) == {1}
-    rows = np.split(batch.ids, batch.offsets[1:-1])
-    for number, row in enumerate(rows[1:]):
+    assert refused == {}
+    assert rows.sources[0] == 0
+    assert set(rows.sources[1:]) == {1}
+    windows = np.split(rows.ids, rows.offsets[1:-1])
+    for number, window in enumerate(windows[1:]):
         start = number * (14 - 4)
-        assert row[1:-1].tolist() == whole[start : start + 14].tolist()
-    assert rows[-1][-2] == whole[-1]
+        assert window[1:-1].tolist() == whole[start : start + 14].tolist()
+    assert windows[-1][-2] == whole[-1]
+
+
+def test_windows_of_a_refused_text_are_left_out_and_the_others_numbered_through(bundle) -> None:
+    tokenizer = TextTokenizer(bundle, 16, stride=4)
+    long = "a " * 20
+    rows, refused = tokenizer.encode_windows(["a", "b\ud800", long], type_ids=False)
+    assert list(refused) == [1]
+    assert refused[1].index == 1
+    expected, _ = tokenizer.encode_windows(["a", long], type_ids=False)
+    assert list(rows.sources) == list(expected.sources) == [0, 1, 1]
+    assert rows.ids.tolist() == expected.ids.tolist()
 
 
 def test_type_ids_are_read_for_pairs_and_left_out_where_all_are_zero(tokenizer) -> None:
-    assert tokenizer.encode(["a"], type_ids=True).type_ids is None
-    batch = tokenizer.encode([("a", "b"), "a"], type_ids=True)
-    assert batch.type_ids.tolist() == [0, 0, 0, 1, 1, 0, 0, 0]
+    assert encode(tokenizer, ["a"], type_ids=True).type_ids is None
+    rows = encode(tokenizer, [("a", "b"), "a"], type_ids=True)
+    assert rows.type_ids.tolist() == [0, 0, 0, 1, 1, 0, 0, 0]
 
 
 def test_pads_and_unknown_tokens_come_from_the_configuration(tokenizer, bundle) -> None:
     vocabulary = json.loads(bundle.tokenizer_path.read_text(encoding="utf-8"))["model"]["vocab"]
-    assert tokenizer.pad_id == vocabulary["[PAD]"]
+    assert tokenizer.padding.pad_id == vocabulary["[PAD]"]
     assert tokenizer.unknown_id == vocabulary["[UNK]"]
-    assert not tokenizer.pads_left
+    assert not tokenizer.padding.left
     assert tokenizer.marks_subwords
 
 
 def test_the_padding_side_comes_from_the_configuration(models) -> None:
-    assert TextTokenizer(open_bundle(models / "qwen3-features"), None).pads_left
+    assert TextTokenizer(open_bundle(models / "qwen3-features"), None).padding.left
 
 
 def test_lower_casing_comes_before_the_normalizer(models) -> None:
     bundle = open_bundle(models / "bert-cased-text")
-    lowered = TextTokenizer(bundle, None, lowercase=True).encode(["PARIS"], type_ids=False)
-    plain = TextTokenizer(bundle, None).encode(["paris"], type_ids=False)
+    lowered = encode(TextTokenizer(bundle, None, lowercase=True), ["PARIS"])
+    plain = encode(TextTokenizer(bundle, None), ["paris"])
     assert lowered.ids.tolist() == plain.ids.tolist()
 
 
-def test_a_row_that_would_be_cut_raises_with_its_length(tokenizer) -> None:
-    with pytest.raises(InputError, match="input 5 has 52 tokens; the model takes 16") as caught:
-        tokenizer.encode(["a", ". " * 50], type_ids=False, truncate=False, first_index=4)
-    assert caught.value.index == 5
+def test_a_row_that_would_be_cut_is_refused_with_its_length(tokenizer) -> None:
+    rows, refused = tokenizer.encode(
+        ["a", ". " * 50], type_ids=False, truncate=False, numbers=[4, 9]
+    )
+    assert list(refused) == [1]
+    assert isinstance(refused[1], InputError)
+    assert "input 9 has 52 tokens; the model takes 16" in str(refused[1])
+    assert refused[1].index == 9
+    assert rows.lengths.tolist() == [3]
+
+
+def test_texts_are_refused_for_several_reasons_at_once(models) -> None:
+    made = TextTokenizer(open_bundle(models / "qwen2-token"), 8)
+    texts = ["a", "\ud800", "", "word " * 50, "b"]
+    rows, refused = made.encode(texts, type_ids=False, truncate=False, allow_empty=False)
+    assert sorted(refused) == [1, 2, 3]
+    for place, reason in [(1, "lone surrogate"), (2, "no tokens"), (3, "tokens; the model takes")]:
+        assert reason in str(refused[place])
+        assert refused[place].index == place
+    assert rows.ids.tolist() == encode(made, ["a", "b"]).ids.tolist()
 
 
 def test_threads_share_a_tokenizer(bundle) -> None:
     made = TextTokenizer(bundle, 16)
     texts = [f"text {i} {'. ' * (i % 40)}" for i in range(60)]
-    expected = made.encode(texts, type_ids=False).ids.tolist()
+    expected = encode(made, texts).ids.tolist()
     with ThreadPoolExecutor(8) as pool:
-        answers = pool.map(lambda _: made.encode(texts, type_ids=False).ids.tolist(), range(50))
+        answers = pool.map(lambda _: encode(made, texts).ids.tolist(), range(50))
     assert all(answer == expected for answer in answers)
 
 

@@ -11,6 +11,8 @@ import hugot
 from hugot import InputError, ModelFormatError
 from hugot.models.find import find_model
 from hugot.models.manifest import read_manifest, record_folder, verify_folder
+from hugot.pipelines.pipeline import runner_of
+from hugot.session import engine_of
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -65,7 +67,9 @@ def test_a_file_that_would_change_the_answers_and_is_not_recorded_is_found(folde
 
 def test_what_hugot_optimize_writes_does_not_matter(folder) -> None:
     with hugot.Session() as session:
-        session.engine.optimize(session.pipeline("feature-extraction", folder).model.bundle)
+        engine_of(session).optimize(
+            runner_of(session.pipeline("feature-extraction", folder)).task.bundle
+        )
     verify_folder(folder)
 
 

@@ -23,7 +23,9 @@ from hugot.models import optimized
 from hugot.models.files import file_sha256
 from hugot.models.optimized import load_optimized, optimize
 from hugot.models.sidecar import IncompatibleError, sidecar_path
+from hugot.pipelines.pipeline import runner_of
 from hugot.runtime.sessions import ModelSource, create_session
+from hugot.session import engine_of
 
 needs_modes = pytest.mark.skipif(os.name == "nt", reason="files have no modes there")
 WEIGHTS = np.arange(1000, dtype=np.float32)
@@ -414,19 +416,24 @@ def test_answers_are_the_same_with_and_without_the_file(copy_of, task, name):
     texts = ["Where can I swim in the sea?", "no", "again and again " * 9]
     plain = hugot.pipeline(task, folder)
     expected = plain(texts)
-    assert not plain._model.optimized
-    plain._engine.optimize(plain._bundle)
+    assert not runner_of(plain).model.optimized
+    with hugot.Session() as session:
+        engine_of(session).optimize(runner_of(plain).task.bundle)
     fast = hugot.pipeline(task, folder)
-    assert fast._model.optimized
+    assert runner_of(fast).model.optimized
     np.testing.assert_equal(fast(texts), expected)
 
 
 def test_the_option_leaves_the_file_aside(copy_of):
     folder = copy_of("bert-uncased-features")
     with hugot.Session() as session:
-        session.engine.optimize(session.pipeline("feature-extraction", folder)._bundle)
-    assert hugot.pipeline("feature-extraction", folder)._model.optimized
-    assert not hugot.pipeline("feature-extraction", folder, optimized_model=False)._model.optimized
+        engine_of(session).optimize(
+            runner_of(session.pipeline("feature-extraction", folder)).task.bundle
+        )
+    assert runner_of(hugot.pipeline("feature-extraction", folder)).model.optimized
+    assert not runner_of(
+        hugot.pipeline("feature-extraction", folder, optimized_model=False)
+    ).model.optimized
 
 
 def test_a_start_without_a_file_does_not_import_logging(copy_of):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from hugot.errors import DeadlineExceededError, QueueFullError, SessionClosedError
-from hugot.inputs.rows import TokenBatch
-from hugot.pipelines.batcher import MicroBatcher
-from hugot.pipelines.queue import WaitingRequests
+from hugot.inputs.rows import Padding, TokenRows
+from hugot.pipelines.batcher import Batcher, Work
+from hugot.pipelines.queue import RequestQueue
 from hugot.pipelines.request import Item, Request
 from hugot.runtime.calls import Gate
 from hugot.runtime.executor import Executor
@@ -37,6 +37,22 @@ class Stop:
         self.terminated.set()
 
 
+class Model:
+    """Has the handles that it made."""
+
+    def __init__(self):
+        self.stops = []
+
+    def new_run_options(self):
+        self.stops.append(Stop())
+        return self.stops[-1]
+
+
+class Runner:
+    def __init__(self):
+        self.model = Model()
+
+
 class Echo:
     """Work that answers a text with itself, once it may go on."""
 
@@ -45,26 +61,26 @@ class Echo:
         self.go = threading.Event()
         self.go.set()
         self.groups = []
-        self.stops = []
         self.poison = ()
 
-    def new_stop(self, request):
-        self.stops.append(Stop())
-        return self.stops[-1]
-
     def run(self, items, stop):
-        self.groups.append([item.text for item in items])
+        self.groups.append([item.value for item in items])
         self.begun.release()
         go = self.go
         while not go.wait(0.001):
             if stop.terminated.is_set():
                 raise RuntimeError("stopped")
-        if any(item.text in self.poison for item in items):
+        if any(item.value in self.poison for item in items):
             raise ValueError("poison")
-        return [[item.text] for item in items]
+        return [[item.value] for item in items]
 
     def answer(self, request):
         return [result for results in request.results for result in results]
+
+
+def row_of(length):
+    offsets = np.array([0, length], np.int64)
+    return TokenRows(np.zeros(length, np.int32), offsets, None, [None], Padding())
 
 
 class Made:
@@ -72,21 +88,31 @@ class Made:
 
     def __init__(self, workers=1, max_queue=100):
         self.work = Echo()
+        self.runner = Runner()
         self.gate = Gate("the test")
         self.executor = Executor(workers)
-        self.batcher = MicroBatcher(
-            self.work, self.executor, WaitingRequests(), self.gate, max_queue, "test"
-        )
+        # The functions of the work are looked up at each call, so that a test can replace them.
+        work = Work(lambda *args: self.work.run(*args), lambda *args: self.work.answer(*args))
+        self.batcher = Batcher(work, self.executor, RequestQueue(), self.gate, max_queue, "test")
 
-    def send(self, *texts, timeout=None, length=5):
-        request = Request(None, OPTIONS, texts, {}, timeout)
+    @property
+    def stops(self):
+        return self.runner.model.stops
+
+    def request(self, *texts, timeout=None, loop=None):
+        made = Request(self.runner, OPTIONS, texts, {}, timeout, loop)
+        made.size_budget = 100
+        return made
+
+    def put(self, request, *texts):
+        rows = row_of(5)
+        self.batcher.put(request, [Item(request, i, text, rows) for i, text in enumerate(texts)])
+
+    def send(self, *texts, timeout=None):
+        request = self.request(*texts, timeout=timeout)
         future = request.future
-        request.token_budget = 100
         self.batcher.admit(request)
-        batch = TokenBatch(
-            np.zeros(length, np.int32), np.array([0, length], np.int64), None, [None]
-        )
-        self.batcher.put(request, [Item(request, i, text, batch) for i, text in enumerate(texts)])
+        self.put(request, *texts)
         return future
 
     def hold(self):
@@ -200,7 +226,7 @@ def test_an_error_in_making_the_answer_is_that_request_s_own(made, monkeypatch):
 
 
 def test_a_request_that_could_not_be_tokenized_ends_with_that_error(made):
-    request = Request(None, OPTIONS, "a", {})
+    request = made.request("a")
     future = request.future
     made.batcher.admit(request)
     made.batcher.fail(request, KeyError("tokens"))
@@ -226,7 +252,7 @@ def test_a_request_that_waits_can_be_cancelled_and_is_not_run(made):
 def test_a_request_that_runs_can_be_cancelled_and_its_run_is_stopped(made):
     [held] = made.hold()
     assert held.cancel()
-    assert made.work.stops[0].terminated.is_set()
+    assert made.stops[0].terminated.is_set()
     assert held.cancel()
 
 
@@ -238,7 +264,7 @@ def shared_run(made):
     held.set()  # the worker is let go from the first group, and held up in the next
     assert made.work.begun.acquire(timeout=TIMEOUT)
     assert made.work.groups[-1] == ["a", "b"]
-    return futures, made.work.stops[-1]
+    return futures, made.stops[-1]
 
 
 def test_a_run_goes_on_while_it_serves_anybody(made):
@@ -288,7 +314,7 @@ def test_a_request_that_runs_too_long_ends_with_an_error_and_its_run_is_stopped(
     made.work.go.clear()
     with pytest.raises(DeadlineExceededError, match="it was running"):
         made.send("late", timeout=0.1).result(TIMEOUT)
-    assert made.work.stops[0].terminated.wait(TIMEOUT)
+    assert made.stops[0].terminated.wait(TIMEOUT)
 
 
 def test_a_deadline_that_is_kept_does_nothing(made):
@@ -365,17 +391,15 @@ def test_closing_waits_for_a_run_that_serves_nobody_any_more(made, monkeypatch):
 def test_the_answers_of_a_group_reach_their_loop_in_one_call(made):
     async def main():
         loop = asyncio.get_running_loop()
-        requests = [Request(None, OPTIONS, (text,), {}, loop=loop) for text in "abc"]
+        requests = [made.request(text, loop=loop) for text in "abc"]
         futures = [request.future for request in requests]
         made.hold()
         woken = []
         call_soon_threadsafe = loop.call_soon_threadsafe
         loop.call_soon_threadsafe = lambda *call: woken.append(call) or call_soon_threadsafe(*call)
         for request in requests:
-            request.token_budget = 100
             made.batcher.admit(request)
-            batch = TokenBatch(np.zeros(5, np.int32), np.array([0, 5]), None, [None])
-            made.batcher.put(request, [Item(request, 0, request.value[0], batch)])
+            made.put(request, *request.value)
         made.work.go.set()
         answers = await asyncio.wait_for(asyncio.gather(*futures), TIMEOUT)
         return answers, len(woken)
@@ -385,11 +409,10 @@ def test_the_answers_of_a_group_reach_their_loop_in_one_call(made):
 
 def test_a_loop_that_is_closed_does_not_keep_others_from_their_answers(made):
     loop = asyncio.new_event_loop()
-    request = Request(None, OPTIONS, ("a",), {}, loop=loop)
+    request = made.request("a", loop=loop)
     made.hold()
     made.batcher.admit(request)
-    batch = TokenBatch(np.zeros(5, np.int32), np.array([0, 5]), None, [None])
-    made.batcher.put(request, [Item(request, 0, "a", batch)])
+    made.put(request, "a")
     future = made.send("b")
     loop.close()
     made.work.go.set()

@@ -11,6 +11,7 @@ import pytest
 
 import hugot
 from hugot import InferenceError, InputError
+from hugot.pipelines.pipeline import runner_of
 
 TEXTS = [f"text {i} {'word ' * (i * 7 % 30)}" for i in range(150)]
 
@@ -200,15 +201,16 @@ def test_a_text_that_is_too_long_raises_where_that_is_wanted(classify, truncatio
 
 
 def test_an_error_in_one_group_is_raised_and_the_pipeline_goes_on(classify, monkeypatch) -> None:
-    postprocess = classify.postprocess
+    task = runner_of(classify).task
+    postprocess = task.postprocess
 
-    def fail(outputs, group, window):
+    def fail(outputs, group, prepared):
         if 7 in group.rows:
             raise InferenceError("broken")
-        postprocess(outputs, group, window)
+        postprocess(outputs, group, prepared)
 
     with monkeypatch.context() as patched:
-        patched.setattr(classify, "postprocess", fail)
+        patched.setattr(task, "postprocess", fail)
         with pytest.raises(InferenceError, match="broken"):
             classify(TEXTS)
     assert len(classify(TEXTS)) == len(TEXTS)

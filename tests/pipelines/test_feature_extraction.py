@@ -9,6 +9,7 @@ import pytest
 
 import hugot
 from hugot import InputError, ModelFormatError
+from hugot.pipelines.pipeline import runner_of
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_an_unknown_output_raises_with_the_known_ones(embed) -> None:
 
 def test_an_unknown_prompt_raises_with_the_known_ones(models) -> None:
     made = hugot.pipeline("feature-extraction", models / "modernbert-features")
-    known = list(made._bundle.sentence.prompts)
+    known = list(runner_of(made).task.bundle.sentence.prompts)
     assert known
     with pytest.raises(InputError, match=f"prompt_name='nope'.*{known[0]}"):
         made("a", prompt_name="nope")

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import hugot
 from hugot.errors import HugotError, InferenceError, ModelFormatError, ModelNotFoundError
+from hugot.pipelines.pipeline import runner_of
 
 MODELS = {
     "feature-extraction": "bert-uncased-features",
@@ -157,7 +158,10 @@ def test_token_ids_beyond_the_embedding_are_an_error_for_their_text_alone(copy_o
     [table] = [each for each in model.graph.initializer if each.name in tables]
     array = numpy_helper.to_array(table)
     with hugot.pipeline(task, folder) as pipeline:
-        ids = [pipeline._tokenizer._tokenizer.encode(text).ids for text in ("good", "zebra")]
+        ids = [
+            runner_of(pipeline).task.tokenizer._tokenizer.encode(text).ids
+            for text in ("good", "zebra")
+        ]
     few, many = sorted(ids, key=max)
     assert max(few) < max(many)
     table.CopyFrom(numpy_helper.from_array(array[: max(few) + 1].copy(), table.name))

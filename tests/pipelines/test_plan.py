@@ -1,4 +1,4 @@
-"""What `plan` tells and `tune` finds."""
+"""What `plan` returns and `tune` finds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import pytest
 
 import hugot
 from hugot import InputError
+from hugot.pipelines import plan as plan_module
+from hugot.pipelines.pipeline import runner_of
 from hugot.pipelines.plan import BUDGETS
 
 TEXTS = [f"text {i} {'word ' * (i * 7 % 30)}" for i in range(150)]
@@ -70,13 +72,13 @@ def test_an_unfit_layout_raises(models, name, value) -> None:
 
 def test_tune_keeps_a_budget_that_it_tried_and_plans_with_it(embed, monkeypatch) -> None:
     tried = []
-    run = type(embed).__call__
+    run_list = plan_module.run_list
 
-    def spy(self, inputs, **options):
-        tried.append(self.model.layout.token_budget)
-        return run(self, inputs, **options)
+    def spy(runner, inputs, options, layout):
+        tried.append(layout.token_budget)
+        return run_list(runner, inputs, options, layout)
 
-    monkeypatch.setattr(type(embed), "__call__", spy)
+    monkeypatch.setattr(plan_module, "run_list", spy)
     plan = embed.tune(TEXTS, rounds=2)
     assert sorted(set(tried)) == sorted(BUDGETS)
     assert plan.token_budget in BUDGETS
@@ -84,17 +86,25 @@ def test_tune_keeps_a_budget_that_it_tried_and_plans_with_it(embed, monkeypatch)
 
 
 def test_tune_takes_the_budget_with_the_shortest_runs(embed, monkeypatch) -> None:
-    clock = iter(range(10**6))
-    monkeypatch.setattr(
-        "hugot.pipelines.plan.perf_counter",
-        # The second reading of each pair is late, but for a budget of 512.
-        lambda: next(clock) * (1 if embed.model.layout.token_budget == 512 else 100),
-    )
+    seconds = [0]
+
+    def run(runner, inputs, options, layout):
+        seconds[0] += 1 if layout.token_budget == 512 else 100
+
+    monkeypatch.setattr(plan_module, "perf_counter", lambda: seconds[0])
+    monkeypatch.setattr(plan_module, "run_list", run)
     assert embed.tune(TEXTS, rounds=2).token_budget == 512
 
 
 def test_an_error_while_tuning_leaves_the_budget_as_it_was(embed) -> None:
-    before = embed.model.layout
+    before = runner_of(embed).model.layout
     with pytest.raises(InputError):
         embed.tune([*TEXTS, 7])
-    assert embed.model.layout is before
+    assert runner_of(embed).model.layout is before
+
+
+def test_tune_takes_what_a_call_takes(embed) -> None:
+    assert embed.tune("a text", rounds=1).tokens == embed.plan(["a text"]).tokens
+    assert embed.tune(("a", "b", "c"), rounds=1).tokens == 9
+    with pytest.raises(InputError, match="ambiguous"):
+        embed.tune(("one", "two"))

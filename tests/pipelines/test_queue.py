@@ -1,4 +1,4 @@
-"""Which waiting texts run together."""
+"""Which waiting inputs run together."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from hugot.inputs.rows import TokenBatch
-from hugot.pipelines.queue import WaitingRequests
+from hugot.inputs.rows import Padding, TokenRows
+from hugot.pipelines.queue import RequestQueue
 from hugot.pipelines.request import Item, Request
 
 
@@ -27,16 +27,18 @@ def request(*lengths: int, options=OPTIONS, rows: int = 1) -> Request:
     items = []
     for number, length in enumerate(lengths):
         offsets = np.arange(rows + 1, dtype=np.int64) * length
-        batch = TokenBatch(np.zeros(rows * length, np.int32), offsets, None, [None] * rows)
-        items.append(Item(made, number, f"text of {length}", batch))
-    made.set_items(items)
+        ids = np.zeros(rows * length, np.int32)
+        of_one = TokenRows(ids, offsets, None, [None] * rows, Padding())
+        items.append(Item(made, number, f"text of {length}", of_one))
+    made.items = items
+    made.unanswered = made.waiting = len(items)
     return made
 
 
-def queue_of(*requests: Request, budget: int = 1000, **settings) -> WaitingRequests:
-    made = WaitingRequests(**settings)
+def queue_of(*requests: Request, budget: int = 1000, **settings) -> RequestQueue:
+    made = RequestQueue(**settings)
     for each in requests:
-        each.token_budget = budget
+        each.size_budget = budget
         made.add(each)
     return made
 
@@ -50,10 +52,10 @@ def test_a_group_has_the_oldest_request_and_those_about_as_long() -> None:
     assert lengths(queue.take()) == [48, 50, 52]
     assert lengths(queue.take()) == [9, 10, 11]
     assert lengths(queue.take()) == [100]
-    assert queue.take() == []
+    assert list(queue.take()) == []
 
 
-def test_a_group_keeps_to_the_token_budget() -> None:
+def test_a_group_keeps_to_the_budget() -> None:
     queue = queue_of(*[request(30) for _ in range(10)], budget=100)
     assert [len(queue.take()) for _ in range(5)] == [3, 3, 3, 1, 0]
 
@@ -84,7 +86,7 @@ def test_batch_size_caps_the_rows_of_a_group() -> None:
 
 def test_rows_of_one_text_stay_together_and_count_all() -> None:
     queue = queue_of(*[request(10, rows=4) for _ in range(3)], budget=80)
-    assert [sum(item.rows for item in queue.take()) for _ in range(2)] == [8, 4]
+    assert [sum(item.row_count for item in queue.take()) for _ in range(2)] == [8, 4]
 
 
 @pytest.mark.parametrize("other", [Options(flag=1), Options(batch_size=2), Options(flag=[0])])
@@ -127,7 +129,7 @@ def test_a_long_list_does_not_hold_up_what_comes_after_it() -> None:
 def test_a_text_without_tokens_is_taken_as_well() -> None:
     queue = queue_of(request(0), request(0), request(40))
     assert [lengths(queue.take()) for _ in range(3)] == [[0, 0], [40], []]
-    assert queue.texts == 0
+    assert queue.inputs == 0
 
 
 def test_a_removed_request_is_not_taken() -> None:
@@ -135,7 +137,7 @@ def test_a_removed_request_is_not_taken() -> None:
     queue = queue_of(request(10), gone, request(40))
     queue.remove(gone)
     assert [lengths(queue.take()) for _ in range(3)] == [[10], [40], []]
-    assert (queue.texts, queue.tokens) == (0, 0)
+    assert (queue.inputs, queue.size) == (0, 0)
 
 
 def test_what_is_left_of_a_request_can_be_removed() -> None:
@@ -143,14 +145,14 @@ def test_what_is_left_of_a_request_can_be_removed() -> None:
     queue = queue_of(partly, request(10))
     assert lengths(queue.take()) == [10, 10]
     queue.remove(partly)
-    assert queue.take() == []
+    assert list(queue.take()) == []
     queue.remove(partly)
-    assert (queue.texts, queue.tokens) == (0, 0)
+    assert (queue.inputs, queue.size) == (0, 0)
 
 
 def test_whatever_comes_and_goes_every_text_is_taken_once() -> None:
     random.seed(3)
-    queue, taken, added, removed = WaitingRequests(), [], [], []
+    queue, taken, added, removed = RequestQueue(), [], [], []
     options = [OPTIONS, Options(batch_size=2)]
     for _ in range(3000):
         action = random.random()
@@ -160,7 +162,7 @@ def test_whatever_comes_and_goes_every_text_is_taken_once() -> None:
                 for _ in range(random.choice([1, 1, 3]))
             ]
             added.append(request(*sizes, options=random.choice(options)))
-            added[-1].token_budget = 100
+            added[-1].size_budget = 100
             queue.add(added[-1])
         elif action < 0.6 and added:
             removed.append(random.choice(added))
@@ -174,7 +176,7 @@ def test_whatever_comes_and_goes_every_text_is_taken_once() -> None:
             taken += group
     while group := queue.take():
         taken += group
-    assert (queue.texts, queue.tokens, queue._lanes) == (0, 0, [])
+    assert (queue.inputs, queue.size, queue._buckets) == (0, 0, [])
     assert len({id(item) for item in taken}) == len(taken)
     wanted = [item for each in added if each not in removed for item in each.items]
     assert {id(item) for item in wanted} <= {id(item) for item in taken}

@@ -20,7 +20,8 @@ from waiting import until
 
 import hugot
 from hugot import DeadlineExceededError, InputError, QueueFullError, SessionClosedError
-from hugot.pipelines.submit import depends_on_batch
+from hugot.pipelines.pipeline import runner_of
+from hugot.runtime.engine import depends_on_batch
 
 TIMEOUT = 30
 TEXTS = [f"text {i} {'Berlin word ' * (i * 7 % 25)}" for i in range(60)]
@@ -43,19 +44,34 @@ def endless(tmp_path):
         yield made
 
 
+def before_results(pipeline, monkeypatch, action):
+    """Have `action` called with the texts of each group before its results are read."""
+    task = runner_of(pipeline).task
+    postprocess, finish_row = task.postprocess, task.finish_row
+
+    def postprocess_after(outputs, group, prepared):
+        action(prepared.inputs)
+        postprocess(outputs, group, prepared)
+
+    def finish_row_after(outputs, text, *rest):
+        action([text])
+        return finish_row(outputs, text, *rest)
+
+    monkeypatch.setattr(task, "postprocess", postprocess_after)
+    monkeypatch.setattr(task, "finish_row", finish_row_after)
+
+
 @contextmanager
 def held(pipeline, monkeypatch):
     """Keep the one worker of a pipeline busy with a request of one text until the block ends."""
     begun, go = threading.Event(), threading.Event()
-    postprocess = pipeline.postprocess
 
-    def wait(*arguments):
+    def wait(texts):
         begun.set()
         assert go.wait(TIMEOUT)
-        postprocess(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "postprocess", wait)
+        before_results(pipeline, patched, wait)
         first = pipeline.submit("held")
         assert begun.wait(TIMEOUT)
         try:
@@ -66,7 +82,8 @@ def held(pipeline, monkeypatch):
 
 
 def running(pipeline) -> int:
-    return pipeline._batcher._running
+    batcher = runner_of(pipeline).batcher
+    return 0 if batcher is None else batcher.running
 
 
 # Answers
@@ -103,6 +120,18 @@ def test_every_answer_is_that_of_the_call(models, mode, model, options) -> None:
         assert type(answer) is type(expected)
         assert len(answer) == len(expected)
         assert all(same(a, plain(b)) for a, b in zip(answer, expected, strict=True))
+
+
+@pytest.mark.parametrize("options", [{}, {"pooling": "none"}])
+@pytest.mark.parametrize("texts", [["one"], ["one", "and another one " * 9], []])
+def test_the_answer_to_a_list_is_of_the_type_of_the_call(models, texts, options) -> None:
+    with hugot.pipeline(
+        "feature-extraction", models / "bert-uncased-features", mode="throughput", threads=2
+    ) as made:
+        answer, expected = made.submit(texts, **options).result(TIMEOUT), made(texts, **options)
+        assert type(answer) is type(expected)
+        assert np.shape(answer) == np.shape(expected) if not options else len(answer) == len(texts)
+        assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(answer, expected, strict=True))
 
 
 def plain(answer):
@@ -169,12 +198,12 @@ def test_requests_that_arrive_together_share_batches_and_count_in_the_stats(
 ) -> None:
     with hugot.pipeline("text-classification", models / "bert-uncased-text", threads=1) as made:
         with held(made, monkeypatch):
-            held_tokens = made.stats().tokens
             futures = [made.submit("a b c") for _ in range(9)]
         for future in futures:
             future.result(TIMEOUT)
         stats = made.stats()
-    assert (stats.texts, stats.rows, stats.tokens) == (10, 10, 9 * 5 + held_tokens)
+        tokens = made.plan(["held"] + ["a b c"] * 9).tokens
+    assert (stats.texts, stats.rows, stats.tokens) == (10, 10, tokens)
     assert (stats.tokenization.calls, stats.inference.calls) == (10, 2)
 
 
@@ -233,9 +262,10 @@ def test_an_unfit_input_raises_in_its_own_future(classify, inputs) -> None:
         asyncio.run(classify.acall(inputs))
 
 
-def test_the_number_of_the_unfit_input_is_told(classify) -> None:
+def test_the_error_of_an_unfit_input_has_its_number(classify) -> None:
     error = classify.submit(["fine", "fine", 7]).exception(TIMEOUT)
     assert error.index == 2
+    assert "input 2 is of type int" in str(error)
 
 
 def test_an_unknown_option_raises(classify) -> None:
@@ -257,20 +287,19 @@ def test_a_request_whose_results_cannot_be_read_does_not_harm_its_batch(
     models, monkeypatch
 ) -> None:
     with hugot.pipeline("text-classification", models / "bert-uncased-text", threads=1) as made:
-        postprocess = made.postprocess
 
-        def fail(outputs, group, window):
-            if "poison" in window.texts:
+        def fail(texts):
+            if "poison" in texts:
                 raise ArithmeticError("poison")
-            postprocess(outputs, group, window)
 
-        monkeypatch.setattr(made, "postprocess", fail)
-        with held(made, monkeypatch):
-            futures = [made.submit(text) for text in ["one", "poison", "two"]]
-        with pytest.raises(ArithmeticError):
-            futures[1].result(TIMEOUT)
-        assert same(futures[0].result(TIMEOUT), made("one"))
-        assert same(futures[2].result(TIMEOUT), made("two"))
+        with monkeypatch.context() as patched:
+            before_results(made, patched, fail)
+            with held(made, monkeypatch):
+                futures = [made.submit(text) for text in ["one", "poison", "two"]]
+            with pytest.raises(ArithmeticError):
+                futures[1].result(TIMEOUT)
+            assert same(futures[0].result(TIMEOUT), made("one"))
+            assert same(futures[2].result(TIMEOUT), made("two"))
 
 
 # Deadlines and cancelling
@@ -292,7 +321,7 @@ def test_a_run_that_is_too_late_is_stopped(endless) -> None:
 def test_a_cancelled_task_stops_its_run(endless) -> None:
     async def main():
         task = asyncio.create_task(endless.acall(LONG_TEXT))
-        while endless._batcher is None or running(endless) == 0:
+        while running(endless) == 0:
             await asyncio.sleep(0.002)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -335,13 +364,14 @@ def test_a_stopped_run_is_no_error_of_those_that_wait(endless) -> None:
 
 def test_the_event_loop_goes_on_while_long_inputs_are_tokenized(classify, monkeypatch) -> None:
     threads = []
-    tokenize = classify.tokenize
+    task = runner_of(classify).task
+    tokenize = task.tokenize
 
     def note(*arguments):
         threads.append(threading.current_thread())
         return tokenize(*arguments)
 
-    monkeypatch.setattr(classify, "tokenize", note)
+    monkeypatch.setattr(task, "tokenize", note)
 
     async def main():
         await classify.acall("short")
@@ -396,18 +426,18 @@ def test_a_pipeline_lives_until_its_requests_are_answered_and_no_longer(models) 
     made = hugot.pipeline(
         "text-classification", models / "bert-uncased-text", mode="throughput", threads=2
     )
-    gone = weakref.ref(made)
+    gone = [weakref.ref(each) for each in (made, runner_of(made), runner_of(made).model)]
     gc.collect()
     gc.disable()
     try:
         futures: list[Future] = [made.submit(text, timeout=TIMEOUT) for text in TEXTS]
-        failed = made.submit(7)
+        failed = made.submit(["a", 7])
         del made
         assert all(future.result(TIMEOUT) for future in futures)
         kind = type(failed.exception(TIMEOUT))  # the error's traceback refers to the pipeline
         del failed
         assert kind is InputError
-        until(lambda: gone() is None)
+        until(lambda: [each() for each in gone] == [None] * 3)
         until(lambda: set(threading.enumerate()) <= before)
     finally:
         gc.enable()
@@ -415,19 +445,19 @@ def test_a_pipeline_lives_until_its_requests_are_answered_and_no_longer(models) 
 
 def test_a_task_leaves_no_cycle_that_keeps_the_pipeline(models) -> None:
     made = hugot.pipeline("text-classification", models / "bert-uncased-text")
-    gone = weakref.ref(made)
+    gone = [weakref.ref(each) for each in (made, runner_of(made), runner_of(made).model)]
 
     async def main(made) -> None:
         await made.acall("a", timeout=TIMEOUT)
         with pytest.raises(InputError):
-            await made.acall(7)
+            await made.acall(["a", 7])
 
-    asyncio.run(main(made))
     gc.collect()
     gc.disable()
     try:
+        asyncio.run(main(made))
         del made
-        until(lambda: gone() is None)
+        until(lambda: [each() for each in gone] == [None] * 3)
     finally:
         gc.enable()
 

@@ -12,7 +12,7 @@ from hugot._ort.loader import load_library
 from hugot._ort.providers import Provider
 from hugot._ort.session import InferenceSession
 from hugot.errors import ModelFormatError, ProviderError
-from hugot.runtime.sessions import check_active, placement_of
+from hugot.runtime.sessions import check_active, nodes_by_provider
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 
@@ -59,19 +59,19 @@ def test_a_provider_before_an_active_one_may_not(open_on):
 
 def test_nodes_are_counted_for_each_provider(open_on):
     session, resolved = open_on(["tensorrt", "cuda"], placed=[CUDA, CUDA, CPU], nodes=4)
-    assert placement_of(session, resolved) == {TENSORRT: 0, CUDA: 8, CPU: 4}
+    assert nodes_by_provider(session, resolved) == {TENSORRT: 0, CUDA: 8, CPU: 4}
 
 
 def test_below_api_24_placement_is_unknown_and_no_error(open_on):
     session, resolved = open_on(["cuda"], placed=[CPU], version="1.23.2")
     check_active(session, resolved)
-    assert placement_of(session, resolved) == {CUDA: None, CPU: None}
+    assert nodes_by_provider(session, resolved) == {CUDA: None, CPU: None}
 
 
 def test_on_the_cpu_alone_nothing_is_recorded(open_on):
     session, resolved = open_on(["cpu"])
     check_active(session, resolved)
-    assert placement_of(session, resolved) == {CPU: None}
+    assert nodes_by_provider(session, resolved) == {CPU: None}
 
 
 @needs_azure

@@ -6,6 +6,7 @@ from comparison import same
 
 import hugot
 from hugot.errors import ProviderError
+from hugot.session import engine_of
 
 OPENVINO = "OpenVINOExecutionProvider"
 ON_CPU = ("openvino", {"device_type": "CPU"})
@@ -89,7 +90,7 @@ def test_a_setting_that_openvino_refuses_is_an_error_that_names_provider_and_set
 
 
 def test_two_libraries_serve_two_sessions_side_by_side(openvino, cpu, models):
-    first, second = openvino.engine.library, cpu.engine.library
+    first, second = engine_of(openvino).library, engine_of(cpu).library
     assert first.path != second.path
     assert OPENVINO in first.available_providers()
     assert OPENVINO not in second.available_providers()

@@ -10,9 +10,10 @@ import hugot
 from hugot._ort.providers import Provider
 from hugot.errors import InputError
 from hugot.inputs.planner import plan
-from hugot.inputs.rows import TokenBatch
+from hugot.inputs.rows import Padding, TokenRows
 from hugot.inputs.shapes import EXACT, FEW_WIDTHS, FIXED_WIDTHS, make_policy
 from hugot.options import RuntimeOptions
+from hugot.pipelines.pipeline import runner_of
 from hugot.runtime.layout import choose_layout, choose_shapes, is_accelerated
 
 WORDS = "one two three four five six seven eight nine ten eleven twelve thirteen"
@@ -31,9 +32,9 @@ TASKS = [
 ]
 
 
-def batch_of(*lengths):
+def rows_of(*lengths):
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    return TokenBatch(np.zeros(offsets[-1], np.int32), offsets, None, ())
+    return TokenRows(np.zeros(offsets[-1], np.int32), offsets, None, (), Padding())
 
 
 @pytest.mark.parametrize("policy", ["few", "fixed"])
@@ -60,18 +61,16 @@ def test_answers_of_requests_are_the_same_in_every_shape(models, policy):
     assert same(asyncio.run(shaped.acall(TEXTS[0])), expected[0])
 
 
-def recorded_shapes(pipeline, monkeypatch):
+def recorded_shapes(monkeypatch):
     """The shapes that the model is run on from here on."""
     seen = set()
-    model = pipeline.model
-    for name in ("_inputs", "_usual_inputs"):
-        made = getattr(model, name)
+    feeds = TokenRows.feeds
 
-        def record(batch, group, tokenizer, made=made):
-            seen.add((len(group.rows), group.width))
-            return made(batch, group, tokenizer)
+    def record(rows, group, inputs):
+        seen.add((len(group.rows), group.width))
+        return feeds(rows, group, inputs)
 
-        monkeypatch.setattr(model, name, record)
+    monkeypatch.setattr(TokenRows, "feeds", record)
     return seen
 
 
@@ -83,7 +82,7 @@ def test_fixed_runs_in_the_shapes_that_warmup_has_run_and_in_no_other(models, mo
         widths=[8, 16],
         token_budget=256,
     )
-    seen = recorded_shapes(pipeline, monkeypatch)
+    seen = recorded_shapes(monkeypatch)
     pipeline.warmup()
     warm = set(seen)
     assert {(1, 8), (8, 8), (32, 8), (1, 16), (8, 16), (16, 16)} <= warm
@@ -99,7 +98,7 @@ def test_few_runs_in_its_widths_and_no_other(models, monkeypatch):
     pipeline = hugot.pipeline(
         "feature-extraction", models / "distilbert-features", widths=[8, 20], token_budget=99
     )
-    seen = recorded_shapes(pipeline, monkeypatch)
+    seen = recorded_shapes(monkeypatch)
     pipeline(["no", *TEXTS[:5]])
     pipeline("no")
     assert {width for _, width in seen} == {8, 20}
@@ -114,7 +113,7 @@ def test_a_plan_shows_the_policy_its_widths_and_the_shapes(models):
         token_budget=64,
     )
     plan = pipeline.plan(["no", "no no", "no"])
-    longest = pipeline.model.bundle.longest_row
+    longest = runner_of(pipeline).model.bundle.longest_row
     assert (plan.shape_policy, plan.widths) == ("fixed", (8, 16, longest))
     assert plan.groups == [(8, 8)]
     assert plan.padded_tokens == 64
@@ -201,27 +200,27 @@ def test_widths_end_at_the_longest_row_of_the_model(name, own):
 def test_a_row_beyond_all_widths_keeps_its_own():
     policy = make_policy("few", [8, 16])
     assert [policy.width(tokens) for tokens in (1, 8, 9, 16, 17)] == [8, 8, 16, 16, 17]
-    (group,) = plan(batch_of(30), 64, shapes=policy)
+    (group,) = plan(rows_of(30), 64, shapes=policy)
     assert group.shape == (1, 30)
 
 
 @pytest.mark.parametrize(
-    ("rows", "max_rows", "lines"),
+    ("rows", "max_rows", "padded"),
     [(1, None, 1), (2, None, 8), (8, None, 8), (9, None, 32), (32, None, 32), (3, 5, 5), (1, 5, 1)],
 )
-def test_a_fixed_group_is_filled_up_to_one_eight_or_all_rows(rows, max_rows, lines):
-    assert make_policy("fixed", [16]).lines(rows, 16, 512, max_rows) == lines
+def test_a_fixed_group_is_filled_up_to_one_eight_or_all_rows(rows, max_rows, padded):
+    assert make_policy("fixed", [16]).padded_rows(rows, 16, 512, max_rows) == padded
 
 
 def test_groups_keep_within_the_budget_with_their_padding():
     rng = np.random.default_rng(3)
-    batch = batch_of(*rng.integers(1, 60, 200))
-    groups = plan(batch, 256, shapes=make_policy("few", [32, 64]))
+    rows = rows_of(*rng.integers(1, 60, 200))
+    groups = plan(rows, 256, shapes=make_policy("few", [32, 64]))
     assert sorted(np.concatenate([group.rows for group in groups])) == list(range(200))
     for group in groups:
         assert group.width in (32, 64)
         assert len(group.rows) * group.width <= 256
-        assert batch.lengths[group.rows].max() <= group.width
+        assert rows.lengths[group.rows].max() <= group.width
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 CHILD = """
 import json, os, sys
 import hugot
+from hugot.pipelines.pipeline import runner_of
 from hugot.runtime.resources import available_cpus
 
 options = eval(sys.argv[2])
@@ -37,11 +38,12 @@ with hugot.Session(**options) as session:
         for line in open(f"/proc/self/task/{thread}/status"):
             if line.startswith("Cpus_allowed_list"):
                 allowed.add(line.split()[1])
+    layout = runner_of(pipeline).model.layout
     print(json.dumps({
         "cpus": available_cpus(),
         "allowed": sorted(allowed),
         "threads": len(every),
-        "layout": [pipeline._model.layout.workers, pipeline._model.layout.intra_op_threads],
+        "layout": [layout.workers, layout.intra_op_threads],
     }))
 """
 

@@ -14,6 +14,8 @@ from hugot.errors import (
     RuntimeLibraryError,
     TokenizerError,
 )
+from hugot.inputs.tokenizer import TextTokenizer
+from hugot.pipelines.pipeline import runner_of
 from hugot.runtime import engine as engine_module
 
 
@@ -82,7 +84,7 @@ def test_a_model_that_failed_is_loaded_anew_once_it_is_mended(folder):
 
 def test_the_model_is_loaded_on_a_thread_while_the_tokenizer_is_read(folder, monkeypatch):
     reading = threading.Event()
-    create, load = engine_module.create_session, engine_module.Engine.load_tokenizer
+    create, load = engine_module.create_session, TextTokenizer.__init__
     names = []
 
     def create_late(*args):
@@ -90,12 +92,12 @@ def test_the_model_is_loaded_on_a_thread_while_the_tokenizer_is_read(folder, mon
         names.append(threading.current_thread().name)
         return create(*args)
 
-    def tell(*args, **more):
+    def note(*args, **more):
         reading.set()
-        return load(*args, **more)
+        load(*args, **more)
 
     monkeypatch.setattr(engine_module, "create_session", create_late)
-    monkeypatch.setattr(engine_module.Engine, "load_tokenizer", tell)
+    monkeypatch.setattr(TextTokenizer, "__init__", note)
     assert hugot.pipeline("text-classification", folder)("a")
     assert names == ["hugot-model"]
 
@@ -117,5 +119,5 @@ def test_pipelines_made_at_once_share_one_loading(folder, monkeypatch):
             thread.start()
         for thread in threads:
             thread.join(30)
-        assert len({id(pipeline._model) for pipeline in session.pipelines.values()}) == 1
+        assert len({id(runner_of(made).model) for made in session.pipelines.values()}) == 1
     assert made == [1]

@@ -244,7 +244,7 @@ def test_an_interrupt_of_the_waiting_caller_cancels_the_job(executor):
             signal.pthread_kill(caller.ident, signal.SIGINT)
             work.go.wait(1)
 
-    executor.start(job)
+    executor.start(job, len(job))
     # A shell that starts a program in the background has it ignore the signal.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -265,7 +265,7 @@ def test_an_interrupt_of_the_waiting_caller_cancels_the_job(executor):
 def test_an_executor_runs_every_group_of_a_job_once(executor, groups):
     work = Recorder()
     job = job_of(work, range(groups))
-    executor.start(job)
+    executor.start(job, len(job))
     job.wait()
     assert sorted(work.ran) == list(range(groups))
 
@@ -273,7 +273,7 @@ def test_an_executor_runs_every_group_of_a_job_once(executor, groups):
 def test_an_executor_runs_as_many_groups_at_once_as_it_has_workers(executor):
     together = threading.Barrier(2, timeout=TIMEOUT)
     job = job_of(lambda group: together.wait(), range(20))
-    executor.start(job)
+    executor.start(job, len(job))
     job.wait()
 
 
@@ -290,7 +290,7 @@ def test_an_executor_runs_no_more_groups_at_once_than_it_has_workers(executor):
 
     jobs = [job_of(work, range(100)) for _ in range(5)]
     for job in jobs:
-        executor.start(job)
+        executor.start(job, len(job))
     for job in jobs:
         job.wait()
     assert most <= 2
@@ -305,9 +305,9 @@ def test_a_short_job_is_not_stuck_behind_a_long_one(executor):
         order.append("long")
 
     jobs = [job_of(long, range(10)), job_of(lambda group: order.append("short"), range(2))]
-    executor.start(jobs[0])
+    executor.start(jobs[0], len(jobs[0]))
     blocker.wait_until_begun()
-    executor.start(jobs[1])
+    executor.start(jobs[1], len(jobs[1]))
     blocker.go.set()
     for job in jobs:
         job.wait()
@@ -317,8 +317,8 @@ def test_a_short_job_is_not_stuck_behind_a_long_one(executor):
 def test_an_error_of_one_job_does_not_touch_another(executor):
     failing, sound = job_of(Recorder(fail_at=3), range(50)), Recorder()
     other = job_of(sound, range(50))
-    executor.start(failing)
-    executor.start(other)
+    executor.start(failing, len(failing))
+    executor.start(other, len(other))
     other.wait()
     with pytest.raises(ValueError, match="group 3"):
         failing.wait()
@@ -327,12 +327,12 @@ def test_an_error_of_one_job_does_not_touch_another(executor):
 
 def test_a_worker_outlives_a_group_that_fails(executor):
     failing = job_of(Recorder(fail_at=0), range(1))
-    executor.start(failing)
+    executor.start(failing, len(failing))
     with pytest.raises(ValueError, match="group 0"):
         failing.wait()
     work = Recorder()
     job = job_of(work, range(10))
-    executor.start(job)
+    executor.start(job, len(job))
     job.wait()
     assert len(work.ran) == 10
 
@@ -344,7 +344,7 @@ def test_an_executor_starts_its_threads_with_its_first_job_and_keeps_them():
     work = Recorder()
     for _ in range(5):
         job = job_of(work, range(50))
-        executor.start(job)
+        executor.start(job, len(job))
         job.wait()
     assert len(set(worker_threads()) - before) == 3
     assert work.threads <= set(worker_threads())
@@ -354,7 +354,7 @@ def test_an_executor_starts_its_threads_with_its_first_job_and_keeps_them():
 def test_closing_an_executor_ends_its_threads():
     executor, work = Executor(2), Recorder()
     job = job_of(work, range(50))
-    executor.start(job)
+    executor.start(job, len(job))
     job.wait()
     executor.close()
     assert not any(thread.is_alive() for thread in work.threads)
@@ -369,7 +369,7 @@ def test_an_executor_may_be_closed_twice_and_without_a_job():
 def test_an_executor_that_is_forgotten_ends_its_threads():
     executor, work = Executor(2), Recorder()
     job = job_of(work, range(50))
-    executor.start(job)
+    executor.start(job, len(job))
     job.wait()
     gone = weakref.ref(executor)
     del executor
@@ -382,7 +382,7 @@ def test_idle_workers_keep_nothing_of_the_jobs_that_are_done(executor):
     work = Recorder()
     gone = weakref.ref(work)
     job = job_of(work, range(50))
-    executor.start(job)
+    executor.start(job, len(job))
     job.wait()
     del work, job
     # Without the GIL, a thread that waits outside of Python keeps what it made: `until` does not.

@@ -149,8 +149,7 @@ class Pipeline(Generic[Options, Result]):
 
         runner = self._runner
         merged = runner.merge(options)
-        kind, listed = dispatch(runner.task, inputs, merged)
-        return plan_list(runner, [listed] if kind == SINGLE else list(listed), merged)
+        return plan_list(runner, self._listed(inputs, merged), merged)
 
     def tune(self, inputs: Sequence[Any], *, rounds: int = 3) -> Plan:
         """Find the token budget that is fastest for inputs such as these on this machine, and keep it.
@@ -159,11 +158,13 @@ class Pipeline(Generic[Options, Result]):
         hundred typical ones while nothing else runs. All pipelines of the session on this model use
         what was found. Gives the plan with it.
         """
-        from hugot.pipelines.plan import tune
+        from hugot.pipelines.plan import plan_list, tune
 
-        with self._runner.calls:
-            tune(self._runner, inputs, rounds)
-        return self.plan(inputs)
+        runner = self._runner
+        listed = self._listed(inputs, runner.options)
+        with runner.calls:
+            tune(runner, listed, rounds)
+        return plan_list(runner, listed, runner.options)
 
     def warmup(self) -> None:
         """Run the shapes that matter once: a short text, and a full group on every worker.
@@ -172,7 +173,8 @@ class Pipeline(Generic[Options, Result]):
         """
         from hugot.pipelines.plan import warm_up
 
-        warm_up(self._runner)
+        with self._runner.calls:
+            warm_up(self._runner)
 
     @property
     def providers(self) -> dict[str, int | None]:
@@ -229,6 +231,10 @@ class Pipeline(Generic[Options, Result]):
     def __repr__(self) -> str:
         state = ", closed" if self._runner.calls.closed else ""
         return f"<{type(self).__name__} {self.name!r} of {self._model_path}{state}>"
+
+    def _listed(self, inputs: Any, options: Any) -> Sequence[Any]:
+        kind, listed = dispatch(self._runner.task, inputs, options)
+        return [listed] if kind == SINGLE else list(listed)
 
     def _stream(self, inputs: Iterator[Any], options: Any) -> Iterator[Result]:
         runner = self._runner

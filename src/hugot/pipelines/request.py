@@ -193,7 +193,11 @@ class AnswerFuture(Future[Any]):
         """Return the answer; see `Future.result`."""
         if self._forks != process.forks:
             self._refuse_in_child()
-        return super().result(timeout)
+        try:
+            return super().result(timeout)
+        finally:
+            # An error's traceback has this frame in it, and this has the error.
+            del self
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return the error; see `Future.exception`."""

@@ -11,7 +11,7 @@ import threading
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
 from hugot._fast.recorder import Recorder
 from hugot.errors import CancelledError, SessionClosedError
@@ -56,7 +56,7 @@ class Answers(NamedTuple):
     """
 
     results: Sequence[Any]
-    refusals: Mapping[int, InputError]
+    refusals: dict[int, InputError]
 
 
 class Running(NamedTuple):
@@ -149,7 +149,7 @@ class Runner(Generic[Options]):
             row = prepared.rows
             self.recorder.tokenized(perf_counter() - began, len(prepared.inputs), row.truncated)
             if prepared.refusals:
-                raise first_refusal(prepared.refusals)
+                raise_first(prepared.refusals)
             if (
                 type(row) is TokenRow
                 and row.size
@@ -160,7 +160,9 @@ class Runner(Generic[Options]):
             left = True
             return self.finish(self._start(prepared)).results
         except CancelledError as error:
-            raise self._ended(error) from error
+            if self.calls.ended_by is None:
+                raise
+            raise self.calls.ended_by() from error
         finally:
             if not left:
                 self.calls.leave()
@@ -196,7 +198,7 @@ class Runner(Generic[Options]):
         try:
             prepared = self.prepare(inputs, options, first_index)
             if prepared.refusals and not allow_refusals:
-                raise first_refusal(prepared.refusals)
+                raise_first(prepared.refusals)
         except BaseException:
             self.calls.leave()
             raise
@@ -211,7 +213,9 @@ class Runner(Generic[Options]):
             try:
                 self._run_here(running)
             except CancelledError as error:
-                raise self._ended(error) from error
+                if self.calls.ended_by is None:
+                    raise
+                raise self.calls.ended_by() from error
         began = perf_counter()
         results = self.task.finish(prepared)
         self.recorder.postprocessed(perf_counter() - began, 0)
@@ -377,14 +381,14 @@ class Runner(Generic[Options]):
         if self.on_close is not None:
             self.on_close()
 
-    def _ended(self, error: CancelledError) -> HugotError:
-        """The error of a call that was stopped: that of who closed the pipeline, if it was closed."""
-        return error if self.calls.ended_by is None else self.calls.ended_by()
 
+def raise_first(refusals: dict[int, InputError]) -> NoReturn:
+    """Raise the error of the first refused input.
 
-def first_refusal(refusals: Mapping[int, InputError]) -> InputError:
-    """Return the error of the first refused input."""
-    return refusals[min(refusals)]
+    The error is taken out of `refusals`: its traceback refers to frames that refer to them, and such a
+    cycle would keep the model until the next sweep of the garbage collector.
+    """
+    raise refusals.pop(min(refusals))
 
 
 def takes_signals() -> bool:

@@ -13,7 +13,7 @@ from hugot.pipelines.batcher import Batcher, Work
 from hugot.pipelines.dispatch import SINGLE, STREAM, dispatch
 from hugot.pipelines.queue import RequestQueue
 from hugot.pipelines.request import Item, Request
-from hugot.pipelines.runner import first_refusal
+from hugot.pipelines.runner import raise_first
 from hugot.tasks.base import Prepared
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _prepare(request: Request) -> list[Item]:
         return []
     prepared = runner.prepare((inputs,) if kind == SINGLE else inputs, options)
     if prepared.refusals:
-        raise first_refusal(prepared.refusals)
+        raise_first(prepared.refusals)
     values, rows = prepared.inputs, prepared.rows
     if len(values) == 1:
         return [Item(request, 0, values[0], rows)]
@@ -161,7 +161,8 @@ def _run(items: Sequence[Item], stop: RunOptions) -> Sequence[Any]:
     options = first.request.options
     if len(items) == 1:
         row = first.rows
-        if type(row) is TokenRow and row.size and runner.model.exact:
+        # A list's answer is joined from what `Task.finish` returns, such as arrays.
+        if first.request.single and type(row) is TokenRow and row.size and runner.model.exact:
             return ((runner.run_row(first.value, row, options, stop),),)
         prepared = Prepared((first.value,), row, options)
         return (runner.run_together(prepared, stop, _one_group(items)),)

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from hugot.errors import HugotError
-from hugot.pipelines.runner import Answers, first_refusal
+from hugot.pipelines.runner import Answers, raise_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -69,6 +69,7 @@ def run_windows(
     first_index = 0
     before: Running | None = None
     ahead: Running | None = None
+    failure: HugotError | None = None
     try:
         for inputs in windows:
             before, ahead, failure = ahead, None, None
@@ -94,6 +95,7 @@ def run_windows(
             running, ahead = ahead, None
             yield runner.finish(running)
     finally:
+        failure = None  # its traceback refers to this frame
         for left in (before, ahead):
             if left is not None:
                 runner.cancel(left)
@@ -103,11 +105,10 @@ def accepted(windows: Iterator[Answers]) -> Iterator[Sequence[Any]]:
     """Yield the results of each window; at a refused input those before it, and raise its error."""
     for results, refusals in windows:
         if refusals:
-            error = first_refusal(refusals)
             place = min(refusals)
             if place:
                 yield results[:place]
-            raise error
+            raise_first(refusals)
         yield results
 
 
