@@ -18,6 +18,7 @@ import traceback
 import numpy as np
 
 import hugot
+from hugot.pipelines.pipeline import runner_of
 
 _ADDRESS_SPACE = 8 << 30
 
@@ -60,7 +61,10 @@ def _check_vector(pipeline, text, result):
 
 def _check_label(pipeline, text, result):
     best = result[0] if isinstance(result, list) else result
-    if best["label"] not in pipeline._labels or type(best["score"]) is not float:
+    if (
+        best["label"] not in runner_of(pipeline).task.bundle.labels
+        or type(best["score"]) is not float
+    ):
         return f"no label: {result!r}"
     return None
 
