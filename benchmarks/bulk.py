@@ -21,6 +21,7 @@ from texts import KINDS, read_prompts, texts
 from tokenizers import Tokenizer
 
 import hugot
+from hugot.models.bundle import open_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -145,14 +146,17 @@ def main() -> None:
     cpus = len(os.sched_getaffinity(0))
     prompts = read_prompts(arguments.prompts) if arguments.prompts else None
     options = {"aggregation_strategy": "simple"} if "token" in arguments.task else {}
+    bundle = open_bundle(arguments.model)
+    vectors = arguments.task == "feature-extraction"
+    longest = bundle.longest_sentence if vectors else bundle.longest_row
     with hugot.pipeline(
         arguments.task, arguments.model, mode=arguments.mode, threads=cpus, **options
     ) as pipeline:
         for kind in arguments.kind:
             inputs = texts(kind, arguments.count, prompts=prompts)
-            rows = token_rows(arguments.model, inputs, pipeline._tokenizer.max_length)
+            rows = token_rows(arguments.model, inputs, longest)
             size = arguments.call_size or arguments.count
-            bare = fastest(bare_settings(pipeline._bundle.onnx_path, split(rows, size), cpus))
+            bare = fastest(bare_settings(bundle.onnx_path, split(rows, size), cpus))
             works = ways(pipeline, split(inputs, size), arguments.how)
             title = f"{arguments.task} {kind:11} {len(inputs)} texts, calls of {size}:"
             taken = measure(bare, works, arguments.rounds)

@@ -17,9 +17,9 @@ import numpy as np
 
 import hugot
 from hugot._fast import activations, aggregation, padding, pooling, ranking
-from hugot.pipelines.windows import Window
-from hugot.inputs.rows import batch_from_encodings
-from hugot.inputs.planner import Group
+from hugot.inputs.rows import Group, Padding, rows_from_encodings
+from hugot.pipelines.pipeline import runner_of
+from hugot.tasks.base import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -211,7 +211,7 @@ def pad_encodings(rows: int, longest: int) -> Callable[[], Any]:
         out = encoded.memory()
 
         def ours() -> Any:
-            batch = batch_from_encodings(encoded.encodings, with_type_ids=False)
+            batch = rows_from_encodings(encoded.encodings, Padding(), with_type_ids=False)
             return encoded.padded(batch, out)
 
         return ours, encoded.lists
@@ -225,7 +225,7 @@ def pad_batch(rows: int, longest: int) -> Callable[[], Any]:
     def make() -> Any:
         encoded = Encoded(rows, longest)
         out = encoded.memory()
-        batch = batch_from_encodings(encoded.encodings, with_type_ids=False)
+        batch = rows_from_encodings(encoded.encodings, Padding(), with_type_ids=False)
         return lambda: encoded.padded(batch, out), encoded.lists
 
     return make
@@ -245,6 +245,7 @@ def entities(model: str, tokens: int, strategy: str) -> Callable[[], Any]:
         pipeline = hugot.pipeline(
             "token-classification", FIXTURES / model, aggregation_strategy=strategy, threads=1
         )
+        task = runner_of(pipeline).task
         peer = peer_pipeline(model)
         for _ in range(16):
             text = " ".join(rng.choice(WORDS, tokens))
@@ -253,26 +254,27 @@ def entities(model: str, tokens: int, strategy: str) -> Callable[[], Any]:
             labels = peer.model.config.num_labels
             logits = rng.standard_normal((1, tokens, labels)).astype(np.float32) * 2
             logits[:, :, 0] += 2.5
-            ours.append(our_window(pipeline, text, encoding, logits))
+            ours.append(our_prepared(pipeline, text, encoding, logits))
             theirs.append(their_outputs(text, encoding, logits))
         our_turns, their_turns = cycle(ours), cycle(theirs)
 
         def run() -> Any:
-            logits, group, window = next(our_turns)
-            pipeline.postprocess([logits.copy()], group, window)
-            return pipeline.collect(window)[0]
+            logits, group, prepared = next(our_turns)
+            task.postprocess([logits.copy()], group, prepared)
+            return task.finish(prepared)[0]
 
         return run, lambda: peer.postprocess(next(their_turns), strategy_of(strategy))
 
     return make
 
 
-def our_window(pipeline: Any, text: str, encoding: Any, logits: Any) -> Any:
+def our_prepared(pipeline: Any, text: str, encoding: Any, logits: Any) -> Any:
     """What our step takes."""
-    batch = batch_from_encodings([encoding], with_type_ids=False)
-    results = pipeline.allocate(batch, pipeline.options)
-    window = Window([text], batch, pipeline.options, [0], results)
-    return logits, Group(np.zeros(1, np.int64), logits.shape[1]), window
+    runner = runner_of(pipeline)
+    rows = rows_from_encodings([encoding], Padding(), with_type_ids=False)
+    prepared = Prepared([text], rows, pipeline.options)
+    prepared.allocate(runner.task)
+    return logits, Group(np.zeros(1, np.int64), logits.shape[1]), prepared
 
 
 def peer_pipeline(model: str) -> Any:

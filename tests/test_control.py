@@ -311,7 +311,9 @@ def test_a_small_run_tells_nothing_of_how_long_a_large_one_would_keep_an_interru
     endless, monkeypatch
 ) -> None:
     ticks = count()
-    monkeypatch.setattr(runner, "perf_counter", lambda: next(ticks) / 1e6)  # a run takes microseconds
+    monkeypatch.setattr(
+        runner, "perf_counter", lambda: next(ticks) / 1e6
+    )  # a run takes microseconds
     endless(["short"])
     assert runner_of(endless)._quick_tokens <= 128
 

@@ -57,7 +57,7 @@ class RuntimeOptions:
 
     Attributes:
         mode: ``"latency"`` runs one group of texts at a time on all threads; ``"throughput"`` runs one
-            group per thread at the same time; ``"auto"`` chooses (see `hugot.runtime.tune`).
+            group per thread at the same time; ``"auto"`` chooses (see `hugot.runtime.layout`).
         threads: number of CPUs to use; by default, the number that is available to the process.
         workers: number of groups of texts that run at the same time, each on ``threads // workers``
             threads; by default, it follows from the mode.

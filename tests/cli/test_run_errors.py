@@ -171,3 +171,25 @@ def test_gzip_that_ends_early_is_an_error(classify, tmp_path) -> None:
     source.write_bytes(gzip.compress(GOOD * 1000)[:-20])
     done = classify("-i", source, "-o", tmp_path / "out")
     assert (done.code, "cannot be read" in done.stderr) == (1, True)
+
+
+def test_an_output_folder_that_cannot_be_made_is_an_error_of_one_line(classify, tmp_path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(GOOD)
+    done = classify("-i", source, "-o", source / "out")
+    assert done.code == 1
+    assert done.stderr.startswith("hugot: the output cannot be written: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_figures_that_cannot_be_written_are_an_error_of_one_line(classify, tmp_path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(GOOD)
+    done = classify("-i", source, "--stats-json", tmp_path / "no" / "stats.json")
+    assert (done.code, len(done.stdout.splitlines())) == (1, 1)
+    assert done.stderr.startswith("hugot: --stats-json: ")
+
+
+def test_columns_on_stdout_are_refused_before_the_model_is_loaded(hugot_command) -> None:
+    done = hugot_command("run", "-p", "no/model", "-t", "ner", "--output-format", "parquet")
+    assert (done.code, "is not for stdout" in done.stderr) == (2, True)

@@ -8,18 +8,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence  # noqa: TC003  (get_type_hints looks for them)
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import click
 import pytest
 
 import hugot
+from hugot.cli import run_flags
 from hugot.cli.flags import given_options, option_flags
 from hugot.cli.main import hugot as command
 from hugot.options import NOT_GIVEN, RuntimeOptions
-from hugot.pipelines import pipeline_class
+from hugot.tasks import SPECS, task_class
+from hugot.tasks.schema import TEXT, Field
 
-TASKS = ("feature-extraction", "text-classification", "token-classification")
+TASKS = [spec.name for spec in SPECS]
 
 
 @pytest.fixture
@@ -44,8 +46,16 @@ def labels(classify, one_line, tmp_path, records_of):
 @pytest.mark.parametrize("task", TASKS)
 def test_every_option_of_a_task_has_its_flag(hugot_command, task) -> None:
     shown = hugot_command("run", "--type", task, "--help").stdout
-    for field in dataclasses.fields(pipeline_class(task).options_type):
+    for field in dataclasses.fields(task_class(task).options_type):
         assert "--" + field.name.replace("_", "-") in shown
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_field_of_a_task_has_its_flag(hugot_command, task) -> None:
+    shown = hugot_command("run", "--type", task, "--help").stdout
+    assert task_class(task).fields
+    for field in task_class(task).fields:
+        assert field.flag in shown
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -85,6 +95,7 @@ class Example:
         names: several.
         table: values by name.
         special: a number, or none at all.
+        entries: names, or pairs of a name and settings.
     """
 
     switch: bool = False
@@ -96,6 +107,7 @@ class Example:
     names: Sequence[str] = ()
     table: Mapping[str, int] = dataclasses.field(default_factory=dict)
     special: int | Any | None = NOT_GIVEN
+    entries: Sequence[str | tuple[str, Mapping[str, object]]] | None = None
 
 
 @pytest.mark.parametrize(
@@ -114,12 +126,13 @@ class Example:
         (["--table", "x=1", "--table", "y=2"], {"table": {"x": 1, "y": 2}}),
         (["--special", "7"], {"special": 7}),
         (["--special", "none"], {"special": None}),
+        (["--entries", "a", "--entry", "b:k=v"], {"entries": ("a", ("b", {"k": "v"}))}),
     ],
 )
 def test_a_flag_gives_its_option_what_the_library_takes(arguments, options) -> None:
-    parser = click.Command("example", params=list(option_flags(Example)))
-    values = parser.make_context("example", list(arguments)).params
-    given = given_options(Example, values)
+    flags = option_flags(Example)
+    parser = click.Command("example", params=list(flags))
+    given = given_options(flags, parser.make_context("example", list(arguments)).params)
     assert given == options
     Example(**given)
 
@@ -132,6 +145,81 @@ def test_a_value_that_the_option_cannot_have_is_refused(arguments) -> None:
     parser = click.Command("example", params=list(option_flags(Example)))
     with pytest.raises(click.BadParameter):
         parser.make_context("example", list(arguments))
+
+
+def test_the_help_of_a_flag_is_that_of_the_option() -> None:
+    helps = {flag.name: flag.help for flag in option_flags(Example)}
+    assert helps["count"] == "A number."
+    assert helps["special"] == "A number, or none at all."
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RankingOptions:
+    """Options of a task that the command line does not know, two of them like flags of the command.
+
+    Attributes:
+        count: how many.
+        inputs: more inputs of the graph.
+        errors: a flag of the command.
+    """
+
+    count: int = 3
+    inputs: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    errors: str | None = None
+
+
+class Ranking:
+    """The declaration of such a task."""
+
+    options_type = RankingOptions
+    fields = (
+        Field("query", "query", "Key of the query."),
+        TEXT,
+        Field("hint", "h", "More.", False),
+    )
+    run_defaults: ClassVar = {"count": 5}
+
+
+@pytest.fixture
+def ranking(monkeypatch):
+    """A further task, in place of text classification."""
+    known = run_flags.task_class
+    monkeypatch.setattr(
+        run_flags,
+        "task_class",
+        lambda task: Ranking if task == "text-classification" else known(task),
+    )
+
+
+def test_a_task_needs_no_more_than_its_declaration(ranking, hugot_command) -> None:
+    shown = " ".join(hugot_command("run", "-t", "text-classification", "--help").stdout.split())
+    assert "--query-column TEXT Key of the query. [default: query]" in shown
+    assert "--input-column TEXT Key or column of the text. [default: input]" in shown
+    assert "--hint-column TEXT More. " in shown
+    assert "--count INTEGER How many. [default here: 5]" in shown
+    assert "--top-k" not in shown
+    assert "--inputs KEY=VALUE More inputs of the graph." in shown
+    assert shown.count("--input PATH") == shown.count("--errors") == 1
+
+
+def test_the_help_without_a_type_says_whose_a_flag_is(ranking, hugot_command) -> None:
+    shown = " ".join(hugot_command("run", "--help").stdout.split())
+    assert "--query-column TEXT (text-classification) Key of the query." in shown
+    assert "--input-column TEXT Key or column of the text." in shown
+    assert "--truncation [true|false|error] (feature-extraction, token-classification)" in shown
+
+
+def test_a_column_of_another_type_is_refused(ranking, hugot_command) -> None:
+    done = hugot_command("run", "-p", "m", "-t", "ner", "--query-column", "q")
+    said = "--query-column belongs to text-classification, not to token-classification"
+    assert (done.code, said in done.stderr) == (2, True)
+
+
+def test_required_fields_are_read_and_others_on_request() -> None:
+    columns = run_flags.given_columns
+    assert columns(Ranking.fields, {}) == {"query": "query", "input": "input"}
+    given = columns(Ranking.fields, {"input_column": "body", "hint_column": "note"})
+    assert given == {"query": "query", "input": "body", "hint": "note"}
 
 
 def test_all_labels_are_asked_for_with_none(labels) -> None:
@@ -162,12 +250,34 @@ def test_a_file_may_name_model_type_and_session_config(
     assert len(records_of(tmp_path / "out" / "result_0.jsonl")) == 1
 
 
+def test_the_table_of_the_type_that_a_file_names_holds(
+    hugot_command, models, one_line, tmp_path, records_of
+) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text("type = 'sentiment-analysis'\n[text-classification]\ntop_k = 2\n", "utf-8")
+    flags = ("-p", models / "bert-uncased-text", "-i", one_line, "-o", tmp_path / "out")
+    assert hugot_command("run", "--config", config, *flags).code == 0
+    assert len(records_of(tmp_path / "out" / "result_0.jsonl")[0]["output"]) == 2
+
+
+def test_a_setting_of_a_file_may_be_one_of_several_values(classify, one_line, tmp_path) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(f"input = {json.dumps(str(one_line))}\nwidths = 64\n", "utf-8")
+    assert classify("--config", config).code == 0
+
+
+def test_the_type_may_be_written_to_its_flag(classify, one_line) -> None:
+    done = classify("-tner", "-i", one_line, "--top-k", 2)
+    assert (done.code, "belongs to text-classification" in done.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("top_kk = 1", "did you mean 'top_k'"),
         ("top_k = ", "cannot be read"),
-        ("pooling = 'cls'", ""),
+        ("pooling = 'cls'", "--pooling belongs to feature-extraction"),
+        ("text-classification = 3", "text-classification is a table of settings"),
     ],
 )
 def test_a_wrong_file_is_refused(classify, one_line, tmp_path, text, said) -> None:
@@ -209,6 +319,8 @@ def test_a_provider_may_have_settings(classify, one_line) -> None:
         ("embeddings", "feature-extraction"),
         ("token-clasification", "token-classification"),
         ("textclassification", "textClassification"),
+        ("feature", "feature-extraction"),
+        ("entities", "token-classification"),
     ],
 )
 def test_an_unknown_type_gets_the_one_that_was_meant(hugot_command, said, meant) -> None:
@@ -216,14 +328,14 @@ def test_an_unknown_type_gets_the_one_that_was_meant(hugot_command, said, meant)
     assert (done.code, f"did you mean {meant}?" in done.stderr) == (2, True)
 
 
-def test_a_folder_that_is_no_model_is_told_all_that_it_lacks(hugot_command, tmp_path) -> None:
+def test_all_that_a_folder_lacks_to_be_a_model_is_named(hugot_command, tmp_path) -> None:
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     done = hugot_command("run", "-p", tmp_path, "-t", "ner")
     assert done.code == 1
     assert f"missing in {tmp_path}: an .onnx file, tokenizer.json" in done.stderr
 
 
-def test_a_model_of_another_type_is_told_which_one_fits(hugot_command, models) -> None:
+def test_a_model_of_another_type_gets_the_one_that_fits(hugot_command, models) -> None:
     done = hugot_command("run", "-p", models / "bert-uncased-text", "-t", "ner")
     assert done.code == 1
     assert "BertForSequenceClassification, which fits --type text-classification" in done.stderr
@@ -268,9 +380,7 @@ def test_commands_are_imported_when_they_are_used() -> None:
     assert {"completion", "optimize", "run"} <= set(command.list_commands(click.Context(command)))
 
 
-def test_a_run_without_flags_of_the_type_imports_no_numpy_before_the_model_loads(
-    classify, one_line
-) -> None:
+def test_a_run_without_flags_of_the_type_is_parsed_without_numpy() -> None:
     code = (
         "import sys; from hugot.cli.main import hugot\n"
         "command = hugot.get_command(None, 'run')\n"

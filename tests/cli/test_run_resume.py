@@ -303,6 +303,45 @@ def test_threads_may_change_between_the_parts_of_a_run(classify, many_lines, tmp
     assert done.code == 3
 
 
+def test_the_task_may_have_another_of_its_names_on_resuming(
+    classify, hugot_command, models, many_lines, tmp_path
+) -> None:
+    broken_off(classify, many_lines, tmp_path / "out")
+    done = hugot_command(
+        *("run", "-p", models / "bert-uncased-text", "-t", "sentiment-analysis", "-i", many_lines),
+        *("-o", tmp_path / "out", "--resume", "--on-error", "skip"),
+    )
+    assert done.code == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "task", "code"),
+    [
+        ("bert-uncased-text", "text-classification", 3),
+        ("bert-uncased-features", "feature-extraction", 1),
+    ],
+)
+def test_the_type_of_numbers_may_change_on_resuming_if_there_are_no_vectors(
+    hugot_command, models, tmp_path, model, task, code
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"input": "a"}\nnot json\n', encoding="utf-8")
+    flags = ("run", "-p", models / model, "-t", task, "-i", source, "-o", tmp_path / "out")
+    assert hugot_command(*flags).code == 1
+    more = ("--resume", "--on-error", "skip", "--embedding-type", "float16")
+    done = hugot_command(*flags, *more)
+    assert (done.code, "option embedding_type" in done.stderr) == (code, code == 1)
+
+
+@pytest.mark.parametrize("columns", [(), ("--input-column", "input")])
+def test_the_column_of_the_text_may_be_named_or_not_on_resuming(
+    classify, many_lines, tmp_path, columns
+) -> None:
+    broken_off(classify, many_lines, tmp_path / "out")
+    flags = ("-i", many_lines, "-o", tmp_path / "out", "--resume", "--on-error", "skip")
+    assert classify(*flags, *columns).code == 3
+
+
 def test_resuming_what_is_done_does_nothing(classify, many_lines, tmp_path) -> None:
     flags = ("-i", many_lines, "-o", tmp_path / "out", "--resume")
     assert classify(*flags).code == 0

@@ -6,12 +6,13 @@ import shutil
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+import click
 import pytest
 
+from hugot.cli.flags import Option, given_options
 from hugot.cli.run import run
-from hugot.cli.run_command import runtime_flags
-from hugot.cli.run_settings import FIXED, FREE
-from hugot.options import RuntimeOptions
+from hugot.cli.run_flags import runtime_flags
+from hugot.options import RuntimeOptions, options_with_same_answers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,23 +20,27 @@ if TYPE_CHECKING:
 
 def given(*flags: object) -> dict:
     """What the flags of the runtime give, as the options take it."""
-    import click
-
-    from hugot.cli.flags import given_options
-
-    command = click.Command("command", params=runtime_flags())
+    made = runtime_flags()
+    command = click.Command("command", params=list(made))
     context = command.make_context("command", [str(flag) for flag in flags])
-    return given_options(RuntimeOptions, context.params)
+    return given_options(made, context.params)
 
 
-def test_each_option_of_the_runtime_is_free_or_fixed_for_a_run_that_goes_on() -> None:
-    assert not FREE & FIXED
-    assert {field.name for field in fields(RuntimeOptions)} <= FREE | FIXED
+def test_a_run_that_goes_on_may_have_other_options_of_the_runtime_with_the_same_answers() -> None:
+    free = {flag.name for flag in runtime_flags() if flag.same_answers}
+    fixed = {flag.name for flag in runtime_flags()} - free
+    assert free <= options_with_same_answers(RuntimeOptions)
+    assert not fixed & options_with_same_answers(RuntimeOptions)
+    assert {"threads", "spinning"} <= free
+    assert {"providers", "graph_optimization_level"} <= fixed
 
 
-def test_each_flag_of_the_command_is_free_or_fixed_for_a_run_that_goes_on() -> None:
-    names = {param.name for param in run.params}
-    assert names <= FREE | FIXED
+def test_a_run_that_goes_on_keeps_the_flags_of_the_command_that_make_its_results() -> None:
+    assert all(isinstance(param, Option) for param in run.params)
+    assert {param.name for param in run.params if not param.same_answers} == {
+        *("task", "batch_size", "library", "input_format", "output_format", "max_line_bytes"),
+        *("shard_size", "result_format", "embedding_type"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,11 @@ from types import FunctionType
 import atheris
 
 import hugot
-from hugot.bulk.parsers import JsonLines
+from hugot.io.batch import InputKeys
+from hugot.io.jsonl import JsonLinesParser
 from hugot.models.bundle import open_bundle
 from hugot.models.graph import check_external_data, external_files, op_types
+from hugot.tasks.schema import TEXT
 
 _MODELS = Path(__file__).resolve().parent.parent / "fixtures" / "models"
 _WORK = Path(tempfile.mkdtemp(prefix="hugot-fuzz-"))
@@ -72,7 +74,9 @@ def line(data):
     """Bytes as a line of ``hugot run``."""
     made = _pipeline()
     with suppress(ValueError):
-        JsonLines("input", None, lambda value: made.check_input(value, 0, made.options)).parse(data)
+        parsed = JsonLinesParser(InputKeys({"input": "input"}, (TEXT,))).parse(data)
+        if parsed is not None:
+            made([parsed[1]])
 
 
 _MADE = []

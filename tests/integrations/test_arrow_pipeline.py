@@ -14,6 +14,7 @@ pa = pytest.importorskip("pyarrow")
 
 from hugot.errors import InputError  # noqa: E402
 from hugot.integrations.arrow import ArrowPipeline  # noqa: E402
+from hugot.pipelines.pipeline import runner_of  # noqa: E402
 from hugot.pipelines.windows import LARGEST_WINDOW  # noqa: E402
 
 TEXTS = ["The film was excellent", None, "", "I hated every minute of it", "Anna lives in Paris"]
@@ -80,13 +81,14 @@ def test_a_chunked_and_sliced_table_is_answered_row_by_row(embed, table):
 
 def test_the_vectors_of_a_table_are_not_copied(embed, monkeypatch):
     arrays = []
-    make = type(embed.pipeline).collect
+    task = runner_of(embed.pipeline).task
+    finish = task.finish
 
-    def collect(self, window):
-        arrays.append(make(self, window))
+    def noted(prepared):
+        arrays.append(finish(prepared))
         return arrays[-1]
 
-    monkeypatch.setattr(type(embed.pipeline), "collect", collect)
+    monkeypatch.setattr(task, "finish", noted)
     texts = ["a text"] * (2 * LARGEST_WINDOW)
     assert embed.type  # its sample is no window of this table
     arrays.clear()

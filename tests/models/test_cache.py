@@ -18,6 +18,7 @@ from hugot import DownloadError, ModelFormatError
 from hugot.models.cache import cache_folder
 from hugot.models.find import find_model
 from hugot.models.manifest import verify_model
+from hugot.pipelines.pipeline import runner_of
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_files_that_a_cache_lacks_are_fetched_into_it(server, home, models) -> N
     snapshot = make_cache(cache_folder(), source, names, name="org/vectors")
     with hugot.pipeline("feature-extraction", "org/vectors") as pipeline:
         ours = pipeline("hello")
-        assert pipeline.model.bundle.folder == snapshot
+        assert runner_of(pipeline).model.bundle.folder == snapshot
     assert (snapshot / "2_Dense" / "model.safetensors").is_file()
     theirs = hugot.pipeline("feature-extraction", source)("hello")
     assert ours.tolist() == theirs.tolist()

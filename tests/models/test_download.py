@@ -19,6 +19,7 @@ import hugot
 from hugot import DownloadError, InputError, ModelNotFoundError
 from hugot.models.find import find_model
 from hugot.models.manifest import read_manifest, verify_folder
+from hugot.pipelines.pipeline import runner_of
 
 COMMIT_2 = "fedcba9876543210fedcba9876543210fedcba98"
 DOWNLOAD = "import sys, hugot; print(hugot.download_model('org/mood', sys.argv[1]))"
@@ -157,7 +158,7 @@ def test_several_graphs_and_no_choice_raise_and_are_listed_with_sizes(repository
 def test_a_pipeline_takes_the_variant_asked_for(repository, server, home) -> None:
     add_variants(repository)
     with hugot.pipeline("text-classification", "org/mood", variant="fp16") as pipeline:
-        assert pipeline.model.bundle.onnx_path.name == "model_fp16.onnx"
+        assert runner_of(pipeline).model.bundle.onnx_path.name == "model_fp16.onnx"
 
 
 def test_a_session_downloads_to_its_model_folder(server, dest) -> None:

@@ -95,11 +95,11 @@ def test_no_onnx_runtime_reads_data_outside_of_the_folder(copy_of, location):
 def test_the_check_is_made_for_an_onnx_runtime_that_has_none(copy_of, monkeypatch):
     folder = copy_of("bert-uncased-text-external")
     seen = []
-    monkeypatch.setattr("hugot.runtime.native.check_external_data", seen.append)
+    monkeypatch.setattr("hugot.runtime.sessions.check_external_data", seen.append)
     hugot.pipeline("text-classification", folder).close()
     checked_by_itself = library().api_version >= 24
     assert bool(seen) is not checked_by_itself
-    monkeypatch.setattr("hugot.runtime.native.EXTERNAL_DATA_CHECKED_SINCE", 99)
+    monkeypatch.setattr("hugot.runtime.sessions.EXTERNAL_DATA_CHECKED_SINCE", 99)
     hugot.pipeline("text-classification", folder).close()
     assert seen[-1] == folder / "model.onnx"
 

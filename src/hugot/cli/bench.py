@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hugot.cli.model_choice import model_choice
-from hugot.cli.options import model_options
+from hugot.cli.options import library_option, model_options
 from hugot.errors import InputError
-from hugot.pipelines import task_name, task_names
+from hugot.tasks import task_names, task_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +38,7 @@ _ROUNDS_HELP = "How often each setting is measured; at least 5 to recommend one.
 @click.option("--rounds", type=click.IntRange(min=1), default=5, help=_ROUNDS_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @model_options
-@model_choice
+@library_option
 def bench(
     model: str,
     task: str | None,
@@ -66,7 +65,7 @@ def bench(
     bundle = open_model(
         model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision
     )
-    task = task_name(task) if task else _task_of(bundle)
+    task = task_spec(task).name if task else _task_of(bundle)
     graph = bundle.onnx_path.relative_to(bundle.folder).as_posix()
     measured = measure(task, bundle.folder, texts, onnx_file=graph, **how)
     best = recommend(measured)

@@ -1,4 +1,4 @@
-"""``hugot info``: what a model is, takes and gives."""
+"""``hugot info``: a model's origin, graph, labels, lengths and files, and the tasks that it fits."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hugot.cli.model_choice import model_choice
-from hugot.cli.options import model_options
+from hugot.cli.options import library_option, model_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,17 +16,17 @@ if TYPE_CHECKING:
 @click.argument("model")
 @click.option("--json", "as_json", is_flag=True, help="Print an object of JSON.")
 @model_options
-@model_choice
+@library_option
 def info(
     model: str,
     as_json: bool,
     model_folder: str | None,
-    library: str | None,
     onnx_file: str | None,
     variant: str | None,
     revision: str | None,
+    library: str | None,
 ) -> None:
-    """Show what MODEL is: where it was found, its graph, labels, lengths, files, and what it fits.
+    """Show where MODEL was found, its graph, labels, lengths and files, and the tasks that it fits.
 
     MODEL is a model folder, an .onnx file or a hub name. A model that is not on this machine is
     downloaded.
@@ -35,51 +34,50 @@ def info(
     from hugot.info import model_info
     from hugot.session import Session
 
-    # The graph is loaded to see which pipelines fit, and not run: there is nothing to optimise for.
+    # The graph is loaded to see which pipelines fit, and not run: optimising it would be in vain.
     with Session(
         onnxruntime_library=library, graph_optimization_level="disabled", optimized_model=False
     ) as session:
-        told = model_info(
+        found = model_info(
             session, model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision
         )
     if as_json:
         import orjson
 
-        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
     else:
-        for line in _lines(told):
+        for line in _lines(found):
             click.echo(line)
 
 
-def _lines(told: Mapping[str, Any]) -> Iterator[str]:
-    """What was found out, for people."""
-    graph, tokenizer = told["graph"], told["tokenizer"]
+def _lines(found: Mapping[str, Any]) -> Iterator[str]:
+    graph, tokenizer = found["graph"], found["tokenizer"]
     rows = {
-        "model": f"{told['folder']} ({told['found']})",
-        "from": _origin(told),
-        "made for": ", ".join(told["tasks"]),
+        "model": f"{found['folder']} ({found['found']})",
+        "from": _origin(found),
+        "made for": ", ".join(found["tasks"]),
         "graph": f"{graph['file']}, opset {graph['opset']}, {graph['parameters']:,} parameters, "
         f"{graph['precision'] or 'no weights'}",
         "inputs": "; ".join(map(_value, graph["inputs"])),
         "outputs": "; ".join(map(_value, graph["outputs"])),
-        "labels": ", ".join(told["labels"]),
-        "longest row": _tokens(told["longest_row"]),
-        "longest sentence": _tokens(told["longest_sentence"]),
-        "pooling": ", ".join([*(told["pooling"] or ()), *told["behind_pooling"]]),
+        "labels": ", ".join(found["labels"]),
+        "longest row": _tokens(found["longest_row"]),
+        "longest sentence": _tokens(found["longest_sentence"]),
+        "pooling": ", ".join([*(found["pooling"] or ()), *found["behind_pooling"]]),
         "tokenizer": f"{tokenizer['type']}, {tokenizer['vocabulary']:,} tokens",
     }
     for name, value in rows.items():
         if value:
             yield f"{name:<17} {value}"
-    for name, size in told["files"].items():
+    for name, size in found["files"].items():
         yield f"{'file':<17} {name} ({size:,} bytes)"
-    for task, reason in told["pipelines"].items():
+    for task, reason in found["pipelines"].items():
         yield f"{'pipeline':<17} {task}: {'fits' if reason is None else reason}"
 
 
-def _origin(told: Mapping[str, Any]) -> str:
-    parts = [told["name"], f"commit {told['commit']}" if told["commit"] else None]
-    parts.append(f"revision {told['revision']}" if told["revision"] else None)
+def _origin(found: Mapping[str, Any]) -> str:
+    parts = [found["name"], f"commit {found['commit']}" if found["commit"] else None]
+    parts.append(f"revision {found['revision']}" if found["revision"] else None)
     return ", ".join(part for part in parts if part)
 
 

@@ -11,18 +11,18 @@ import click
 from hugot import __version__
 from hugot.errors import HugotError
 
-_EXIT_SIGINT = 130  # what a shell reports for a program that an interrupt ended
+_EXIT_SIGINT = 130  # as shells report a program that an interrupt ended
 
 # Command → the module that holds it, under its own name; imported when it is used.
 _COMMANDS = {
     "bench": "hugot.cli.bench",
-    "completion": "hugot.cli.completion",
-    "download": "hugot.cli.download",
+    "completion": "hugot.cli.commands",
+    "download": "hugot.cli.commands",
     "info": "hugot.cli.info",
-    "optimize": "hugot.cli.optimize",
-    "providers": "hugot.cli.providers",
+    "optimize": "hugot.cli.commands",
+    "providers": "hugot.cli.commands",
     "run": "hugot.cli.run",
-    "verify": "hugot.cli.verify",
+    "verify": "hugot.cli.commands",
 }
 
 
@@ -30,11 +30,11 @@ class Commands(click.Group):
     """The commands of the table, imported when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names."""
+        """Return their names."""
         return sorted({*_COMMANDS, *super().list_commands(ctx)})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, None where there is none."""
+        """Return the command of a name, None if there is none."""
         if cmd_name not in _COMMANDS:
             return super().get_command(ctx, cmd_name)
         found: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)

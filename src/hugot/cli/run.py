@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
-import contextlib
+import glob
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hugot.cli.names import flag_name
-from hugot.cli.run_command import TaskCommand, runtime_options_given, task_options_given
-from hugot.cli.run_once import Run, format_of
-from hugot.cli.run_options import run_options
-from hugot.cli.run_report import Log
+from hugot.cli.flags import flag_name
+from hugot.cli.report import Log, choose_progress, report_end
+from hugot.cli.run_flags import RUNTIME_DEFAULTS, given_columns, run_options
+from hugot.cli.suggestions import with_suggestion
+from hugot.cli.task_command import RUNTIME, TASK, TaskCommand, options_given, settings_to_keep
 from hugot.errors import HugotError
-from hugot.pipelines import task_name
+from hugot.io.files import find_inputs, lock_folder, refuse_overwriting, unlock
+from hugot.io.formats import Format, parse_format, require_arrow
+from hugot.tasks import task_class
+from hugot.tasks.schema import ListOf, Struct, Vector
 
 if TYPE_CHECKING:
-    from hugot.bulk.inputs import InputFile
+    from collections.abc import Mapping, Sequence
 
-# Parameters that `Session.pipeline` takes beside the options of the task.
-_MODEL_PARAMETERS = ("onnx_file", "variant", "revision", "verify")
+    from hugot.io.batch import Position
+    from hugot.io.files import InputFile
+    from hugot.io.job import Records
+    from hugot.io.output import Output
+    from hugot.io.state import State
+    from hugot.pipelines.pipeline import Pipeline
+    from hugot.pipelines.runner import Runner
+    from hugot.session import Session
+    from hugot.tasks.schema import Field, ResultType
+
+_EXIT_SKIPPED = 3  # done, but for lines that could not be run
+_EXIT_SIGPIPE = 141  # as shells report a program that a closed pipe ended
 
 
 @click.command(cls=TaskCommand)
 @run_options
-def run(**values: Any) -> None:
-    r"""Run a model over JSON Lines, CSV, plain text, Parquet or Arrow and add its answer to each line.
+@click.pass_context
+def run(context: click.Context, /, **values: Any) -> None:
+    """Run a model over JSON Lines, CSV, plain text, Parquet or Arrow and add its answer to each line.
 
     A line of JSON is an object with the key "input"; it keeps its other keys and gains "output".
 
@@ -37,80 +53,243 @@ def run(**values: Any) -> None:
     With --type, this help shows the flags of that type alone. Each flag can also be set in the file of
     --config and by an environment variable: HUGOT_THREADS is --threads. Exit codes: 0 all is done, 1 an
     error, 2 a wrong flag, 3 done but for lines that could not be run, 130 and 143 ended by a signal.
-    """
-    from hugot.session import Session
+    """  # noqa: D301  (\b as such keeps click from filling the lines)
+    from hugot.session import begin_session, engine_of
 
-    task = task_name(values["task"])
-    log = Log(values["log_level"], quiet=values["quiet"])
-    _check_use(task, values)
-    files = _find_files(values)
-    options = {"mode": "throughput", **runtime_options_given(values)}
+    job = Run(context, values)
+    options = {**RUNTIME_DEFAULTS, **options_given(context, RUNTIME)}
     options["onnxruntime_library"] = values["library"]
-    with Session.begun(values["model_folder"], options) as session:
-        _import_bulk()  # while a thread loads ONNX Runtime
-        session.engine.wait()
-        try:
-            pipeline = session.pipeline(
-                task,
-                values["model"],
-                **{name: values[name] for name in _MODEL_PARAMETERS},
-                **_task_options(task, values),
-            )
-        except HugotError as error:
-            from hugot.cli.mistakes import explained
-
-            more = explained(error, values["model"], task)
-            raise (type(error)(f"{error} ({more})") if more else error) from None
-        with contextlib.ExitStack() as held:
-            code = Run(session, pipeline, files, values, log, held).run()
+    with begin_session(values["model_folder"], options) as session:
+        defaults = _import_while_loading(values["task"])
+        engine_of(session).wait()
+        pipeline = _make_pipeline(session, values, {**defaults, **options_given(context, TASK)})
+        code = job.run(session, pipeline)
     if code:
         raise click.exceptions.Exit(code)
 
 
-def _task_options(task: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The options of the task that were given."""
-    options = task_options_given(task, values)
+def _import_while_loading(task: str) -> Mapping[str, Any]:
+    """Import modules of the run while a thread loads ONNX Runtime; return the task's defaults."""
+    import hugot.io.job
+    import hugot.io.records  # noqa: F401
+
+    return task_class(task).run_defaults
+
+
+def _make_pipeline(
+    session: Session, values: dict[str, Any], options: dict[str, Any]
+) -> Pipeline[Any, Any]:
+    """Return the pipeline; raises with a suggestion if the model's files do not fit."""
     if values["batch_size"] is not None:
         options["batch_size"] = values["batch_size"]
-    if task == "token-classification":
-        options.setdefault("aggregation_strategy", "simple")
-    return options
+    try:
+        made: Pipeline[Any, Any] = session.pipeline(
+            values["task"],
+            values["model"],
+            onnx_file=values["onnx_file"],
+            variant=values["variant"],
+            revision=values["revision"],
+            verify=values["verify"],
+            **options,
+        )
+    except HugotError as error:
+        raise with_suggestion(error, values["model"], values["task"]) from None
+    return made
 
 
-def _find_files(values: dict[str, Any]) -> list[InputFile] | None:
-    """The files to read, None for stdin."""
-    given = format_of(values["input_format"])
-    if not values["sources"]:
-        return None
-    from hugot.bulk.inputs import find_inputs
+class Run:
+    """One run: its input, output and state, according to the flags.
 
-    files = find_inputs(values["sources"], given)
+    Args:
+        context: the context of the command.
+        values: the values of the command's flags.
+
+    Raises UsageError for flags that do not go together, InputError and ModelNotFoundError for the input.
+    """
+
+    def __init__(self, context: click.Context, values: dict[str, Any]) -> None:
+        _check_use(values)
+        self._context = context
+        self._values = values
+        self._log = Log(values["log_level"], quiet=values["quiet"])
+        self._folder = Path(values["folder"]) if values["folder"] is not None else None
+        self._errors = Path(values["errors"] or (self._folder or Path()) / "errors.jsonl")
+        self._hint = ""  # how to go on after an error
+        self._input_format = _format_of(values["input_format"])
+        self._files = _find_files(values["sources"], self._input_format)
+        self._format = self._output_format()
+        self._lock: int | None = None
+
+    def run(self, session: Session, pipeline: Pipeline[Any, Any]) -> int:
+        """Run a pipeline over the input and report; return the exit code."""
+        from hugot.io.job import RecordInputError
+
+        try:
+            return self._run(session, pipeline)
+        except BrokenPipeError:
+            # Python flushes stdout once more on its way out, and must find it open.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _EXIT_SIGPIPE
+        except OSError as error:
+            if isinstance(error, HugotError):
+                raise
+            message = f"the output cannot be written: {error}{self._hint}"
+            raise click.ClickException(message) from None
+        except RecordInputError as error:
+            raise RecordInputError(f"{error}{self._hint}") from None
+        finally:
+            if self._lock is not None:
+                unlock(self._lock)
+
+    def _run(self, session: Session, pipeline: Pipeline[Any, Any]) -> int:
+        from hugot.io.job import run_job
+        from hugot.pipelines.pipeline import runner_of
+
+        values, log, files = self._values, self._log, self._files
+        runner = runner_of(pipeline)
+        columns = given_columns(runner.task.fields, self._context.params)
+        output = self._output(runner, columns)
+        state, before = output.state, output.state.records
+        if self._folder is not None:
+            self._hint = "; what came before is kept, --resume goes on"
+        if state.done:
+            log("info", f"the run in {self._folder} is done already: {state.records:,} records")
+            return _EXIT_SKIPPED if state.bad else 0
+        records = self._records(columns, runner.task.fields, state.position)
+        if "debug" in log.levels:
+            listed = ", ".join(str(file.path) for file in files) if files else "stdin"
+            log("debug", f"{pipeline!r} over {listed}, from {state.position}")
+        progress = choose_progress(
+            pipeline, log, files, state.position, self._folder is None, values["log_seconds"]
+        )
+        try:
+            skip = values["on_error"] == "skip"
+            outcome = run_job(pipeline, records, output, progress, skip_errors=skip)
+        finally:
+            progress.close()
+        report_end(session, pipeline, output, outcome, before, log, values)
+        if outcome.signal is not None:
+            log("warning", f"stopped by a signal{self._hint}")
+            return 128 + outcome.signal
+        return _EXIT_SKIPPED if state.bad else 0
+
+    def _records(
+        self, columns: dict[str, str], fields: Sequence[Field], start: Position
+    ) -> Records:
+        if self._files is not None and any(file.format.columnar for file in self._files):
+            from hugot.io.columnar import ColumnRecords
+
+            return ColumnRecords(self._files, start, columns, fields)
+        from hugot.io.records import LineRecords
+
+        kind = self._input_format.kind if self._input_format is not None else "jsonl"
+        longest = self._values["max_line_bytes"]
+        return LineRecords(self._files, start, kind, columns, fields, longest)
+
+    def _output(self, runner: Runner[Any], columns: dict[str, str]) -> Output:
+        from hugot.io.encode import make_encoder
+        from hugot.io.output import FolderOutput, StreamOutput
+
+        values, format = self._values, self._format
+        # Only files of columns need the size of a vector that the model's files do not say.
+        result = (
+            runner.result_type() if format.columnar else runner.task.result_type(runner.options)
+        )
+        half = values["embedding_type"] == "float16"
+        encoder = make_encoder(format, result, values["result_format"], half=half)
+        if self._folder is None:
+            return StreamOutput(format, encoder, self._errors)
+        return FolderOutput(
+            self._folder,
+            format,
+            encoder,
+            self._state(runner, columns, encoder.suffix, vectors=has_vectors(result)),
+            self._errors,
+            shard_size=values["shard_size"],
+            every=values["checkpoint_seconds"],
+        )
+
+    def _output_format(self) -> Format:
+        given = _format_of(self._values["output_format"])
+        if given is None:
+            kind = self._files[0].format.kind if self._files else "jsonl"
+            given = Format("jsonl" if kind == "txt" or self._folder is None else kind)
+        if given.columnar and self._folder is None:
+            raise click.UsageError(f"the format {given} is not for stdout; give --output")
+        return given
+
+    def _state(
+        self, runner: Runner[Any], columns: dict[str, str], suffix: str, *, vectors: bool
+    ) -> State:
+        """Lock the folder; return the state of a new run, or that of the run that is resumed."""
+        from hugot.io.state import (
+            STATE_FILE,
+            State,
+            check_fingerprint,
+            fingerprint,
+            load_state,
+        )
+
+        folder, values, files = self._folder, self._values, self._files or ()
+        assert folder is not None
+        folder.mkdir(parents=True, exist_ok=True)
+        refuse_overwriting(files, [*folder.glob(f"result_*.{suffix}"), self._errors])
+        self._lock = lock_folder(folder)
+        if self._lock is None:
+            raise click.ClickException(f"another run writes to {folder}")
+        marks = fingerprint(runner.task.bundle, files, self._settings(runner, columns, vectors))
+        found = load_state(folder)
+        if found is not None and values["resume"]:
+            check_fingerprint(folder, found.fingerprint, marks)
+            return found
+        if found is not None and not found.done and not values["overwrite"]:
+            raise click.ClickException(
+                f"{folder} has an unfinished run ({STATE_FILE}): --resume goes on with it, --overwrite "
+                "starts over"
+            )
+        for path in folder.glob("result_*.partial"):
+            path.unlink()
+        return State(marks, old_files=[*found.files, *found.old_files] if found else [])
+
+    def _settings(
+        self, runner: Runner[Any], columns: dict[str, str], vectors: bool
+    ) -> dict[str, Any]:
+        """Return the settings that a run must keep if it is resumed."""
+        settings = settings_to_keep(self._context)
+        for field in runner.task.fields:
+            if field.name in columns:
+                settings[field.parameter] = columns[field.name]
+        if not vectors:
+            del settings["embedding_type"]
+        return settings
+
+
+def has_vectors(result: ResultType) -> bool:
+    """Whether results of a type contain vectors."""
+    if isinstance(result, ListOf):
+        return has_vectors(result.item)
+    if isinstance(result, Struct):
+        return any(has_vectors(member.type) for member in result.members)
+    return isinstance(result, Vector)
+
+
+def _format_of(name: str | None) -> Format | None:
+    return parse_format(name) if name is not None else None
+
+
+def _find_files(sources: Sequence[str], given: Format | None) -> list[InputFile] | None:
+    """Return the files to read, None for stdin."""
+    files = find_inputs(sources, given)
     if any(file.format.columnar for file in files or ()):
-        from hugot.bulk.extra import require_arrow
-
         require_arrow("a file of columns")
     return files
 
 
-def _is_pattern(source: str) -> bool:
-    import glob
-
-    return glob.has_magic(source)
-
-
-def _import_bulk() -> None:
-    """Import what every run needs and what has no need of numpy."""
-    import hugot.bulk.job
-    import hugot.bulk.records  # noqa: F401
-
-
-def _check_use(task: str, values: dict[str, Any]) -> None:
+def _check_use(values: dict[str, Any]) -> None:
     """Raise UsageError for flags that do not go together."""
     for source in values["sources"]:
-        if source != "-" and not os.path.exists(source) and not _is_pattern(source):
+        if source != "-" and not os.path.exists(source) and not glob.has_magic(source):
             raise click.UsageError(f"--input: there is no file or folder {source!r}")
-    if values["pair_column"] is not None and task != "text-classification":
-        raise click.UsageError(f"--pair-column belongs to text-classification, not to {task}")
     for name in ("resume", "overwrite", "shard_size"):
         if values[name] and values["folder"] is None:
             raise click.UsageError(f"{flag_name(name)} needs --output, a folder")

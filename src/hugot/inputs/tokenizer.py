@@ -11,13 +11,29 @@ from hugot.inputs.rows import Padding, TokenRow, TokenRows, rows_from_encodings
 from hugot.models.files import get_typed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tokenizers import Encoding
 
     from hugot.models.bundle import ModelBundle
 
 # Decoders that give a token a text of its own, which depends on nothing but the token and whether it is
 # the first; ByteLevel does so where the bytes of a character are not spread over tokens.
 _DECODERS_BY_TOKEN = ("ByteLevel", "Metaspace", "NoneType", "WordPiece")
+
+# The blanks that transformers removes from decoded text (`clean_up_tokenization`), in this order.
+_CLEAN_UP = (
+    (" .", "."),
+    (" ?", "?"),
+    (" !", "!"),
+    (" ,", ","),
+    (" ' ", "'"),
+    (" n't", "n't"),
+    (" 'm", "'m"),
+    (" 's", "'s"),
+    (" 've", "'ve"),
+    (" 're", "'re"),
+)
 
 # What does not fit into 32 bits.
 _TOO_LARGE = 2**31
@@ -97,6 +113,7 @@ class TextTokenizer:
                 direction="left" if side == "left" else "right",
             )
         self._tokenizer = tokenizer
+        self._config = config
         self._pool_threads = threads
         self.max_length = max_length
         self.padding = Padding(
@@ -119,6 +136,7 @@ class TextTokenizer:
         words: bool = False,
         truncate: bool = True,
         allow_empty: bool = True,
+        check: Callable[[Encoding], str | None] | None = None,
         numbers: Sequence[int] | None = None,
     ) -> tuple[TokenRows, dict[int, InputError]]:
         """Tokenize texts or pairs of texts, a row each.
@@ -130,6 +148,7 @@ class TextTokenizer:
             words: whether each text is a list of words.
             truncate: whether a text that is too long is cut, rather than refused.
             allow_empty: whether a text may have no tokens.
+            check: returns why a text is refused for its tokens, or None.
             numbers: number of each text among the caller's inputs, for messages.
 
         Returns the rows, and the error of each text that was refused by its place; refused texts have
@@ -146,8 +165,8 @@ class TextTokenizer:
                 encodings, refused = self._encode_each(texts, False, error, numbers)
         else:
             encodings, refused = self._encode(texts, spans, words, numbers)
-        if not truncate or not (allow_empty or self.adds_special_tokens):
-            self._refuse(encodings, refused, truncate, allow_empty, numbers)
+        if not truncate or check is not None or not (allow_empty or self.adds_special_tokens):
+            self._refuse(encodings, refused, truncate, allow_empty, check, numbers)
         if refused:
             encodings = [each for place, each in enumerate(encodings) if place not in refused]
         differ = type_ids and (self._types_in_single or tuple in map(type, texts))
@@ -203,6 +222,29 @@ class TextTokenizer:
     def token(self, token_id: int) -> str:
         """The string of a token, as the vocabulary has it."""
         return self._tokenizer.id_to_token(token_id) or ""
+
+    def token_id(self, token: str) -> int | None:
+        """Return the id of a token of the vocabulary, None if it has no such token."""
+        found = self._id_of(token, -1)
+        return None if found < 0 else found
+
+    def special_token_id(self, name: str) -> int | None:
+        """Return the id of a special token, such as ``"mask_token"``; None if the model has none."""
+        found = self._id_of(self._config.get(name), -1)
+        return None if found < 0 else found
+
+    def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
+        """Return the text of token ids, as `decode` of transformers' fast tokenizers."""
+        text: str = self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
+        if self._config.get("clean_up_tokenization_spaces"):
+            for written, meant in _CLEAN_UP:
+                text = text.replace(written, meant)
+        return text
+
+    def pieces(self, text: str) -> list[int]:
+        """Return the token ids of a text without special tokens, however many they are."""
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
+        return [*encoding.ids, *(each for more in encoding.overflowing for each in more.ids)]
 
     def join(self, tokens: list[str]) -> str:
         """Text from tokens, as `convert_tokens_to_string` of transformers."""
@@ -268,9 +310,10 @@ class TextTokenizer:
         refused: dict[int, InputError],
         truncate: bool,
         allow_empty: bool,
+        check: Callable[[Encoding], str | None] | None,
         numbers: Sequence[int],
     ) -> None:
-        """Refuse cut texts unless `truncate`, and texts without tokens unless `allow_empty`."""
+        """Refuse cut texts, texts without tokens, and what `check` refuses; see `encode`."""
         for place, encoding in enumerate(encodings):
             if encoding is None:
                 continue
@@ -289,6 +332,8 @@ class TextTokenizer:
                     "tokens",
                     number,
                 )
+            elif check is not None and (reason := check(encoding)) is not None:
+                refused[place] = InputError(f"input {number} {reason}", number)
 
     def _is_cut(self, encoding: Any) -> bool:
         return len(encoding) == self.max_length and bool(encoding.overflowing)

@@ -1,7 +1,7 @@
 """Pipelines that a process loads once, found again by what they are made from.
 
 Engines such as Ray and Spark send an adapter to many processes, and often to one process many times:
-it holds configuration alone, and what that configuration makes is kept here.
+it holds configuration alone, and the pipeline of that configuration is kept here.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
-    from hugot.pipelines.base import Pipeline
+    from hugot.pipelines.pipeline import Pipeline
 
 
 class _Slot:
-    """A place for one pipeline. Who holds the lock loads it; others wait for that one only."""
+    """A place for one pipeline; the thread that holds the lock loads it, and others wait for it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -26,14 +26,15 @@ class _Slot:
 
 _slots: dict[Hashable, _Slot] = {}
 _slots_lock = threading.Lock()
-# What a process had when it forked: its threads are not here, so it can be neither used nor closed.
+# The pipelines of the parent of a forked process. Their threads are in the parent, so they can be
+# neither used nor closed.
 _inherited: list[dict[Hashable, _Slot]] = []
 
 
 def load_once(task: str, model: str, options: Mapping[str, Any]) -> Pipeline[Any, Any]:
-    """The pipeline of a configuration, loaded at the first call in this process.
+    """Return the pipeline of a configuration, which the first call in this process loads.
 
-    Any thread may call it; one loads, and a failed load is tried again by the next call. Raises what
+    Safe to call from many threads; a failed load is tried again by the next call. Raises what
     `hugot.pipeline` raises.
     """
     from hugot.api import pipeline
@@ -48,7 +49,7 @@ def load_once(task: str, model: str, options: Mapping[str, Any]) -> Pipeline[Any
 
 
 def unload(task: str, model: str, options: Mapping[str, Any]) -> None:
-    """Close the pipeline of a configuration, where this process has loaded it."""
+    """Close the pipeline of a configuration, if this process has loaded it."""
     with _slots_lock:
         slot = _slots.pop(_key(task, model, options), None)
     if slot is not None:
@@ -62,7 +63,7 @@ def _key(task: str, model: str, options: Mapping[str, Any]) -> Hashable:
 
 
 def frozen(value: Any) -> Hashable:
-    """A value that is equal and hashable for equal options, however they are nested and ordered."""
+    """Return a hashable value that is equal for equal options, however they are nested and ordered."""
     match value:
         case dict():
             return frozenset((key, frozen(each)) for key, each in value.items())
@@ -70,7 +71,7 @@ def frozen(value: Any) -> Hashable:
             return tuple(map(frozen, value))
         case set() | frozenset():
             return frozenset(map(frozen, value))
-        # 1 == True == 1.0, which as options are not the same.
+        # 1 == True == 1.0, and as options they differ.
         case bool() | int() | float():
             return type(value), value
     hash(value)
@@ -78,7 +79,7 @@ def frozen(value: Any) -> Hashable:
 
 
 def _forget_in_child() -> None:
-    """A forked child begins anew: a lock may be held, and threads are gone."""
+    """Begin anew in a forked child: a lock may be held, and threads are gone."""
     global _slots, _slots_lock
     _inherited.append(_slots)
     _slots = {}

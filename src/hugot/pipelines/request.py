@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hugot.inputs.rows import TokenRow
 from hugot.runtime import process
-from hugot.runtime.calls import callbacks
+from hugot.runtime.calls import callback_guard
 
 if TYPE_CHECKING:
     import asyncio
@@ -178,7 +178,7 @@ class AnswerFuture(Future[Any]):
         """Give the request up; return False if its answer is there already."""
         if self._forks != process.forks:
             return False
-        with callbacks:
+        with callback_guard:
             if not super().cancel():
                 return False
         if self._first_to_cancel.acquire(blocking=False):
@@ -238,7 +238,7 @@ def deliver(outcomes: Sequence[Outcome]) -> None:
             by_loop.setdefault(outcome.loop, []).append(outcome)
         else:
             outcome.future.withdraw = None
-            with callbacks:
+            with callback_guard:
                 _set(outcome)
     for loop, some in by_loop.items():
         try:

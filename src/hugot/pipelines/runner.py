@@ -18,7 +18,7 @@ from hugot.errors import CancelledError, SessionClosedError
 from hugot.inputs.planner import plan, shaped
 from hugot.inputs.rows import TokenRow
 from hugot.options import check_names, option_names
-from hugot.runtime.calls import ActiveCalls, callbacks
+from hugot.runtime.calls import ActiveCalls, in_callback
 from hugot.runtime.process import register_exit_handler
 from hugot.tasks.base import Prepared, TaskOptions
 from hugot.tasks.schema import ListOf, Vector
@@ -341,7 +341,7 @@ class Runner(Generic[Options]):
     def close(self, *, cancel: bool) -> None:
         """Refuse new calls, wait for those under way (or stop them) and let go of the model."""
         self.refuse_calls(cancel=cancel)
-        if callbacks.running:
+        if in_callback():
             # The callback of a future cannot wait for the request that it is part of.
             self.calls.on_idle(self._release)
         else:

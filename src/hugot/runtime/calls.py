@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from hugot.errors import SessionClosedError
 from hugot.runtime.executor import Job
@@ -165,24 +165,21 @@ class ActiveCalls(Gate):
         self.leave()
 
 
-class Callbacks(threading.local):
-    """Marks the threads on which callbacks run that users added to futures.
+class _CallbackGuard(threading.local):
+    """Marks the threads that run callbacks which users added to futures."""
 
-    A call waits for its future's callbacks, so that a callback cannot wait for the calls under way.
-    """
-
-    _depth = 0
-
-    @property
-    def running(self) -> bool:
-        """Whether this thread runs a callback."""
-        return self._depth > 0
+    depth = 0
 
     def __enter__(self) -> None:
-        self._depth += 1
+        self.depth += 1
 
     def __exit__(self, *exc_info: object) -> None:
-        self._depth -= 1
+        self.depth -= 1
 
 
-callbacks: Final = Callbacks()
+callback_guard = _CallbackGuard()
+
+
+def in_callback() -> bool:
+    """Whether a future's callback is running on this thread; its own request waits for it."""
+    return callback_guard.depth > 0

@@ -1,20 +1,20 @@
 """What a task is: inputs to rows, outputs of the graph to results. Pure: no threads, no sessions.
 
-inputs ─ prepare ─▶ Prepared: rows and refusals ─ (the graph is run on groups of rows)
-outputs of a group ─ postprocess ─▶ results at their rows' places ─ finish ─▶ one result per input
+inputs ─ prepare ─▶ rows and refusals ─ (the graph is run on groups of rows)
+outputs of a group ─ postprocess ─▶ results at their rows' places ─ finish ─▶ a result per input
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from hugot.errors import InputError
-from hugot.inputs.rows import Group, check_token_inputs, takes_type_ids
-from hugot.options import check_choice, check_positive
+from hugot.inputs.rows import Group
+from hugot.options import check_positive
 from hugot.tasks.schema import TEXT
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from hugot._ort.session import TensorSpec
     from hugot._ort.tensor import Tensor
-    from hugot.inputs.rows import Rows, TokenRow
-    from hugot.inputs.tokenizer import LoadTokenizer, Text, TextTokenizer
+    from hugot.inputs.rows import Rows
+    from hugot.inputs.tokenizer import LoadTokenizer
     from hugot.models.bundle import ModelBundle
     from hugot.tasks.schema import Field, ResultType
 
@@ -36,17 +36,13 @@ class TaskOptions:
     Attributes:
         batch_size: most rows in a group, None for as many as the token budget allows. Groups are
             sized by their tokens, so there is seldom a reason to set it.
-        truncation: True cuts a text that is too long for the model, as transformers does with
-            ``truncation=True``; ``"error"`` (or False) raises an InputError for it instead.
     """
 
     batch_size: int | None = None
-    truncation: bool | Literal["error"] = True
 
     def __post_init__(self) -> None:
         if self.batch_size is not None:
             check_positive("batch_size", self.batch_size)
-        check_choice("truncation", self.truncation, (True, False, "error"))
 
 
 Options = TypeVar("Options", bound=TaskOptions)
@@ -105,12 +101,11 @@ class Prepared(Generic[Options]):
 
 
 class Task(Generic[Options, Result]):
-    """Base of the tasks.
+    """Base of the tasks; that of tasks on texts is `hugot.tasks.text.TextTask`.
 
-    A task adds its options, result type, `bind`, `wanted_outputs`, `allocate`, `postprocess` and
-    `finish`, and, if it differs from the rest, `choose_tokenizer`, `is_single`, `arrange`,
-    `check_input`, `tokenize`, `finish_row`, `join`, `unwrap` and `sample_input`. All methods may be
-    called by many threads at once.
+    A task adds its options, fields and result types, `result_type`, `bind`, `check_input`, `make_rows`,
+    `wanted_outputs`, `allocate`, `postprocess` and `finish`, and whatever else differs. All methods may
+    be called by many threads at once.
 
     Args:
         bundle: the model's files.
@@ -120,37 +115,27 @@ class Task(Generic[Options, Result]):
         name: name of the task.
         options_type: the dataclass of its options.
         fields: the parts of an input.
+        result_types: the types of a result, of which the options choose one; dimensions are open.
         run_defaults: defaults of options in ``hugot run``, if they differ.
-        answers_empty: whether a text without any token has a result.
         bundle: the model's files.
-        tokenizer: the model's tokenizer, with the task's longest row.
         graph: the loaded graph, from `bind` on.
     """
 
     name: ClassVar[str]
     options_type: ClassVar[type[Any]]
     fields: ClassVar[tuple[Field, ...]] = (TEXT,)
+    result_types: ClassVar[tuple[ResultType, ...]]
     run_defaults: ClassVar[Mapping[str, Any]] = {}
-    answers_empty: ClassVar[bool] = False
 
     def __init__(self, bundle: ModelBundle, load_tokenizer: LoadTokenizer) -> None:
         self.bundle = bundle
-        self.load_tokenizer = load_tokenizer
-        self.tokenizer: TextTokenizer = self.choose_tokenizer()
-        self._type_ids = False
-
-    def choose_tokenizer(self) -> TextTokenizer:
-        """Return the tokenizer, with the task's longest row."""
-        return self.load_tokenizer(self.bundle.longest_row)
 
     def bind(self, graph: Graph, options: Options) -> None:
         """Check the loaded graph and the pipeline's options against the task, once.
 
         Raises ModelFormatError that says what was found and what is needed.
         """
-        check_token_inputs(graph.inputs, graph.path)
         self.graph = graph
-        self._type_ids = takes_type_ids(graph.inputs, self.bundle)
 
     def release(self) -> None:
         """Drop the tokenizer and everything else but the model's files; only `arrange` works then."""
@@ -172,66 +157,59 @@ class Task(Generic[Options, Result]):
         """Return what a call was given, unless it is a str, as an input, a sequence or an iterator."""
         return inputs
 
-    def reads_plain_text(self, options: Options) -> bool:
-        """Whether a str is an input as it is, without a look at it by `check_input`."""
-        return True
+    def accepts_all(self, inputs: Sequence[Any], options: Options) -> bool:
+        """Whether all inputs are known to pass `check_input` as they are, so that it is not called."""
+        return False
 
-    def check_input(self, value: Any, index: int, options: Options) -> Text:
-        """Return the text (or pair) to tokenize for an input.
+    def check_input(self, value: Any, index: int, options: Options) -> Any:
+        """Return an input in the form that `make_rows` takes.
 
-        Raises InputError for anything else; `index` is the input's number, for the message.
+        Raises InputError for one of another type; `index` is its number, for the message.
         """
-        if not isinstance(value, str):
-            raise InputError(
-                f"input {index} is of type {type(value).__name__}; {self.name} takes str", index
-            )
-        return str(value)
+        raise NotImplementedError
+
+    def make_rows(
+        self, values: Sequence[Any], options: Options, numbers: Sequence[int]
+    ) -> tuple[Rows, dict[int, InputError]]:
+        """Return the rows of checked inputs, and the errors of those that cannot be used by place.
+
+        `numbers` has the number of each among the caller's inputs, for messages.
+        """
+        raise NotImplementedError
+
+    def blank_rows(self, count: int, width: int) -> Rows:
+        """Return rows of this width that hold no input, to run a model in a shape."""
+        raise NotImplementedError
 
     def prepare(
         self, inputs: Sequence[Any], options: Options, first_index: int = 0
     ) -> Prepared[Options]:
-        """Check and tokenize inputs.
+        """Turn inputs into rows.
 
         Args:
             inputs: the inputs.
             options: the options of the call.
             first_index: number of the first of them among all inputs of the call.
         """
-        plain = self.reads_plain_text(options)
-        texts: list[Any] = []
         numbers: Sequence[int] = range(first_index, first_index + len(inputs))
         refusals: dict[int, InputError] = {}
-        for index, value in enumerate(inputs, first_index):
-            if plain and type(value) is str:
-                texts.append(value)
-                continue
-            try:
-                texts.append(self.check_input(value, index, options))
-            except InputError as error:
-                refusals[index - first_index] = _free(error)
-        if refusals:
-            numbers = [index for index in numbers if index - first_index not in refusals]
-        rows, refused = self.tokenize(texts, options, numbers)
+        if self.accepts_all(inputs, options):
+            values = [*inputs]
+        else:
+            values = []
+            for number, value in zip(numbers, inputs, strict=True):
+                try:
+                    values.append(self.check_input(value, number, options))
+                except InputError as error:
+                    refusals[number - first_index] = _free(error)
+            if refusals:
+                numbers = [number for number in numbers if number - first_index not in refusals]
+        rows, refused = self.make_rows(values, options, numbers)
         if refused:
-            texts = [text for place, text in enumerate(texts) if place not in refused]
+            values = [value for place, value in enumerate(values) if place not in refused]
             for place, refusal in refused.items():
                 refusals[numbers[place] - first_index] = _free(refusal)
-        return Prepared(texts, rows, options, refusals)
-
-    def tokenize(
-        self, texts: Sequence[Text], options: Options, numbers: Sequence[int]
-    ) -> tuple[Rows, dict[int, InputError]]:
-        """Return the rows of the texts, and the errors of those that cannot be tokenized by place.
-
-        `numbers` has the number of each text among the caller's inputs, for messages.
-        """
-        return self.tokenizer.encode(
-            texts,
-            type_ids=self._type_ids,
-            truncate=options.truncation is True,
-            allow_empty=self.answers_empty,
-            numbers=numbers,
-        )
+        return Prepared(values, rows, options, refusals)
 
     # Results
 
@@ -251,13 +229,13 @@ class Task(Generic[Options, Result]):
         """Return one result per accepted input, in order, from the filled ``prepared.results``."""
         raise NotImplementedError
 
-    def finish_row(self, outputs: list[Tensor], text: Text, row: TokenRow, options: Options) -> Any:
-        """Return the result of a text that is one row and ran alone.
+    def finish_row(self, outputs: list[Tensor], value: Any, row: Any, options: Options) -> Any:
+        """Return the result of an input that is one row and ran alone; `value` is the checked input.
 
         Equals what `postprocess` and `finish` make of it, and may take a shorter way: each numpy array
         that is made here costs a few percent of a small model's run.
         """
-        prepared = Prepared([text], row, options)
+        prepared = Prepared([value], row, options)
         prepared.allocate(self)
         self.postprocess(outputs, Group(_ROW_0, row.size), prepared)
         return self.finish(prepared)[0]

@@ -12,9 +12,10 @@ from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
 from hugot.inputs.rows import token_spans
 from hugot.options import check_positive
-from hugot.tasks.base import OptionsCache, Task, TaskOptions
+from hugot.tasks.base import OptionsCache
 from hugot.tasks.outputs import as_float32, describe_outputs
 from hugot.tasks.schema import ListOf, Vector
+from hugot.tasks.text import TextOptions, TextTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,10 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hugot._ort.tensor import Tensor
-    from hugot.inputs.rows import Group, Rows, TokenRow
+    from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
     from hugot.inputs.tokenizer import Text, TextTokenizer
     from hugot.models.dense import Dense
     from hugot.tasks.base import Graph, Prepared
+    from hugot.tasks.schema import ResultType
 
 # Outputs that hold token vectors, by the names that exporters give them.
 _TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")
@@ -37,7 +39,7 @@ POOLING_MODES = ("auto", "none", *kernels.MODES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureExtractionOptions(TaskOptions):
+class FeatureExtractionOptions(TextOptions):
     """Options of feature extraction.
 
     Attributes:
@@ -85,7 +87,7 @@ class FeatureExtractionOptions(TaskOptions):
                 raise InputError(f"{name}={getattr(self, name)!r:.80}; it must be a str")
 
 
-class FeatureExtraction(Task[FeatureExtractionOptions, Vectors]):
+class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
     """Turn texts into vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
 
         embed = hugot.pipeline("feature-extraction", "path/to/model")
@@ -99,6 +101,7 @@ class FeatureExtraction(Task[FeatureExtractionOptions, Vectors]):
 
     name: ClassVar[str] = "feature-extraction"
     options_type: ClassVar[type[Any]] = FeatureExtractionOptions
+    result_types: ClassVar[tuple[ResultType, ...]] = (Vector(None), ListOf(Vector(None)))
 
     def choose_tokenizer(self) -> TextTokenizer:
         """``max_seq_length`` and lower-casing are those of sentence-transformers."""
@@ -121,18 +124,18 @@ class FeatureExtraction(Task[FeatureExtractionOptions, Vectors]):
         """The output named in the options, or the one that holds the token vectors."""
         return self._steps_of(options).outputs
 
-    def tokenize(
-        self, texts: Sequence[Text], options: FeatureExtractionOptions, numbers: Sequence[int]
-    ) -> tuple[Rows, dict[int, InputError]]:
+    def make_rows(
+        self, values: Sequence[Text], options: FeatureExtractionOptions, numbers: Sequence[int]
+    ) -> tuple[TokenRows, dict[int, InputError]]:
         """Tokenize the texts, each behind the prompt."""
         tokenizer = self.tokenizer
         if options.pooling == "none":
             # Token vectors are those of transformers, which knows no max_seq_length.
             tokenizer = self.load_tokenizer(self.bundle.longest_row)
         if prompt := self._steps_of(options).prompt:
-            texts = [prompt + text for text in texts]  # type: ignore[operator]  # str, by check_input
+            values = [prompt + text for text in values]  # type: ignore[operator]  # str, by check_input
         return tokenizer.encode(
-            texts,
+            values,
             type_ids=self._type_ids,
             truncate=options.truncation is True,
             allow_empty=False,

@@ -76,7 +76,7 @@ class Member(NamedTuple):
     @property
     def go_key(self) -> str:
         """The key in the style of hugot for Go: its words with capitals, without underscores."""
-        return self.go_name or "".join(word.capitalize() for word in self.name.split("_"))
+        return self.go_name or self.name.title().replace("_", "")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ ResultType: TypeAlias = "Scalar | Vector | Struct | ListOf"
 
 def struct(**members: ResultType) -> Struct:
     """Return a struct with these keys."""
-    return Struct(tuple(Member(name, type_) for name, type_ in members.items()))
+    return Struct(tuple(map(Member, members, members.values())))
 
 
 def input_value(values: dict[str, Any], fields: tuple[Field, ...]) -> Any:

@@ -12,18 +12,19 @@ import pyarrow as pa
 from hugot.errors import InputError
 from hugot.integrations.arrow.results import VECTOR_TYPES, result_type
 from hugot.integrations.arrow.texts import Column, as_column
-from hugot.integrations.arrow.windows import answer_windows
+from hugot.integrations.arrow.windows import run_columns
 from hugot.integrations.loaded import load_once, unload
 from hugot.options import check_choice, option_names
-from hugot.pipelines import pipeline_class, task_name
-from hugot.pipelines.window import LARGEST_WINDOW, slices
+from hugot.pipelines.windows import LARGEST_WINDOW, slices
+from hugot.tasks import SPECS, task_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from hugot.pipelines.base import Pipeline
+    from hugot.pipelines.pipeline import Pipeline
+    from hugot.tasks.base import Task
 
-# To know the size of a model's vectors takes a run.
+# The size of a model's vectors may take a run.
 _types: WeakKeyDictionary[Pipeline[Any, Any], dict[str, pa.DataType]] = WeakKeyDictionary()
 
 
@@ -36,16 +37,16 @@ class ArrowPipeline:
     Args:
         task: a task name, as for `hugot.pipeline`.
         model: a model folder, an ``.onnx`` file or a hub name, to be found by every process.
-        input_column: name of the column of texts.
+        input_column: name of the column of texts, by default ``"input"``.
         pair_column: name of the column of second texts, for text classification of pairs.
         output_column: name of the column that is added.
         columns: names of the columns to carry over; None for all, ``()`` for none.
         vector_type: ``"float32"`` or ``"float16"``, the numbers of vectors.
         **options: those of `hugot.pipeline`: of the session (``threads``, ``providers``, …) and of
-            the task.
+            the task; and for further fields of a task's inputs the names of their columns.
 
-    A null text, or a pair with a null in it, gives a null. Safe to call from many threads, and in
-    processes that were forked after it was used.
+    The result of a null text, or of a pair with a null in it, is null. Safe to call from many threads,
+    and in processes that were forked after it was used.
 
     Raises InputError for an unknown task and an option of the task that cannot be used; what
     `hugot.pipeline` raises comes with the first call.
@@ -56,35 +57,34 @@ class ArrowPipeline:
         task: str,
         model: str | os.PathLike[str],
         *,
-        input_column: str = "input",
+        input_column: str | None = None,
         pair_column: str | None = None,
         output_column: str = "output",
         columns: Sequence[str] | None = None,
         vector_type: str = "float32",
         **options: Any,
     ) -> None:
-        self.task = task_name(task)
+        kind = task_class(task)
+        given = {"input_column": input_column, "pair_column": pair_column}
+        for name in {field.parameter for field in kind.fields} & options.keys():
+            given[name] = options.pop(name)
+        self.task = kind.name
         self.model = os.fspath(model)
         self.options = options
-        self.input_column = input_column
-        self.pair_column = pair_column
+        self.input_columns = _input_columns(kind, given)
         self.output_column = output_column
         self.columns = None if columns is None else tuple(columns)
         self.vector_type = vector_type
-        check_choice("vector_type", vector_type, tuple(VECTOR_TYPES))
+        check_choice("vector_type", vector_type, VECTOR_TYPES)
         if isinstance(columns, str):
             raise InputError(f"columns={columns!r}; it must be a list of names: [{columns!r}]")
-        if pair_column is not None and self.task != "text-classification":
-            raise InputError(f"pair_column={pair_column!r}; only text-classification takes pairs")
-        # A mistake is told where the job is written, not by its workers.
-        options_type = pipeline_class(task).options_type
-        options_type(
-            **{name: options[name] for name in option_names(options_type) if name in options}
-        )
+        # A mistake is reported when the job is written, not by its workers.
+        names = option_names(kind.options_type)
+        kind.options_type(**{name: options[name] for name in names if name in options})
 
     @property
     def pipeline(self) -> Pipeline[Any, Any]:
-        """The pipeline of this process; loads it where no `ArrowPipeline` of this configuration has."""
+        """The pipeline of this process; it is loaded if no `ArrowPipeline` of this configuration has."""
         return load_once(self.task, self.model, self.options)
 
     def unload(self) -> None:
@@ -93,14 +93,14 @@ class ArrowPipeline:
 
     @property
     def type(self) -> pa.DataType:
-        """Type of the results; loads the model for the size of vectors."""
+        """The type of the results; loads the model for the size of vectors."""
         made = _types.setdefault(pipeline := self.pipeline, {})
         if self.vector_type not in made:
             made[self.vector_type] = result_type(pipeline, self.vector_type)
         return made[self.vector_type]
 
     def schema(self, schema: pa.Schema) -> pa.Schema:
-        """The schema of what comes out for data of a schema."""
+        """Return the schema of the results for data of a schema."""
         fields = [schema.field(number) for number in self._carried(schema)]
         return pa.schema([*fields, pa.field(self.output_column, self.type)], schema.metadata)
 
@@ -114,7 +114,7 @@ class ArrowPipeline:
         Array, ChunkedArray, pandas or polars Series, list    ChunkedArray of the results
         ====================================================  ========================================
 
-        Raises InputError for columns that are not there or hold no texts, and with the row's number
+        Raises InputError for missing columns and columns that hold no texts, and with the row's number
         for a text that cannot be used.
         """
         if isinstance(data, (pa.Table, pa.RecordBatch)):
@@ -125,19 +125,17 @@ class ArrowPipeline:
             return self._whole(_table_of(data))
         return self.column(data)
 
-    def column(self, texts: Any, pairs: Any = None) -> pa.ChunkedArray:
-        """Results of a column of texts (and one of second texts), a chunk for each window of it."""
-        texts = as_column(texts)
-        windows: Iterable[tuple[Column, Column | None]]
-        if pairs is None:
-            windows = ((window, None) for window in slices(texts))
-        else:
-            pairs = as_column(pairs)
-            if len(texts) != len(pairs):
-                raise InputError(f"{len(texts)} texts and {len(pairs)} second texts make no pairs")
-            windows = zip(slices(texts), slices(pairs), strict=True)
-        type_ = self.type
-        return pa.chunked_array(list(answer_windows(self.pipeline, windows, type_)), type_)
+    def column(self, texts: Any, pairs: Any = None, *others: Any) -> pa.ChunkedArray:
+        """Return the results of a column of texts (and one of second texts), a chunk for each window.
+
+        The columns are those of the fields of the task's inputs, in order.
+        """
+        fields = task_class(self.task).fields
+        given = [each for each in (texts, pairs, *others) if each is not None]
+        if len(given) > len(fields):
+            raise InputError(f"{len(given)} columns; {self.task} takes {len(fields)}")
+        names = [field.name for field in fields]
+        return self._results(dict(zip(names, map(as_column, given), strict=False)))
 
     def stream(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Run the pipeline over record batches as they come; for Spark's ``mapInArrow``.
@@ -146,17 +144,18 @@ class ArrowPipeline:
         pieces. Memory is that of two windows of about 1024 rows.
         """
         pending: deque[list[pa.RecordBatch]] = deque()
+        names = self.input_columns
 
-        def windows() -> Iterator[tuple[Column, Column | None]]:
+        def windows() -> Iterator[list[Column]]:
             for pieces in _gathered(batches):
                 self._carried(pieces[0].schema)
                 pending.append(pieces)
-                yield (
-                    self._column_of(pieces, self.input_column),
-                    (self._column_of(pieces, self.pair_column) if self.pair_column else None),
-                )
+                yield [
+                    pa.chunked_array([piece.column(name) for piece in pieces])
+                    for name in names.values()
+                ]
 
-        for answers in answer_windows(self.pipeline, windows(), self.type):
+        for answers in run_columns(self.pipeline, list(names), windows(), self.type):
             start = 0
             for piece in pending.popleft():
                 yield self._with_results(piece, answers.slice(start, piece.num_rows))
@@ -170,8 +169,7 @@ class ArrowPipeline:
         if hasattr(source, "scanner"):
             carried = self._carried(source.schema)
             wanted = {
-                self.input_column,
-                self.pair_column,
+                *self.input_columns.values(),
                 *(source.schema.names[i] for i in carried),
             }
             source = source.scanner(
@@ -182,14 +180,25 @@ class ArrowPipeline:
         return pa.RecordBatchReader.from_batches(self.schema(source.schema), self.stream(source))
 
     def __repr__(self) -> str:
-        columns = f"{self.input_column!r} → {self.output_column!r}"
-        return f"<ArrowPipeline {self.task} of {self.model}, {columns}>"
+        columns = ", ".join(map(repr, self.input_columns.values()))
+        return f"<ArrowPipeline {self.task} of {self.model}, {columns} → {self.output_column!r}>"
+
+    def _results(self, columns: Mapping[str, Column]) -> pa.ChunkedArray:
+        """Return the results of columns, by the names of the fields that they hold."""
+        first, *others = columns.values()
+        for other in others:
+            if len(first) != len(other):
+                raise InputError(f"{len(first)} texts and {len(other)} second texts make no pairs")
+        windows = zip(*map(slices, columns.values()), strict=True)
+        type_ = self.type
+        answers = run_columns(self.pipeline, list(columns), windows, type_)
+        return pa.chunked_array(list(answers), type_)
 
     def _whole(self, data: Any) -> Any:
-        """A Table or RecordBatch with its results."""
+        """Return a Table or RecordBatch with its results."""
         self._carried(data.schema)
-        pairs = data.column(self.pair_column) if self.pair_column is not None else None
-        answers = self.column(data.column(self.input_column), pairs)
+        names = self.input_columns
+        answers = self._results({field: data.column(name) for field, name in names.items()})
         if isinstance(data, pa.RecordBatch):
             chunks = answers.chunks
             answers = chunks[0] if len(chunks) == 1 else answers.combine_chunks()
@@ -199,14 +208,11 @@ class ArrowPipeline:
         kept = [data.column(number) for number in self._carried(data.schema)]
         return type(data).from_arrays([*kept, answers], schema=self.schema(data.schema))
 
-    def _column_of(self, pieces: Sequence[pa.RecordBatch], name: str) -> pa.ChunkedArray:
-        return pa.chunked_array([piece.column(name) for piece in pieces])
-
     def _carried(self, schema: pa.Schema) -> list[int]:
-        """Numbers of the columns that are carried over; raises InputError where one is missing."""
+        """Return the numbers of the columns to carry over; raises InputError if one is missing."""
         names = schema.names
-        for name in (self.input_column, self.pair_column, *(self.columns or ())):
-            if name is not None and names.count(name) != 1:
+        for name in (*self.input_columns.values(), *(self.columns or ())):
+            if names.count(name) != 1:
                 found = "is there more than once" if name in names else "is not there"
                 raise InputError(f"the column {name!r} {found}; there are: {', '.join(names)}")
         if self.columns is not None:
@@ -220,8 +226,30 @@ class ArrowPipeline:
         return carried
 
 
+def _input_columns(kind: type[Task[Any, Any]], given: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the name of each field of a task's inputs that is read → its column.
+
+    Raises InputError for a column of a field that the task does not have.
+    """
+    columns = {}
+    for field in kind.fields:
+        column = given.get(field.parameter) or (field.name if field.required else None)
+        if column is not None:
+            columns[field.name] = column
+    parameters = {field.parameter for field in kind.fields}
+    for name, column in given.items():
+        if column is not None and name not in parameters:
+            owners = [
+                spec.name
+                for spec in SPECS
+                if name in {field.parameter for field in task_class(spec.name).fields}
+            ]
+            raise InputError(f"{name}={column!r}; only {', '.join(owners)} takes it")
+    return columns
+
+
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Batches in windows: small ones together, large ones in pieces."""
+    """Yield windows of batches: small ones together, large ones in pieces."""
     window: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:

@@ -16,16 +16,16 @@ _TEXT_TYPES = "string, large_string, string_view, a dictionary of these, or list
 
 
 def as_column(column: Any) -> Column:
-    """A column of any library as a `pyarrow.Array` or `pyarrow.ChunkedArray`.
+    """Return a column of any library as a `pyarrow.Array` or `pyarrow.ChunkedArray`.
 
-    Arrow's own are given back as they are; what speaks the Arrow C stream (polars and pandas Series)
-    shares its memory; anything else goes through `pyarrow.array`, where NaN in a column of objects
-    counts as null, as in pandas.
+    Arrow's own are returned as they are; columns with the Arrow C stream (polars and pandas Series)
+    share their memory; others are converted by `pyarrow.array`, for which NaN in a column of objects is
+    null, as in pandas.
     """
     if isinstance(column, (pa.Array, pa.ChunkedArray)):
         return column
     try:
-        # A pandas column of objects exports what it holds type by type; pyarrow.array looks at values.
+        # A pandas column of objects exports its values type by type; pyarrow.array looks at them.
         if hasattr(column, "__arrow_c_stream__") and str(getattr(column, "dtype", "")) != "object":
             return pa.chunked_array(column)
         return pa.array(column, from_pandas=True)
@@ -34,14 +34,15 @@ def as_column(column: Any) -> Column:
 
 
 def texts_of(column: Any, first_row: int = 0) -> list[Any]:
-    """The texts of a column: a str for each row, None where it is null.
+    """Return the texts of a column: a str for each row, None for null.
 
-    Takes an Array or ChunkedArray of string, large_string, string_view or dictionary type, sliced or
-    not, or what `as_column` takes. A column of lists of strings gives lists of words.
+    The column is an Array or ChunkedArray of string, large_string, string_view or dictionary type,
+    sliced or not, or anything that `as_column` converts. The texts of a column of lists of strings are
+    lists of words.
 
-    A tokenizer needs each text as a Python object, so this is where bytes are copied, once. pyarrow's
-    conversion to numpy objects takes under 0.1 microseconds a short text in all versions, where
-    `to_pylist` takes 0.1 to 1 and slicing the buffers from Python 0.5.
+    A tokenizer needs each text as a Python object, so bytes are copied here, once. pyarrow's conversion
+    to numpy objects takes under 0.1 microseconds a short text in all versions; `to_pylist` takes 0.1 to
+    1, and slicing the buffers in Python 0.5.
 
     Raises InputError for a column of another type, and with the row's number, counted from
     `first_row`, for a text that is not UTF-8.
@@ -67,7 +68,7 @@ def _objects(array: Column) -> list[Any]:
 
 
 def _looked_up(array: Column) -> list[Any]:
-    """Texts of a dictionary array, each distinct one made once; the dictionary may be a large one."""
+    """Return the texts of a dictionary array; of a large dictionary only those used are converted."""
     valid = array.is_valid().to_numpy(zero_copy_only=False)
     indices = array.indices.cast(pa.int64()).fill_null(0).to_numpy()
     dictionary = array.dictionary
@@ -92,7 +93,7 @@ def _is_list(type_: Any) -> bool:
 
 
 def _refuse_bytes(column: Column, first_row: int) -> None:
-    """Raise InputError for the first row whose bytes are no text."""
+    """Raise InputError for the first row whose bytes are not UTF-8."""
     for row in range(len(column)):
         try:
             column[row].as_py()

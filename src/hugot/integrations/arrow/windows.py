@@ -4,43 +4,43 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from hugot.errors import InputError
-from hugot.integrations.arrow.results import results_array
 from hugot.integrations.arrow.texts import Column, texts_of
+from hugot.io.arrow_types import arrow_array
+from hugot.pipelines.pipeline import runner_of
+from hugot.pipelines.windows import counted, run_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from hugot.pipelines.base import Pipeline
+    from hugot.pipelines.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What the pipeline is given for a window of rows.
+    """The inputs of a window of rows.
 
     Attributes:
         inputs: an input for each row that is not null.
-        valid: whether each row is not null; None where all are not.
+        valid: whether each row is not null; None if no row is.
         rows: number of rows.
         first_row: number of the first row among all.
-        first_input: number of the first input among all.
     """
 
     inputs: list[Any]
     valid: NDArray[np.bool_] | None
     rows: int
     first_row: int
-    first_input: int
 
     def place(self, results: pa.Array) -> pa.Array:
-        """The results, with nulls where rows are null."""
+        """Return the results with nulls for the rows that are null."""
         if self.valid is None:
             return results
         if not len(results):
@@ -48,74 +48,71 @@ class Window:
         places = np.maximum(np.cumsum(self.valid) - 1, 0)
         return results.take(pa.array(places, mask=~self.valid))
 
-    def row_of(self, index: int) -> int | None:
-        """The row of an input by its number among all; None where it is in another window."""
-        number = index - self.first_input
-        if not 0 <= number < len(self.inputs):
-            return None
+    def row_of(self, number: int) -> int:
+        """Return the row of one of the inputs."""
         place = number if self.valid is None else int(np.flatnonzero(self.valid)[number])
         return self.first_row + place
 
 
-def open_window(texts: Column, pairs: Column | None, first_row: int, first_input: int) -> Window:
-    """Read a window; with pairs, a row where either text is null is null."""
-    inputs = texts_of(texts, first_row)
+def open_window(keys: Sequence[str], columns: Sequence[Column], first_row: int) -> Window:
+    """Read a window of rows; a row is null if one of its columns is.
+
+    Args:
+        keys: the key of each column in an input, none if a value of the only column is an input.
+        columns: the columns.
+        first_row: number of the first row among all.
+    """
+    inputs = texts_of(columns[0], first_row)
     rows = len(inputs)
-    if pairs is not None:
+    if keys:
+        parts = [inputs, *(texts_of(column, first_row) for column in columns[1:])]
         inputs = [
-            None if text is None or pair is None else {"text": text, "text_pair": pair}
-            for text, pair in zip(inputs, texts_of(pairs, first_row), strict=True)
+            None if None in values else dict(zip(keys, values, strict=True))
+            for values in zip(*parts, strict=True)
         ]
     valid = None
     if None in inputs:
         valid = np.fromiter((each is not None for each in inputs), np.bool_, rows)
         inputs = [each for each in inputs if each is not None]
-    return Window(inputs, valid, rows, first_row, first_input)
+    return Window(inputs, valid, rows, first_row)
 
 
-def answer_windows(
+def run_columns(
     pipeline: Pipeline[Any, Any],
-    windows: Iterable[tuple[Column, Column | None]],
+    names: Sequence[str],
+    windows: Iterable[Sequence[Column]],
     type: pa.DataType,
 ) -> Iterator[pa.Array]:
-    """An array of results for each window; one window is read while the one before it runs.
+    """Yield an array of results for each window; one window is read while the one before it runs.
 
     Args:
         pipeline: the pipeline.
-        windows: columns of texts, each with its column of second texts or None.
+        names: the names of the task's fields that the columns hold.
+        windows: columns of equal length.
         type: type of the results.
 
-    Raises InputError with the row of a text that is refused, after all windows before it were given.
+    Raises InputError with the row of a text that is refused, after all windows before it.
     """
+    runner = runner_of(pipeline)
+    fields = runner.task.fields
+    keys = [field.key for field in fields if field.name in names]
+    if list(names) == [fields[0].name]:
+        keys = []
     pending: deque[Window] = deque()
 
     def inputs() -> Iterator[list[Any]]:
-        row = number = 0
-        for texts, pairs in windows:
-            window = open_window(texts, pairs, row, number)
-            row, number = row + window.rows, number + len(window.inputs)
+        row = 0
+        for columns in windows:
+            window = open_window(keys, columns, row)
+            row += window.rows
             pending.append(window)
             yield window.inputs
 
-    answers = pipeline.stream_batches(inputs())
-    while True:
-        try:
-            results: Sequence[Any] | None = next(answers, None)
-            if results is None:
-                return
-            if len(results) < len(pending[0].inputs):
-                # What stands before an input that is refused; its error comes next.
-                next(answers)
-        except InputError as error:
-            _refuse(error, pending)
+    answers = run_windows(runner, inputs(), runner.options)
+    for results, refusals in counted(answers, runner.recorder):
         window = pending.popleft()
-        yield window.place(results_array(pipeline.task, results, type))
-
-
-def _refuse(error: InputError, windows: Iterable[Window]) -> NoReturn:
-    """Raise an error of the pipeline's, which counts inputs, with the number of the row."""
-    for window in windows:
-        row = window.row_of(error.index) if error.index is not None else None
-        if row is not None:
+        if refusals:
+            place = min(refusals)
+            error, row = refusals[place], window.row_of(place)
             raise InputError(f"row {row} of the column: {error}", row) from error
-    raise error
+        yield window.place(arrow_array(results, type))

@@ -1,0 +1,119 @@
+"""Reports of ``hugot run`` on stderr: messages, progress, and the summary at the end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hugot.io.batch import Position
+    from hugot.io.files import InputFile
+    from hugot.io.job import Outcome
+    from hugot.io.output import Output
+    from hugot.io.progress import Progress
+    from hugot.pipelines.pipeline import Pipeline
+    from hugot.session import Session
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+class Log:
+    """Lines on stderr, from a level on.
+
+    Attributes:
+        levels: the levels whose lines are shown.
+    """
+
+    def __init__(self, level: str, *, quiet: bool) -> None:
+        self.levels = LOG_LEVELS[LOG_LEVELS.index("error" if quiet else level) :]
+
+    def __call__(self, level: str, message: str) -> None:
+        """Show a line, if its level is shown."""
+        if level in self.levels:
+            click.echo(f"hugot: {message}", err=True)
+
+
+def choose_progress(
+    pipeline: Pipeline[Any, Any],
+    log: Log,
+    files: Sequence[InputFile] | None,
+    start: Position,
+    to_stdout: bool,
+    every: float,
+) -> Progress:
+    """Return a bar if a person looks at stderr and the results go elsewhere, else lines of log.
+
+    Args:
+        pipeline: the pipeline that is run.
+        log: shows lines.
+        files: the input, None for stdin.
+        start: the place in the input at which the run begins.
+        to_stdout: whether results go to stdout.
+        every: seconds between two lines.
+    """
+    from hugot.io.progress import Bar, LogLines, Progress
+
+    total, done = None, 0
+    if files is not None:
+        total = sum([file.size for file in files])
+        done = sum([file.size for file in files[: start.file]]) + (start.offset or 0)
+    if "info" not in log.levels:
+        return Progress(pipeline, total, done)
+    if sys.stderr.isatty() and not (to_stdout and sys.stdout.isatty()):
+        return Bar(pipeline, total, done)
+    return LogLines(pipeline, total, done, lambda line: log("info", line), every)
+
+
+def report_end(
+    session: Session,
+    pipeline: Pipeline[Any, Any],
+    output: Output,
+    outcome: Outcome,
+    before: int,
+    log: Log,
+    values: dict[str, Any],
+) -> None:
+    """Show the summary, and statistics if they were asked for.
+
+    Args:
+        session: the session of the pipeline.
+        pipeline: the pipeline that was run.
+        output: the output that was written to.
+        outcome: how the run ended.
+        before: records that an earlier run had written.
+        log: shows lines.
+        values: the values of the command's flags.
+    """
+    # Results on stdout are as a rule for another program; nobody asked for figures then.
+    shown = "info" in log.levels and (values["folder"] is not None or sys.stderr.isatty())
+    if shown or values["stats_json"]:
+        from hugot.io.progress import describe, summarize
+
+        summary = summarize(output, outcome, pipeline.stats(), before)
+        for line in describe(summary) if shown else ():
+            log("info", line)
+        if values["stats_json"]:
+            _write_stats(session, summary, Path(values["stats_json"]))
+    if values["stats"]:
+        click.echo(str(session.stats()), err=True)
+    if output.state.bad:
+        log(
+            "warning",
+            f"{output.state.bad:,} lines could not be run; {output.errors_path} tells which and why",
+        )
+
+
+def _write_stats(session: Session, summary: dict[str, Any], path: Path) -> None:
+    import orjson
+
+    figures = {**summary, "pipelines": session.stats().to_dict()}
+    data = orjson.dumps(figures, option=orjson.OPT_INDENT_2)
+    try:
+        path.write_bytes(data + b"\n")
+    except OSError as error:
+        raise click.ClickException(f"--stats-json: {error}") from None

@@ -1,0 +1,227 @@
+"""Records of a run, in batches that know their place in the input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+
+    from hugot.tasks.schema import Field
+
+LARGEST_BATCH = 1024
+_SHOWN_LENGTH = 2000
+_SHOWN_VALUE = 80
+
+
+class Position(NamedTuple):
+    """A place between two records of the input.
+
+    Attributes:
+        file: number of the file.
+        line: lines (or rows) of that file before this place.
+        offset: bytes of that file before this place, if a reader can seek to it.
+        skip: records behind this place that count as before it.
+    """
+
+    file: int = 0
+    line: int = 0
+    offset: int | None = 0
+    skip: int = 0
+
+
+class RecordError(NamedTuple):
+    """A line or row that cannot be run.
+
+    Attributes:
+        source: the file it is in.
+        line: its number there, from 1 on.
+        reason: what is wrong with it.
+        text: the line, or its beginning.
+        before: records of its batch that come before it and can be run.
+    """
+
+    source: str
+    line: int
+    reason: str
+    text: str
+    before: int = 0
+
+    @property
+    def message(self) -> str:
+        """The place of the record, and what is wrong with it."""
+        return f"{self.source}, line {self.line}: {self.reason}"
+
+
+class Batch:
+    """Records that are run together.
+
+    Attributes:
+        inputs: the pipeline's inputs, one per record.
+        places: the file and the number of the line, from 1 on, of each record.
+        start: the place before the first record.
+        end: the place behind the last one.
+        rows: the keys and values of each record; empty if the file consists of columns.
+        lines: the line in which each record ends; empty if the file consists of columns.
+        table: the columns of the records; None if the file consists of lines.
+        errors: the records among them that cannot be run.
+        bytes_done: bytes of all input files up to the end of this batch, about.
+        numbers: the number of each record among those that were read together, refused ones included;
+            None if none was refused.
+    """
+
+    __slots__ = (
+        "bytes_done",
+        "end",
+        "errors",
+        "inputs",
+        "lines",
+        "numbers",
+        "places",
+        "rows",
+        "start",
+        "table",
+    )
+
+    def __init__(self, start: Position, end: Position, bytes_done: int = 0) -> None:
+        self.inputs: list[Any] = []
+        self.places: list[tuple[str, int]] = []
+        self.start = start
+        self.end = end
+        self.rows: list[dict[str, Any]] = []
+        self.lines: list[bytes] = []
+        self.table: pa.RecordBatch | None = None
+        self.errors: list[RecordError] = []
+        self.bytes_done = bytes_done
+        self.numbers: Sequence[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def split(self, count: int) -> tuple[Batch, Batch]:
+        """Return the first `count` records, and the rest."""
+        read = self.numbers[count - 1] + 1 if self.numbers is not None and count else count
+        middle = self.start._replace(skip=self.start.skip + read)
+        head = self._part(slice(0, count), self.start, middle)
+        tail = self._part(slice(count, len(self)), middle, self.end)
+        if self.numbers is not None:
+            head.numbers = self.numbers[:count]
+            tail.numbers = [number - read for number in self.numbers[count:]]
+        for error in self.errors:
+            # An error belongs to the record behind it, as for a reader that skips records.
+            if error.before < count:
+                head.errors.append(error)
+            else:
+                tail.errors.append(error._replace(before=error.before - count))
+        return head, tail
+
+    def without(self, refused: Mapping[int, RecordError]) -> Batch:
+        """Return the batch without some records, by their numbers; they become errors of it."""
+        kept = [number for number in range(len(self)) if number not in refused]
+        batch = Batch(self.start, self.end, self.bytes_done)
+        batch.inputs = [self.inputs[number] for number in kept]
+        batch.places = [self.places[number] for number in kept]
+        batch.rows = [self.rows[number] for number in kept] if self.rows else []
+        batch.lines = [self.lines[number] for number in kept] if self.lines else []
+        if self.table is not None:
+            import numpy as np  # here: files of lines do without
+
+            batch.table = self.table.take(np.array(kept, np.int64))
+        batch.numbers = kept
+        found = [(error.before, 0, error) for error in self.errors]
+        found += [(number, 1, error) for number, error in refused.items()]
+        gone = 0
+        for before, is_refused, error in sorted(found, key=lambda each: each[:2]):
+            batch.errors.append(error._replace(before=before - gone))
+            gone += is_refused
+        return batch
+
+    def text_of(self, number: int) -> str:
+        """The beginning of a record as it is in its file; of a file of columns, the row as JSON."""
+        if self.table is None:
+            return shown_line(self.lines[number])
+        return row_text(self.table, number)
+
+    def _part(self, part: slice, start: Position, end: Position) -> Batch:
+        batch = Batch(start, end, self.bytes_done)
+        batch.inputs = self.inputs[part]
+        batch.places = self.places[part]
+        batch.rows = self.rows[part]
+        batch.lines = self.lines[part]
+        if self.table is not None:
+            batch.table = self.table.slice(part.start, part.stop - part.start)
+        return batch
+
+
+class InputKeys:
+    """The keys or columns of a record that make its input.
+
+    Args:
+        columns: name of a field of the task → the key or column that holds it.
+        fields: all fields of the task.
+
+    Attributes:
+        keys: the keys, in the order of the fields.
+        single: the key whose value is the input by itself; None if the input is a dict.
+    """
+
+    def __init__(self, columns: Mapping[str, str], fields: Sequence[Field]) -> None:
+        self._all_fields = fields
+        self._fields: list[Field] = []
+        self.keys: list[str] = []
+        for field in fields:
+            if field.name in columns:
+                self._fields.append(field)
+                self.keys.append(columns[field.name])
+        alone = len(self.keys) == 1 and fields[0].name in columns
+        self.single = self.keys[0] if alone else None
+
+    @property
+    def flags(self) -> str:
+        """The flags that choose the keys, for messages."""
+        return " or ".join([field.flag for field in self._all_fields])
+
+    def of_record(self, record: Mapping[str, Any]) -> Any:
+        """Return the input of a record; raises ValueError if a key is missing."""
+        for field, key in zip(self._fields, self.keys, strict=True):
+            if field.required and key not in record:
+                raise ValueError(f'each line must be an object with the key "{key}"')
+        return self.of_values([record.get(key) for key in self.keys])
+
+    def of_values(self, values: Sequence[Any]) -> Any:
+        """Return the input for the values of the keys.
+
+        Raises ValueError for a missing value of a field that is not required: without the field, the
+        record would be another input.
+        """
+        if self.single is not None:
+            return values[0]
+        made = {}
+        for field, key, value in zip(self._fields, self.keys, values, strict=True):
+            if value is None and not field.required:
+                raise ValueError(f'"{key}" must be a string, not null')
+            made[field.key] = value
+        return made
+
+
+def row_text(table: pa.RecordBatch, row: int) -> str:
+    """The beginning of a row of a table as JSON, for messages."""
+    found = table.slice(row, 1).to_pylist()[0]
+    return orjson.dumps(found, default=str).decode()[:_SHOWN_LENGTH]
+
+
+def shown_line(line: bytes) -> str:
+    """The beginning of a line as text."""
+    return line[:_SHOWN_LENGTH].decode(errors="replace")
+
+
+def shown_value(value: Any) -> str:
+    """The beginning of a value as JSON, for messages; its type if it is nested too deeply."""
+    try:
+        return orjson.dumps(value, default=repr).decode()[:_SHOWN_VALUE]
+    except TypeError:
+        return f"a {type(value).__name__} that is nested too deeply"
