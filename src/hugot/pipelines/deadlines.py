@@ -47,8 +47,7 @@ class Deadlines:
         return self._state.add(time.monotonic() + seconds, action)
 
     def drop(self, deadline: Deadline) -> None:
-        """Take a deadline out, of which nothing remains to be done."""
-        """Do not call it any more, and let go of it."""
+        """Never call the action of a deadline, and let go of it."""
         self._state.drop(deadline)
 
     def close(self) -> None:
@@ -81,7 +80,7 @@ class _State:
         return deadline
 
     def drop(self, deadline: Deadline) -> None:
-        """Take a deadline out, of which nothing remains to be done."""
+        """Never call the action of a deadline, and let go of it."""
         with self._changed:
             if deadline.action is None:
                 return
