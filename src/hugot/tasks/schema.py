@@ -7,7 +7,6 @@ Options are declared by the dataclass of the task's options.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 
@@ -42,8 +41,7 @@ class Field(NamedTuple):
 TEXT: Final = Field("input", "text", "Key or column of the text.")
 
 
-@dataclass(frozen=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A string or a number of a result, of one size in all formats."""
 
     name: Literal["string", "float32", "int32", "int64"]
@@ -55,8 +53,7 @@ INT32: Final = Scalar("int32")
 INT64: Final = Scalar("int64")  # offsets in texts
 
 
-@dataclass(frozen=True)
-class Vector:
+class Vector(NamedTuple):
     """A vector of float32.
 
     Attributes:
@@ -79,8 +76,7 @@ class Member(NamedTuple):
         return self.go_name or self.name.title().replace("_", "")
 
 
-@dataclass(frozen=True)
-class Struct:
+class Struct(NamedTuple):
     """A dict with fixed keys.
 
     Attributes:
@@ -90,8 +86,7 @@ class Struct:
     members: tuple[Member, ...]
 
 
-@dataclass(frozen=True)
-class ListOf:
+class ListOf(NamedTuple):
     """A list of results of one type; a single result stands for a list of one.
 
     Attributes:
