@@ -333,6 +333,22 @@ def test_the_type_of_numbers_may_change_on_resuming_if_there_are_no_vectors(
     assert (done.code, "option embedding_type" in done.stderr) == (code, code == 1)
 
 
+def test_a_run_that_noted_another_name_of_the_task_is_resumed(
+    classify, many_lines, tmp_path
+) -> None:
+    out = tmp_path / "out"
+    entry = ("--session-config", "session.use_env_allocators=0")
+    broken_off(classify, many_lines, out, *entry)
+    state = state_of(out)
+    noted = state["fingerprint"]
+    assert (noted["option task"], noted["option embedding_type"]) == (TASK[1], "float32")
+    assert noted["option session_config"] == [["session.use_env_allocators", "0"]]
+    noted["option task"] = "sentiment-analysis"
+    (out / STATE).write_text(json.dumps(state), encoding="utf-8")
+    flags = ("-i", many_lines, "-o", out, "--resume", "--on-error", "skip")
+    assert classify(*flags, *entry).code == 3
+
+
 @pytest.mark.parametrize("columns", [(), ("--input-column", "input")])
 def test_the_column_of_the_text_may_be_named_or_not_on_resuming(
     classify, many_lines, tmp_path, columns

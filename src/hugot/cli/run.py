@@ -18,7 +18,7 @@ from hugot.cli.task_command import RUNTIME, TASK, TaskCommand, options_given, se
 from hugot.errors import HugotError
 from hugot.io.files import find_inputs, lock_folder, refuse_overwriting, unlock
 from hugot.io.formats import Format, parse_format, require_arrow
-from hugot.tasks import task_class
+from hugot.tasks import task_class, task_spec
 from hugot.tasks.schema import ListOf, Struct, Vector
 
 if TYPE_CHECKING:
@@ -240,7 +240,9 @@ class Run:
         marks = fingerprint(runner.task.bundle, files, self._settings(runner, columns, vectors))
         found = load_state(folder)
         if found is not None and values["resume"]:
-            check_fingerprint(folder, found.fingerprint, marks)
+            # Earlier versions noted the name by which the task was given.
+            was = task_spec(found.fingerprint.get("option task", values["task"])).name
+            check_fingerprint(folder, {**found.fingerprint, "option task": was}, marks)
             return found
         if found is not None and not found.done and not values["overwrite"]:
             raise click.ClickException(
@@ -260,7 +262,7 @@ class Run:
             if field.name in columns:
                 settings[field.parameter] = columns[field.name]
         if not vectors:
-            del settings["embedding_type"]
+            settings["embedding_type"] = "float32"  # it changes nothing
         return settings
 
 

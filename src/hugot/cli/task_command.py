@@ -130,11 +130,21 @@ def options_given(ctx: click.Context, heading: str) -> dict[str, Any]:
 
 
 def settings_to_keep(ctx: click.Context) -> dict[str, Any]:
-    """Return the settings that are given and that a run must keep if it is resumed."""
-    names = [
-        str(param.name) for param in _options(ctx.command.get_params(ctx)) if not param.same_answers
-    ]
-    return {name: ctx.params[name] for name in names if ctx.params[name] not in (None, ())}
+    """Return the settings that are given and that a run must keep if it is resumed.
+
+    Those of flags that can be repeated are lists, also of pairs of a key and a value.
+    """
+    settings = {}
+    for param in _options(ctx.command.get_params(ctx)):
+        value = ctx.params[str(param.name)]
+        if param.same_answers or value is None or value == ():
+            continue
+        if isinstance(value, dict):
+            value = list(value.items())
+        elif param.multiple and not isinstance(value, tuple):
+            value = [value]
+        settings[str(param.name)] = value
+    return settings
 
 
 def _options(params: Iterable[click.Parameter]) -> list[Option]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hugot.inputs.rows import Group, Padding, TokenRows
+from hugot.inputs.rows import Group
 from hugot.inputs.shapes import EXACT
 from hugot.pipelines.runner import raise_first
 from hugot.pipelines.windows import run_list, slices
@@ -113,14 +113,6 @@ def warm_up(runner: Runner[Any]) -> None:
         rows = max(2, layout.token_budget // 16) * layout.workers
         run_list(runner, [runner.sample_input("hello " * 16)] * rows, options)
         return
-    padding = runner.task.tokenizer.padding
     outputs = runner.task.wanted_outputs(options)
     for rows, width in layout.shapes.shapes(layout.token_budget):
-        model.forward(_blank_rows(rows, width, padding), Group(np.arange(rows), width), outputs)
-
-
-def _blank_rows(count: int, width: int, padding: Padding) -> TokenRows:
-    """Return rows of padding tokens."""
-    ids = np.full(count * width, padding.pad_id, np.int32)
-    offsets = np.arange(count + 1, dtype=np.int64) * width
-    return TokenRows(ids, offsets, None, (), padding)
+        model.forward(runner.task.blank_rows(rows, width), Group(np.arange(rows), width), outputs)

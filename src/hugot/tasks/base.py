@@ -1,20 +1,20 @@
 """The base class of tasks: inputs to rows, outputs of the graph to results, without threads or sessions.
 
-inputs ─ prepare ─▶ Prepared: rows and refusals ─ (the graph is run on groups of rows)
-outputs of a group ─ postprocess ─▶ results at their rows' places ─ finish ─▶ one result per input
+inputs ─ prepare ─▶ rows and refusals ─ (the graph is run on groups of rows)
+outputs of a group ─ postprocess ─▶ results at their rows' places ─ finish ─▶ a result per input
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from hugot.errors import InputError
-from hugot.inputs.rows import Group, check_token_inputs, takes_type_ids
-from hugot.options import check_choice, check_positive
+from hugot.inputs.rows import Group
+from hugot.options import check_positive
 from hugot.tasks.schema import TEXT
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from hugot._ort.session import TensorSpec
     from hugot._ort.tensor import Tensor
-    from hugot.inputs.rows import Rows, TokenRow
-    from hugot.inputs.tokenizer import LoadTokenizer, Text, TextTokenizer
+    from hugot.inputs.rows import Rows
+    from hugot.inputs.tokenizer import LoadTokenizer
     from hugot.models.bundle import ModelBundle
     from hugot.tasks.schema import Field, ResultType
 
@@ -34,26 +34,21 @@ class TaskOptions:
     """Options that every pipeline takes, when it is made or when it is called.
 
     Attributes:
-        batch_size: maximum number of rows in a group; None for as many as the token budget allows.
-            Groups are sized by their tokens, so it rarely needs to be set.
-        truncation: True truncates a text that is too long for the model, as transformers does with
-            ``truncation=True``; ``"error"`` (or False) raises an InputError instead.
+        batch_size: most rows in a group, None for as many as the token budget allows. Groups are
+            sized by their tokens, so there is seldom a reason to set it.
     """
 
     batch_size: int | None = None
-    truncation: bool | Literal["error"] = True
 
     def __post_init__(self) -> None:
         if self.batch_size is not None:
             check_positive("batch_size", self.batch_size)
-        check_choice("truncation", self.truncation, (True, False, "error"))
 
 
 Options = TypeVar("Options", bound=TaskOptions)
 Result = TypeVar("Result")
 Made = TypeVar("Made")
 _ROW_0 = np.zeros(1, np.int64)
-_ONLY_STR = {str}
 
 
 class Graph(NamedTuple):
@@ -106,12 +101,11 @@ class Prepared(Generic[Options]):
 
 
 class Task(Generic[Options, Result]):
-    """Base class of tasks.
+    """Base of the tasks; that of tasks on texts is `hugot.tasks.text.TextTask`.
 
-    A task defines its options, its result type, `bind`, `wanted_outputs`, `allocate`, `postprocess` and
-    `finish`, and, if the defaults do not fit, `choose_tokenizer`, `is_single`, `arrange`,
-    `check_input`, `tokenize`, `finish_row`, `join`, `unwrap` and `sample_input`. All methods may be
-    called by many threads at once.
+    A task adds its options, fields and result types, `result_type`, `bind`, `check_input`, `make_rows`,
+    `wanted_outputs`, `allocate`, `postprocess` and `finish`, and whatever else differs. All methods may
+    be called by many threads at once.
 
     Args:
         bundle: the model's files.
@@ -124,9 +118,7 @@ class Task(Generic[Options, Result]):
         result_types: the possible types of a result; the options determine which. Dimensions of
             vectors are None.
         run_defaults: defaults of options in ``hugot run``, if they differ.
-        answers_empty: whether a text without tokens has a result.
         bundle: the model's files.
-        tokenizer: the model's tokenizer, with the task's longest row.
         graph: the loaded graph, from `bind` on.
     """
 
@@ -135,26 +127,16 @@ class Task(Generic[Options, Result]):
     fields: ClassVar[tuple[Field, ...]] = (TEXT,)
     result_types: ClassVar[tuple[ResultType, ...]]
     run_defaults: ClassVar[Mapping[str, Any]] = {}
-    answers_empty: ClassVar[bool] = False
 
     def __init__(self, bundle: ModelBundle, load_tokenizer: LoadTokenizer) -> None:
         self.bundle = bundle
-        self.load_tokenizer = load_tokenizer
-        self.tokenizer: TextTokenizer = self.choose_tokenizer()
-        self._type_ids = False
-
-    def choose_tokenizer(self) -> TextTokenizer:
-        """Return the tokenizer, with the task's longest row."""
-        return self.load_tokenizer(self.bundle.longest_row)
 
     def bind(self, graph: Graph, options: Options) -> None:
         """Check once that the task can use the loaded graph and the pipeline's options.
 
         Raises ModelFormatError that lists the outputs of the graph and those that are needed.
         """
-        check_token_inputs(graph.inputs, graph.path)
         self.graph = graph
-        self._type_ids = takes_type_ids(graph.inputs, self.bundle)
 
     def release(self) -> None:
         """Drop everything except for the model's files; afterwards, only `arrange` can be called."""
@@ -176,25 +158,34 @@ class Task(Generic[Options, Result]):
         """Return the argument of a call, which is not a str, as an input, a sequence or an iterator."""
         return inputs
 
-    def reads_plain_text(self, options: Options) -> bool:
-        """Whether every str is a valid input, so that `check_input` need not be called."""
-        return True
+    def accepts_all(self, inputs: Sequence[Any], options: Options) -> bool:
+        """Whether all inputs are known to pass `check_input` as they are, so that it is not called."""
+        return False
 
-    def check_input(self, value: Any, index: int, options: Options) -> Text:
-        """Return the text (or pair) to tokenize for an input.
+    def check_input(self, value: Any, index: int, options: Options) -> Any:
+        """Return an input in the form that `make_rows` takes.
 
-        Raises InputError for anything else; `index` is the input's number, for the message.
+        Raises InputError for one of another type; `index` is its number, for the message.
         """
-        if not isinstance(value, str):
-            raise InputError(
-                f"input {index} is of type {type(value).__name__}; {self.name} takes str", index
-            )
-        return str(value)
+        raise NotImplementedError
+
+    def make_rows(
+        self, values: Sequence[Any], options: Options, numbers: Sequence[int]
+    ) -> tuple[Rows, dict[int, InputError]]:
+        """Return the rows of checked inputs, and the errors of those that cannot be used by place.
+
+        `numbers` has the number of each among the caller's inputs, for messages.
+        """
+        raise NotImplementedError
+
+    def blank_rows(self, count: int, width: int) -> Rows:
+        """Return rows of this width that hold no input, to run a model in a shape."""
+        raise NotImplementedError
 
     def prepare(
         self, inputs: Sequence[Any], options: Options, first_index: int = 0
     ) -> Prepared[Options]:
-        """Check and tokenize inputs.
+        """Turn inputs into rows.
 
         Args:
             inputs: the inputs.
@@ -203,53 +194,23 @@ class Task(Generic[Options, Result]):
         """
         numbers: Sequence[int] = range(first_index, first_index + len(inputs))
         refusals: dict[int, InputError] = {}
-        if self.reads_plain_text(options) and {*map(type, inputs)} == _ONLY_STR:
-            texts = [*inputs]
+        if self.accepts_all(inputs, options):
+            values = [*inputs]
         else:
-            texts = self._checked(inputs, options, first_index, refusals)
+            values = []
+            for number, value in zip(numbers, inputs, strict=True):
+                try:
+                    values.append(self.check_input(value, number, options))
+                except InputError as error:
+                    refusals[number - first_index] = _free(error)
             if refusals:
-                numbers = [index for index in numbers if index - first_index not in refusals]
-        rows, refused = self.tokenize(texts, options, numbers)
+                numbers = [number for number in numbers if number - first_index not in refusals]
+        rows, refused = self.make_rows(values, options, numbers)
         if refused:
-            texts = [text for place, text in enumerate(texts) if place not in refused]
+            values = [value for place, value in enumerate(values) if place not in refused]
             for place, refusal in refused.items():
                 refusals[numbers[place] - first_index] = _free(refusal)
-        return Prepared(texts, rows, options, refusals)
-
-    def _checked(
-        self,
-        inputs: Sequence[Any],
-        options: Options,
-        first_index: int,
-        refusals: dict[int, InputError],
-    ) -> list[Any]:
-        """Return the inputs as `check_input` returns them, and add the refused ones to `refusals`."""
-        plain = self.reads_plain_text(options)
-        texts: list[Any] = []
-        for place, value in enumerate(inputs):
-            if plain and type(value) is str:
-                texts.append(value)
-                continue
-            try:
-                texts.append(self.check_input(value, first_index + place, options))
-            except InputError as error:
-                refusals[place] = _free(error)
-        return texts
-
-    def tokenize(
-        self, texts: Sequence[Text], options: Options, numbers: Sequence[int]
-    ) -> tuple[Rows, dict[int, InputError]]:
-        """Return the rows of the texts, and index → error of those that cannot be tokenized.
-
-        `numbers` holds the number of each text among the caller's inputs, for messages.
-        """
-        return self.tokenizer.encode(
-            texts,
-            type_ids=self._type_ids,
-            truncate=options.truncation is True,
-            allow_empty=self.answers_empty,
-            numbers=numbers,
-        )
+        return Prepared(values, rows, options, refusals)
 
     # Results
 
@@ -269,13 +230,13 @@ class Task(Generic[Options, Result]):
         """Return one result per accepted input, in order, from the filled ``prepared.results``."""
         raise NotImplementedError
 
-    def finish_row(self, outputs: list[Tensor], text: Text, row: TokenRow, options: Options) -> Any:
-        """Return the result of a text that is one row and ran alone.
+    def finish_row(self, outputs: list[Tensor], value: Any, row: Any, options: Options) -> Any:
+        """Return the result of an input that is one row and ran alone; `value` is the checked input.
 
         It equals the result of `postprocess` and `finish`, which this method may shorten: each numpy
         array that is made here costs a few percent of a small model's run.
         """
-        prepared = Prepared([text], row, options)
+        prepared = Prepared([value], row, options)
         prepared.allocate(self)
         self.postprocess(outputs, Group(_ROW_0, row.size), prepared)
         return self.finish(prepared)[0]

@@ -12,9 +12,10 @@ from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
 from hugot.inputs.rows import token_spans
 from hugot.options import check_positive
-from hugot.tasks.base import OptionsCache, Task, TaskOptions
+from hugot.tasks.base import OptionsCache
 from hugot.tasks.outputs import as_float32, describe_outputs
 from hugot.tasks.schema import ListOf, Vector
+from hugot.tasks.text import TextOptions, TextTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hugot._ort.tensor import Tensor
-    from hugot.inputs.rows import Group, Rows, TokenRow
+    from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
     from hugot.inputs.tokenizer import Text, TextTokenizer
     from hugot.models.dense import Dense
     from hugot.tasks.base import Graph, Prepared
@@ -38,7 +39,7 @@ POOLING_MODES = ("auto", "none", *kernels.MODES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureExtractionOptions(TaskOptions):
+class FeatureExtractionOptions(TextOptions):
     """Options of feature extraction.
 
     Attributes:
@@ -86,8 +87,8 @@ class FeatureExtractionOptions(TaskOptions):
                 raise InputError(f"{name}={getattr(self, name)!r:.80}; it must be a str")
 
 
-class FeatureExtraction(Task[FeatureExtractionOptions, Vectors]):
-    """Convert texts to vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
+class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
+    """Turn texts into vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
 
         embed = hugot.pipeline("feature-extraction", "path/to/model")
         embed("one text")                    # float32 [dim]
@@ -123,18 +124,18 @@ class FeatureExtraction(Task[FeatureExtractionOptions, Vectors]):
         """Return the number of the output named in the options, or of that with token vectors."""
         return self._steps_of(options).outputs
 
-    def tokenize(
-        self, texts: Sequence[Text], options: FeatureExtractionOptions, numbers: Sequence[int]
-    ) -> tuple[Rows, dict[int, InputError]]:
-        """Tokenize the texts, each with the prompt before it."""
+    def make_rows(
+        self, values: Sequence[Text], options: FeatureExtractionOptions, numbers: Sequence[int]
+    ) -> tuple[TokenRows, dict[int, InputError]]:
+        """Tokenize the texts, each behind the prompt."""
         tokenizer = self.tokenizer
         if options.pooling == "none":
             # Token vectors are those of transformers, which does not use max_seq_length.
             tokenizer = self.load_tokenizer(self.bundle.longest_row)
         if prompt := self._steps_of(options).prompt:
-            texts = [prompt + text for text in texts]  # type: ignore[operator]  # str, by check_input
+            values = [prompt + text for text in values]  # type: ignore[operator]  # str, by check_input
         return tokenizer.encode(
-            texts,
+            values,
             type_ids=self._type_ids,
             truncate=options.truncation is True,
             allow_empty=False,

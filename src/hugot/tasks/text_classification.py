@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, Type
 from hugot._fast import ranking
 from hugot.errors import InputError
 from hugot.options import NOT_GIVEN, check_choice
-from hugot.tasks.base import OptionsCache, Task, TaskOptions
+from hugot.tasks.base import OptionsCache
 from hugot.tasks.outputs import as_float32, check_label_count, find_logits
 from hugot.tasks.schema import FLOAT32, STRING, TEXT, Field, ListOf, struct
+from hugot.tasks.text import TextOptions, TextTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +35,7 @@ TextResult: TypeAlias = "Classification | list[Classification]"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextClassificationOptions(TaskOptions):
+class TextClassificationOptions(TextOptions):
     """Options of text classification.
 
     Attributes:
@@ -57,7 +58,7 @@ class TextClassificationOptions(TaskOptions):
         check_choice("function_to_apply", self.function_to_apply, (None, *_FUNCTIONS))
 
 
-class TextClassification(Task[TextClassificationOptions, TextResult]):
+class TextClassification(TextTask[TextClassificationOptions, TextResult]):
     """Classify texts, as `transformers.TextClassificationPipeline`.
 
         classify = hugot.pipeline("text-classification", "path/to/model")

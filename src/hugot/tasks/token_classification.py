@@ -15,15 +15,16 @@ from hugot._fast.joining import TokenJoiner
 from hugot._fast.row_tokens import TokenStrings
 from hugot.errors import InputError
 from hugot.options import check_choice
-from hugot.tasks.base import OptionsCache, Task, TaskOptions
+from hugot.tasks.base import OptionsCache
 from hugot.tasks.outputs import as_float32, check_label_count, find_logits
 from hugot.tasks.schema import FLOAT32, INT32, INT64, STRING, ListOf, Member, Struct
+from hugot.tasks.text import TextOptions, TextTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hugot._ort.tensor import Tensor
-    from hugot.inputs.rows import Group, Rows, TokenRow
+    from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
     from hugot.inputs.tokenizer import Text
     from hugot.tasks.base import Graph, Prepared
 
@@ -64,7 +65,7 @@ _GROUP = Struct(
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenClassificationOptions(TaskOptions):
+class TokenClassificationOptions(TextOptions):
     """Options of token classification.
 
     Attributes:
@@ -105,7 +106,7 @@ class TokenClassificationOptions(TaskOptions):
             raise InputError(f"delimiter={self.delimiter!r}; it must be a str")
 
 
-class TokenClassification(Task[TokenClassificationOptions, Entities]):
+class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
     """Label the tokens of texts, as `transformers.TokenClassificationPipeline`.
 
         tag = hugot.pipeline("token-classification", "path/to/model", aggregation_strategy="simple")
@@ -155,9 +156,9 @@ class TokenClassification(Task[TokenClassificationOptions, Entities]):
             return inputs if all(isinstance(each, list) for each in inputs) else [list(inputs)]
         return inputs
 
-    def reads_plain_text(self, options: TokenClassificationOptions) -> bool:
-        """Whether inputs are texts, rather than lists of words."""
-        return not options.is_split_into_words
+    def accepts_all(self, inputs: Sequence[Any], options: TokenClassificationOptions) -> bool:
+        """Whether all inputs are of type str, unless they are to be lists of words."""
+        return not options.is_split_into_words and super().accepts_all(inputs, options)
 
     def check_input(self, value: Any, index: int, options: TokenClassificationOptions) -> Text:
         """Return the text of a str, or a list of words."""
@@ -169,14 +170,14 @@ class TokenClassification(Task[TokenClassificationOptions, Entities]):
             )
         return value
 
-    def tokenize(
-        self, texts: Sequence[Text], options: TokenClassificationOptions, numbers: Sequence[int]
-    ) -> tuple[Rows, dict[int, InputError]]:
-        """Tokenize the texts; with a stride, to as many windows as each needs."""
+    def make_rows(
+        self, values: Sequence[Text], options: TokenClassificationOptions, numbers: Sequence[int]
+    ) -> tuple[TokenRows, dict[int, InputError]]:
+        """Tokenize the texts; with a stride, in as many windows as each needs."""
         words = options.is_split_into_words
         if options.stride is None:
             return self.tokenizer.encode(
-                texts,
+                values,
                 type_ids=self._type_ids,
                 spans=True,
                 words=words,
@@ -186,7 +187,7 @@ class TokenClassification(Task[TokenClassificationOptions, Entities]):
         self._check_stride(options)
         tokenizer = self.load_tokenizer(self.tokenizer.max_length, stride=options.stride)
         return tokenizer.encode_windows(
-            texts, type_ids=self._type_ids, words=words, numbers=numbers
+            values, type_ids=self._type_ids, words=words, numbers=numbers
         )
 
     def wanted_outputs(self, options: TokenClassificationOptions) -> Sequence[int]:

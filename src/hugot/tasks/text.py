@@ -1,0 +1,100 @@
+"""What tasks on texts share: the tokenizer, the check of inputs, rows of tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+
+import numpy as np
+
+from hugot.errors import InputError
+from hugot.inputs.rows import TokenRows, check_token_inputs, takes_type_ids
+from hugot.options import check_choice
+from hugot.tasks.base import Task, TaskOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hugot.inputs.tokenizer import LoadTokenizer, Text, TextTokenizer
+    from hugot.models.bundle import ModelBundle
+    from hugot.tasks.base import Graph
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions(TaskOptions):
+    """Options of every task on texts.
+
+    Attributes:
+        truncation: True cuts a text that is too long for the model, as transformers does with
+            ``truncation=True``; ``"error"`` (or False) raises an InputError for it instead.
+    """
+
+    truncation: bool | Literal["error"] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("truncation", self.truncation, (True, False, "error"))
+
+
+Options = TypeVar("Options", bound=TextOptions)
+Result = TypeVar("Result")
+_ONLY_STR = {str}
+
+
+class TextTask(Task[Options, Result]):
+    """Base of the tasks on texts.
+
+    Attributes:
+        answers_empty: whether a text without any token has a result.
+        tokenizer: the model's tokenizer, with the task's longest row.
+        load_tokenizer: makes (or finds) the model's tokenizer with other settings.
+    """
+
+    answers_empty: ClassVar[bool] = False
+
+    def __init__(self, bundle: ModelBundle, load_tokenizer: LoadTokenizer) -> None:
+        super().__init__(bundle, load_tokenizer)
+        self.load_tokenizer = load_tokenizer
+        self.tokenizer: TextTokenizer = self.choose_tokenizer()
+        self._type_ids = False
+
+    def choose_tokenizer(self) -> TextTokenizer:
+        """Return the tokenizer, with the task's longest row."""
+        return self.load_tokenizer(self.bundle.longest_row)
+
+    def bind(self, graph: Graph, options: Options) -> None:
+        """Check that rows of tokens can feed the graph; see `Task.bind`."""
+        super().bind(graph, options)
+        check_token_inputs(graph.inputs, graph.path)
+        self._type_ids = takes_type_ids(graph.inputs, self.bundle)
+
+    def accepts_all(self, inputs: Sequence[Any], options: Options) -> bool:
+        """Whether all inputs are of type str."""
+        return {*map(type, inputs)} == _ONLY_STR
+
+    def check_input(self, value: Any, index: int, options: Options) -> Text:
+        """Return the text (or pair) to tokenize for an input; see `Task.check_input`."""
+        if not isinstance(value, str):
+            raise InputError(
+                f"input {index} is of type {type(value).__name__}; {self.name} takes str", index
+            )
+        return str(value)
+
+    def make_rows(
+        self, values: Sequence[Text], options: Options, numbers: Sequence[int]
+    ) -> tuple[TokenRows, dict[int, InputError]]:
+        """Tokenize the texts; see `Task.make_rows`."""
+        return self.tokenizer.encode(
+            values,
+            type_ids=self._type_ids,
+            truncate=options.truncation is True,
+            allow_empty=self.answers_empty,
+            numbers=numbers,
+        )
+
+    def blank_rows(self, count: int, width: int) -> TokenRows:
+        """Return rows of padding tokens."""
+        padding = self.tokenizer.padding
+        ids = np.full(count * width, padding.pad_id, np.int32)
+        offsets = np.arange(count + 1, dtype=np.int64) * width
+        return TokenRows(ids, offsets, None, (), padding)
