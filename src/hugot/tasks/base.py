@@ -34,8 +34,8 @@ class TaskOptions:
     """Options that every pipeline takes, when it is made or when it is called.
 
     Attributes:
-        batch_size: most rows in a group, None for as many as the token budget allows. Groups are
-            sized by their tokens, so there is seldom a reason to set it.
+        batch_size: maximum number of rows in a group; None for as many as the token budget allows.
+            Groups are sized by their tokens, so it rarely needs to be set.
     """
 
     batch_size: int | None = None
@@ -101,11 +101,11 @@ class Prepared(Generic[Options]):
 
 
 class Task(Generic[Options, Result]):
-    """Base of the tasks; that of tasks on texts is `hugot.tasks.text.TextTask`.
+    """Base class of tasks; that of tasks on texts is `hugot.tasks.text.TextTask`.
 
-    A task adds its options, fields and result types, `result_type`, `bind`, `check_input`, `make_rows`,
-    `wanted_outputs`, `allocate`, `postprocess` and `finish`, and whatever else differs. All methods may
-    be called by many threads at once.
+    A task defines its options, fields and result types, `result_type`, `bind`, `check_input`,
+    `make_rows`, `wanted_outputs`, `allocate`, `postprocess` and `finish`, and overrides other methods
+    whose default does not fit. All methods may be called by many threads at once.
 
     Args:
         bundle: the model's files.
@@ -159,33 +159,33 @@ class Task(Generic[Options, Result]):
         return inputs
 
     def accepts_all(self, inputs: Sequence[Any], options: Options) -> bool:
-        """Whether all inputs are known to pass `check_input` as they are, so that it is not called."""
+        """Whether all inputs are known to be valid, so that `check_input` need not be called."""
         return False
 
     def check_input(self, value: Any, index: int, options: Options) -> Any:
         """Return an input in the form that `make_rows` takes.
 
-        Raises InputError for one of another type; `index` is its number, for the message.
+        Raises InputError for an input of another type; `index` is its number, for the message.
         """
         raise NotImplementedError
 
     def make_rows(
         self, values: Sequence[Any], options: Options, numbers: Sequence[int]
     ) -> tuple[Rows, dict[int, InputError]]:
-        """Return the rows of checked inputs, and the errors of those that cannot be used by place.
+        """Return the rows of checked inputs, and index → error of those that cannot be used.
 
-        `numbers` has the number of each among the caller's inputs, for messages.
+        `numbers` holds the number of each among the caller's inputs, for messages.
         """
         raise NotImplementedError
 
     def blank_rows(self, count: int, width: int) -> Rows:
-        """Return rows of this width that hold no input, to run a model in a shape."""
+        """Return rows of this width that hold no input, for running a model in a given shape."""
         raise NotImplementedError
 
     def prepare(
         self, inputs: Sequence[Any], options: Options, first_index: int = 0
     ) -> Prepared[Options]:
-        """Turn inputs into rows.
+        """Check inputs and convert them to rows.
 
         Args:
             inputs: the inputs.

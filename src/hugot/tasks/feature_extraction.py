@@ -88,7 +88,7 @@ class FeatureExtractionOptions(TextOptions):
 
 
 class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
-    """Turn texts into vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
+    """Convert texts to vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
 
         embed = hugot.pipeline("feature-extraction", "path/to/model")
         embed("one text")                    # float32 [dim]
@@ -127,7 +127,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
     def make_rows(
         self, values: Sequence[Text], options: FeatureExtractionOptions, numbers: Sequence[int]
     ) -> tuple[TokenRows, dict[int, InputError]]:
-        """Tokenize the texts, each behind the prompt."""
+        """Tokenize the texts, each with the prompt before it."""
         tokenizer = self.tokenizer
         if options.pooling == "none":
             # Token vectors are those of transformers, which does not use max_seq_length.

@@ -157,7 +157,7 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         return inputs
 
     def accepts_all(self, inputs: Sequence[Any], options: TokenClassificationOptions) -> bool:
-        """Whether all inputs are of type str, unless they are to be lists of words."""
+        """Whether all inputs are of type str, rather than lists of words."""
         return not options.is_split_into_words and super().accepts_all(inputs, options)
 
     def check_input(self, value: Any, index: int, options: TokenClassificationOptions) -> Text:
@@ -173,7 +173,7 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
     def make_rows(
         self, values: Sequence[Text], options: TokenClassificationOptions, numbers: Sequence[int]
     ) -> tuple[TokenRows, dict[int, InputError]]:
-        """Tokenize the texts; with a stride, in as many windows as each needs."""
+        """Tokenize the texts; with a stride, to as many windows as each needs."""
         words = options.is_split_into_words
         if options.stride is None:
             return self.tokenizer.encode(
