@@ -145,16 +145,16 @@ def test_a_call_that_has_not_begun_to_run_when_all_is_stopped_does_not_run(
 ) -> None:
     tokenized, go_on = threading.Event(), threading.Event()
     task = runner_of(endless).task
-    tokenize = task.tokenize
+    make_rows = task.make_rows
 
     def held_up(*arguments):
         tokenized.set()
         assert go_on.wait(TIMEOUT)
-        return tokenize(*arguments)
+        return make_rows(*arguments)
 
     calls = runner_of(endless).calls
     with monkeypatch.context() as patched:
-        patched.setattr(task, "tokenize", held_up)
+        patched.setattr(task, "make_rows", held_up)
         caller = Caller(lambda: endless([LONG_TEXT] * 3))
         assert tokenized.wait(TIMEOUT)
     closing = Caller(lambda: endless.close(cancel=True))

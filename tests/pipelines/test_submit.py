@@ -365,13 +365,13 @@ def test_a_stopped_run_is_no_error_of_those_that_wait(endless) -> None:
 def test_the_event_loop_goes_on_while_long_inputs_are_tokenized(classify, monkeypatch) -> None:
     threads = []
     task = runner_of(classify).task
-    tokenize = task.tokenize
+    make_rows = task.make_rows
 
     def note(*arguments):
         threads.append(threading.current_thread())
-        return tokenize(*arguments)
+        return make_rows(*arguments)
 
-    monkeypatch.setattr(task, "tokenize", note)
+    monkeypatch.setattr(task, "make_rows", note)
 
     async def main():
         await classify.acall("short")

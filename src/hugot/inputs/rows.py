@@ -233,7 +233,7 @@ class TokenRow(TokenRows):
 
     __slots__ = ("row_ids", "row_type_ids")
 
-    def __init__(self, encoding: Encoding, padding: Padding, *, with_type_ids: bool) -> None:
+    def __init__(self, encoding: Encoding, padding: Padding, with_type_ids: bool) -> None:
         self.encodings = (encoding,)
         self.padding = padding
         self.sources = None
@@ -270,7 +270,7 @@ def rows_from_encodings(
 ) -> TokenRows:
     """Return a row for each of the tokenizer's results, with type ids only if they may differ from 0."""
     if len(encodings) == 1 and sources is None:
-        return TokenRow(encodings[0], padding, with_type_ids=with_type_ids)
+        return TokenRow(encodings[0], padding, with_type_ids)
     offsets = np.empty(len(encodings) + 1, np.int64)
     encode.row_offsets(encodings, offsets)
     count = int(offsets[-1])

@@ -155,26 +155,20 @@ class TextTokenizer:
         Returns the rows, and the error of each refused text by its place; refused texts have no row.
         """
         numbers = range(len(texts)) if numbers is None else numbers
-        refused: dict[int, InputError] = {}
-        if len(texts) == 1 and type(texts[0]) is str:
-            # Without the thread pool of `tokenizers`.
-            try:
-                encodings = [self._tokenizer.encode(texts[0])]
-            except BaseException as error:
-                raise_others(error)
-                encodings, refused = self._encode_each(texts, False, error, numbers)
-        else:
-            encodings, refused = self._encode(texts, spans, words, numbers)
-        if not truncate or check is not None or not (allow_empty or self.adds_special_tokens):
+        lenient = truncate and check is None and (allow_empty or self.adds_special_tokens)
+        single = len(texts) == 1 and type(texts[0]) is str
+        encodings, refused = (self._encode_single if single else self._encode)(
+            texts, spans, words, numbers
+        )
+        if lenient and single and not refused:
+            return self._row(encodings[0], type_ids and self._types_in_single), refused
+        if not lenient:
             self._refuse(encodings, refused, truncate, allow_empty, check, numbers)
         if refused:
             encodings = [each for place, each in enumerate(encodings) if place not in refused]
         differ = type_ids and (self._types_in_single or tuple in map(type, texts))
         if len(encodings) == 1:
-            row = TokenRow(encodings[0], self.padding, with_type_ids=differ)
-            if row.size == self.max_length and encodings[0].overflowing:
-                row.truncated = 1
-            return row, refused
+            return self._row(encodings[0], differ), refused
         rows = rows_from_encodings(encodings, self.padding, with_type_ids=differ)
         longest = self.max_length
         rows.truncated = sum([len(x) == longest and bool(x.overflowing) for x in encodings])
@@ -263,6 +257,22 @@ class TextTokenizer:
         if not isinstance(default, int) or not 0 <= default < _TOO_LARGE:
             default = 0
         return self._id_of(bundle.tokenizer_config.get("pad_token"), default)
+
+    def _row(self, encoding: Encoding, with_type_ids: bool) -> TokenRow:
+        row = TokenRow(encoding, self.padding, with_type_ids)
+        if row.size == self.max_length and encoding.overflowing:
+            row.truncated = 1
+        return row
+
+    def _encode_single(
+        self, texts: Sequence[Any], spans: bool, words: bool, numbers: Sequence[int]
+    ) -> tuple[list[Any], dict[int, InputError]]:
+        """As `_encode` for one str, without the thread pool of `tokenizers`."""
+        try:
+            return [self._tokenizer.encode(texts[0])], {}
+        except BaseException as error:
+            raise_others(error)
+            return self._encode_each(texts, False, error, numbers)
 
     def _encode(
         self, texts: Sequence[Text], spans: bool, words: bool, numbers: Sequence[int]

@@ -70,6 +70,8 @@ class TextTask(Task[Options, Result]):
 
     def accepts_all(self, inputs: Sequence[Any], options: Options) -> bool:
         """Whether all inputs are of type str."""
+        if len(inputs) == 1:
+            return type(inputs[0]) is str
         return {*map(type, inputs)} == _ONLY_STR
 
     def check_input(self, value: Any, index: int, options: Options) -> Text:
