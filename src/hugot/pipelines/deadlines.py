@@ -47,7 +47,7 @@ class Deadlines:
         return self._state.add(time.monotonic() + seconds, action)
 
     def drop(self, deadline: Deadline) -> None:
-        """Never call the action of a deadline, and let go of it."""
+        """Drop a deadline: its function is not called any more."""
         self._state.drop(deadline)
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class _State:
         return deadline
 
     def drop(self, deadline: Deadline) -> None:
-        """Never call the action of a deadline, and let go of it."""
+        """Drop a deadline: its function is not called any more."""
         with self._changed:
             if deadline.action is None:
                 return
