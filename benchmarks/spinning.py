@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import hugot
 
 if TYPE_CHECKING:
-    from hugot.pipelines.base import Pipeline
+    from hugot.pipelines.pipeline import Pipeline
 
 MODEL = Path(__file__).resolve().parent.parent / "examples" / "models" / "tiny-embedding"
 TEXT = "Wolfgang Schmidt and his friends live in Berlin near Alexanderplatz"
