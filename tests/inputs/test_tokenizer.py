@@ -143,3 +143,29 @@ def test_a_damaged_file_raises_and_is_named(copy_of, content) -> None:
     (folder / "tokenizer.json").write_text(content, encoding="utf-8")
     with pytest.raises(TokenizerError, match=r"tokenizer\.json"):
         TextTokenizer(open_bundle(folder), 16)
+
+
+def test_of_many_texts_that_are_too_long_only_the_beginnings_are_tokenized(bundle) -> None:
+    tokenizer = TextTokenizer(bundle, 16)
+    seen = []
+
+    class Watching:
+        def __getattr__(self, name):
+            return getattr(tokenizer._tokenizer, name)
+
+        def encode_batch_fast(self, texts, **more):
+            seen.extend(map(len, texts))
+            return tokenizer._tokenizer.encode_batch_fast(texts, **more)
+
+    watching = TextTokenizer(bundle, 16)
+    watching._tokenizer = Watching()
+    long, short = "word " * 5000, "ab " * 4
+    sparse = "a" + " " * 2000 + "b"  # many characters, few tokens
+    texts = [long, short] * 10 + [sparse]
+    rows, refused = watching.encode(texts, type_ids=False, truncate=False)
+    assert sorted(refused) == list(range(0, 20, 2))
+    assert "input 4 has more than 16 tokens" in str(refused[4])
+    whole, _ = tokenizer.encode([short] * 10 + [sparse], type_ids=False, truncate=False)
+    assert rows.ids.tolist() == whole.ids.tolist()
+    assert max(seen) == len(sparse)
+    assert sum(seen) < len(long)

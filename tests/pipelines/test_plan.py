@@ -108,3 +108,25 @@ def test_tune_takes_what_a_call_takes(embed) -> None:
     assert embed.tune(("a", "b", "c"), rounds=1).tokens == 9
     with pytest.raises(InputError, match="ambiguous"):
         embed.tune(("one", "two"))
+
+
+def test_other_pipelines_on_the_model_keep_its_layout_while_one_is_tuned(
+    models, monkeypatch
+) -> None:
+    folder = models / "bert-uncased-features"
+    with hugot.Session() as session:
+        tuned = session.pipeline("feature-extraction", folder)
+        model = runner_of(session.pipeline("feature-extraction", folder, name="other")).model
+        assert runner_of(tuned).model is model
+        before, seen = model.layout, []
+        run = plan_module.run_list
+
+        def watched(*arguments):
+            seen.append(model.layout)
+            return run(*arguments)
+
+        monkeypatch.setattr(plan_module, "run_list", watched)
+        budget = tuned.tune(["a b c"] * 20, rounds=1).token_budget
+        assert len(seen) == 8
+        assert all(layout is before for layout in seen)
+        assert model.layout.token_budget == budget

@@ -523,3 +523,14 @@ def test_a_graph_that_cannot_be_read_is_taken_to_depend_on_the_batch(tmp_path) -
 def test_an_unfit_option_raises(option, value) -> None:
     with pytest.raises(InputError, match=f"{option}="):
         hugot.Session(**{option: value})
+
+
+def test_the_first_request_reads_no_graph(models, monkeypatch) -> None:
+    with hugot.pipeline("text-classification", models / "bert-uncased-text") as classify:
+        expected = classify("good")
+        opened = []
+        monkeypatch.setattr("hugot.models.graph.op_types", opened.append)
+        monkeypatch.setattr("hugot.runtime.engine.op_types", opened.append)
+        assert asyncio.run(classify.acall("good")) == expected
+        assert classify.submit("good").result(10) == expected
+    assert opened == []

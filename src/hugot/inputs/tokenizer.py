@@ -43,7 +43,14 @@ _TOO_LARGE = 2**31
 # CPUs.
 _CHARACTERS_PER_CALL = 40_000
 
-# A text, a pair of texts, or a text as a list of words.
+# If many texts may be too long, only their beginnings are tokenized first: this many characters for each
+# token that a row holds, which are more tokens than that in nearly every language, and for a margin of
+# tokens, since a cut may change the last ones. Few texts are tokenized whole, to say how long they are.
+_CHARACTERS_PER_TOKEN = 6
+_MARGIN = 16
+_FEW = 8
+
+# A text, a pair of texts, or a text that comes as a list of words.
 Text: TypeAlias = str | tuple[str, str] | list[str]
 
 
@@ -157,9 +164,12 @@ class TextTokenizer:
         numbers = range(len(texts)) if numbers is None else numbers
         lenient = truncate and check is None and (allow_empty or self.adds_special_tokens)
         single = len(texts) == 1 and type(texts[0]) is str
+        given, texts = texts, texts if truncate else self._beginnings(texts)
         encodings, refused = (self._encode_single if single else self._encode)(
             texts, spans, words, numbers
         )
+        if texts is not given:
+            self._refuse_beginnings(given, texts, encodings, refused, spans, numbers)
         if lenient and single and not refused:
             return self._row(encodings[0], type_ids and self._types_in_single), refused
         if not lenient:
@@ -258,6 +268,45 @@ class TextTokenizer:
             default = 0
         return self._id_of(bundle.tokenizer_config.get("pad_token"), default)
 
+    def _beginnings(self, texts: Sequence[Text]) -> Sequence[Text]:
+        """Return the texts; if many may be too long, only the beginning of these."""
+        if self.max_length is None:
+            return texts
+        longest = (self.max_length + _MARGIN) * _CHARACTERS_PER_TOKEN
+        if sum(type(text) is str and len(text) > longest for text in texts) <= _FEW:
+            return texts
+        return [_cut(text, longest) if type(text) is str else text for text in texts]
+
+    def _refuse_beginnings(
+        self,
+        texts: Sequence[Text],
+        beginnings: Sequence[Text],
+        encodings: list[Any],
+        refused: dict[int, InputError],
+        spans: bool,
+        numbers: Sequence[int],
+    ) -> None:
+        """Refuse each text whose beginning alone is too long, and tokenize the others of them whole."""
+        for place, (text, beginning) in enumerate(zip(texts, beginnings, strict=True)):
+            if text is beginning or place in refused:
+                continue
+            number = numbers[place]
+            if self._token_count(encodings[place]) > (self.max_length or 0) + _MARGIN:
+                refused[place] = InputError(
+                    f"input {number} has more than {self.max_length} tokens, which is what the model "
+                    "takes. Shorten it, or let truncation=True cut it.",
+                    number,
+                )
+                continue
+            found, more = self._encode([text], spans, False, [number])
+            encodings[place] = found[0]
+            refused.update((place, error) for error in more.values())
+
+    def _token_count(self, encoding: Encoding) -> int:
+        """Return the number of tokens of a text, with those that were cut."""
+        special = sum(encoding.special_tokens_mask)
+        return len(encoding) + sum([len(more) - special for more in encoding.overflowing])
+
     def _row(self, encoding: Encoding, with_type_ids: bool) -> TokenRow:
         row = TokenRow(encoding, self.padding, with_type_ids)
         if row.size == self.max_length and encoding.overflowing:
@@ -325,14 +374,12 @@ class TextTokenizer:
     ) -> None:
         """Refuse truncated texts, texts without tokens, and those that `check` refuses; see `encode`."""
         for place, encoding in enumerate(encodings):
-            if encoding is None:
+            if place in refused:
                 continue
             number = numbers[place]
             if not truncate and self._is_cut(encoding):
-                special = sum(encoding.special_tokens_mask)
-                rest = sum(len(more) - special for more in encoding.overflowing)
                 refused[place] = InputError(
-                    f"input {number} has {len(encoding) + rest} tokens; the model takes "
+                    f"input {number} has {self._token_count(encoding)} tokens; the model takes "
                     f"{self.max_length}. Shorten it, or let truncation=True cut it.",
                     number,
                 )
@@ -386,6 +433,14 @@ class TokenizerCache:
                     bundle, max_length, lowercase=lowercase, stride=stride, threads=self._threads
                 )
             return self._made[key]
+
+
+def _cut(text: str, longest: int) -> str:
+    """Return a text, or its beginning up to a blank if it has more than `longest` characters."""
+    if len(text) <= longest:
+        return text
+    blank = text.rfind(" ", longest // 2, longest)
+    return text[: blank if blank > 0 else longest]
 
 
 def _portions(texts: Sequence[Text]) -> Iterator[tuple[int, int]]:
