@@ -44,13 +44,14 @@ _TOO_LARGE = 2**31
 _CHARACTERS_PER_CALL = 40_000
 
 # If many texts may be too long, only their beginnings are tokenized first: this many characters for each
-# token that a row holds, which are more tokens than that in nearly every language, and for a margin of
-# tokens, since a cut may change the last ones. Few texts are tokenized whole, to say how long they are.
+# token of a row and of a margin. In nearly every language, such a beginning has more tokens than the row
+# takes; the margin is needed because the cut may change the last tokens. Few texts are always tokenized
+# completely, so that the error can state their length.
 _CHARACTERS_PER_TOKEN = 6
 _MARGIN = 16
 _FEW = 8
 
-# A text, a pair of texts, or a text that comes as a list of words.
+# A text, a pair of texts, or a text as a list of words.
 Text: TypeAlias = str | tuple[str, str] | list[str]
 
 
@@ -269,7 +270,7 @@ class TextTokenizer:
         return self._id_of(bundle.tokenizer_config.get("pad_token"), default)
 
     def _beginnings(self, texts: Sequence[Text]) -> Sequence[Text]:
-        """Return the texts; if many may be too long, only the beginning of these."""
+        """Return the texts; if many may be too long, return only the beginnings of those."""
         if self.max_length is None:
             return texts
         longest = (self.max_length + _MARGIN) * _CHARACTERS_PER_TOKEN
@@ -286,7 +287,7 @@ class TextTokenizer:
         spans: bool,
         numbers: Sequence[int],
     ) -> None:
-        """Refuse each text whose beginning alone is too long, and tokenize the others of them whole."""
+        """Refuse the texts whose beginning is too long already, and tokenize the others completely."""
         for place, (text, beginning) in enumerate(zip(texts, beginnings, strict=True)):
             if text is beginning or place in refused:
                 continue
@@ -303,7 +304,7 @@ class TextTokenizer:
             refused.update((place, error) for error in more.values())
 
     def _token_count(self, encoding: Encoding) -> int:
-        """Return the number of tokens of a text, with those that were cut."""
+        """Return the number of tokens of a text, including truncated ones."""
         special = sum(encoding.special_tokens_mask)
         return len(encoding) + sum([len(more) - special for more in encoding.overflowing])
 
@@ -436,7 +437,7 @@ class TokenizerCache:
 
 
 def _cut(text: str, longest: int) -> str:
-    """Return a text, or its beginning up to a blank if it has more than `longest` characters."""
+    """Return a text, or its beginning up to a space if it has more than `longest` characters."""
     if len(text) <= longest:
         return text
     blank = text.rfind(" ", longest // 2, longest)
