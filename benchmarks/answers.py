@@ -1,4 +1,4 @@
-"""How far two answers to the same texts lie apart."""
+"""The difference of two answers to the same texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def compare(ours: Any, theirs: Any) -> str:
-    """``"equal to 3e-07"`` (the largest difference of a number), or how many texts differ otherwise."""
+    """Return ``"equal to 3e-07"`` (the largest difference), or the number of texts that differ."""
     if theirs is None:
         return "labels only"
     if len(ours) != len(theirs):
@@ -22,7 +22,7 @@ def compare(ours: Any, theirs: Any) -> str:
 
 
 def distance(ours: Any, theirs: Any) -> float | None:
-    """The largest difference of a number in two answers of one shape, or None if that is not so."""
+    """Return the largest difference of two answers, or None if their shapes differ."""
     if isinstance(ours, np.ndarray):
         theirs = np.asarray(theirs)
         return float(abs(ours - theirs).max()) if ours.shape == theirs.shape else None

@@ -1,8 +1,8 @@
-"""The bare runtime: what onnxruntime's Python API reaches on texts that are tokenized already.
+"""The bare runtime: onnxruntime's Python API on texts that are tokenized already.
 
-This is the yardstick of bulk work. The rows are sorted by length, cut into groups under a budget of
+It is the reference of bulk work. The rows are sorted by length, cut into groups under a budget of
 padded tokens and padded beforehand; only `InferenceSession.run` is timed, in one of two layouts: one
-caller with all threads inside a run, or as many callers as there are CPUs with one thread each.
+caller with all threads inside a run, or one caller for each CPU with one thread each.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ class Setting:
 
 
 def settings(cpus: int) -> list[Setting]:
-    """Both layouts with every budget."""
+    """Return both layouts with every budget."""
     layouts = {(cpus, 1), (1, cpus)}
     return [Setting(*layout, budget) for layout in sorted(layouts) for budget in BUDGETS]
 
 
 def open_session(onnx_file: Path, threads: int) -> onnxruntime.InferenceSession:
-    """A session with onnxruntime's default options, but for the number of threads."""
+    """Return a session with onnxruntime's default options, except for the number of threads."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -52,7 +52,7 @@ def open_session(onnx_file: Path, threads: int) -> onnxruntime.InferenceSession:
 
 
 def cut(rows: Sequence[Sequence[int]], budget: int) -> list[list[Sequence[int]]]:
-    """Rows sorted by length, the longest first, in groups under a budget of padded tokens."""
+    """Return rows, sorted from the longest on, in groups under a budget of padded tokens."""
     groups: list[list[Sequence[int]]] = []
     for row in sorted(rows, key=len, reverse=True):
         if not groups or (len(groups[-1]) + 1) * len(groups[-1][0]) > budget:
@@ -62,7 +62,7 @@ def cut(rows: Sequence[Sequence[int]], budget: int) -> list[list[Sequence[int]]]
 
 
 def feeds_of(group: Sequence[Sequence[int]], names: Sequence[str]) -> Feeds:
-    """Padded inputs of a group of rows."""
+    """Return the padded inputs of a group of rows."""
     width = max(map(len, group))
     ids = np.array([[*row, *[0] * (width - len(row))] for row in group], np.int64)
     mask = np.array([[1] * len(row) + [0] * (width - len(row)) for row in group], np.int64)
@@ -94,7 +94,7 @@ class Bare:
         self._callers = setting.callers
 
     def seconds(self) -> float:
-        """Time to run all calls once."""
+        """Return the time of running all calls once."""
         began = time.perf_counter()
         for groups in self._calls:
             waiting = deque(groups)

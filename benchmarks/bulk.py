@@ -1,10 +1,10 @@
-"""Bulk work against the bare runtime: strings to results over runs on tokens, in one run.
+"""Bulk work relative to the bare runtime, in one run.
 
     python benchmarks/bulk.py TASK MODEL_FOLDER [--kind short] [--count 1000] [--how call stream]
 
-The bare runtime is given the texts tokenized, sorted, grouped and padded, and its best setting counts
-(see bare.py); hugot is given the strings. A ratio of 1 would mean that everything which hugot does
-beside the runs costs nothing. Ratios are medians over alternating rounds.
+The bare runtime gets the texts tokenized, sorted, grouped and padded, in its best setting (see bare.py);
+hugot gets the strings. A ratio of 1 would mean that everything that hugot does beside the runs takes no
+time. Ratios are medians over alternating rounds.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from hugot.models.bundle import open_bundle
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# How many settings of the bare runtime go on after so many rounds of screening.
+# Number of settings of the bare runtime that are kept after each number of screening rounds.
 _SCREENING = ((2, 3), (5, 1))
 
 
 def token_rows(model: Path, inputs: Sequence[str], longest: int | None) -> list[list[int]]:
-    """Token ids of the texts, cut as hugot cuts them."""
+    """Return the token ids of the texts, truncated as in hugot."""
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -43,15 +43,15 @@ def token_rows(model: Path, inputs: Sequence[str], longest: int | None) -> list[
 def bare_settings(
     onnx_file: Path, calls: Sequence[Sequence[Sequence[int]]], cpus: int
 ) -> dict[Setting, Bare]:
-    """The bare runtime in all its settings, two sessions in all."""
+    """Return the bare runtime in all settings, with two sessions in total."""
     sessions = {threads: open_session(onnx_file, threads) for threads in {1, cpus}}
     return {each: Bare(sessions[each.threads], calls, each) for each in settings(cpus)}
 
 
 def fastest(bare: dict[Setting, Bare]) -> dict[Setting, Bare]:
-    """The best setting, found in rounds of their own.
+    """Return the best setting, found in separate rounds.
 
-    The best of several in the very rounds that are compared would be the luckiest of them.
+    The best of several settings in the compared rounds would be the luckiest of them.
     """
     for rounds, kept in _SCREENING:
         times: dict[Setting, list[float]] = {setting: [] for setting in bare}
@@ -64,21 +64,21 @@ def fastest(bare: dict[Setting, Bare]) -> dict[Setting, Bare]:
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of one call by the clock, and of all CPUs together."""
+    """Return the elapsed seconds of one call, and the CPU seconds of the process."""
     began, used = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - began, time.process_time() - used
 
 
 def split(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
-    """A sequence in parts of a size."""
+    """Return a sequence in parts of a size."""
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def ways(
     pipeline: Any, calls: Sequence[Sequence[str]], how: Sequence[str]
 ) -> dict[str, Callable[[], Any]]:
-    """The ways of running the pipeline over all calls."""
+    """Return the ways of running the pipeline over all calls."""
     works = {
         "call": lambda: [pipeline(inputs) for inputs in calls],
         "stream": lambda: [list(pipeline.stream(inputs)) for inputs in calls],
@@ -89,7 +89,7 @@ def ways(
 def measure(
     bare: dict[Setting, Bare], works: dict[str, Callable[[], Any]], rounds: int
 ) -> dict[Any, list[tuple[float, float]]]:
-    """Seconds (by the clock, of CPUs) of each in each round; bare settings and ways alternate."""
+    """Return (elapsed, CPU) seconds of each in each round; bare settings and ways alternate."""
     runs: dict[Any, Callable[[], Any]] = {
         **{setting: each.seconds for setting, each in bare.items()},
         **works,
@@ -97,7 +97,7 @@ def measure(
     taken: dict[Any, list[tuple[float, float]]] = {name: [] for name in runs}
     for round_number in range(rounds):
         names = list(runs)
-        # Who comes first changes, so that a drift of the machine hits all alike.
+        # The order changes, so that a drift of the machine affects all alike.
         turn = round_number % len(names)
         for name in names[turn:] + names[:turn]:
             taken[name].append(timed(runs[name]))
@@ -105,7 +105,7 @@ def measure(
 
 
 def ratios(base: list[tuple[float, float]], own: list[tuple[float, float]]) -> list[list[float]]:
-    """Base over own in each round, sorted: by the clock, and by the CPUs' time."""
+    """Return base over own in each round, sorted: of elapsed and of CPU time."""
     return [sorted(b[kind] / o[kind] for b, o in zip(base, own, strict=True)) for kind in (0, 1)]
 
 

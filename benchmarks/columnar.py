@@ -1,10 +1,10 @@
-"""Arrow in and out against the library's own bulk rate, in alternating rounds of one run.
+"""Arrow input and output relative to the library's own bulk rate, in alternating rounds of one run.
 
     python benchmarks/columnar.py TASK MODEL_FOLDER [--kind short] [--count 1000] [--prompts FILE]
 
-The library is given a list of str and gives its own results; `ArrowPipeline` is given a Table (and a
-stream of record batches) and gives Arrow. A ratio of 1 would mean that Arrow costs nothing. What the
-conversions take by themselves is printed beside it.
+The library gets a list of str and returns its own results; `ArrowPipeline` gets a Table (and a stream of
+record batches) and returns Arrow data. A ratio of 1 would mean that Arrow takes no time. The time of the
+conversions alone is printed as well.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _CONVERSIONS = 20
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Seconds of one call."""
+    """Return the seconds of one call."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
 
 
 def ways(adapter: ArrowPipeline, inputs: list[str], rows: int) -> dict[str, Callable[[], Any]]:
-    """The library, and Arrow in its forms; the first is what the others are compared with."""
+    """Return the library and the forms of Arrow data; the first one is the base of the ratios."""
     pipeline = adapter.pipeline
     table = pa.table({"input": inputs, "id": range(len(inputs))})
     batches = table.to_batches(rows)
@@ -60,7 +60,7 @@ def report(taken: dict[str, list[float]], count: int) -> None:
 
 
 def report_conversions(adapter: ArrowPipeline, inputs: list[str]) -> None:
-    """Print what the conversions take for a text."""
+    """Print the time of the conversions for a text."""
     results = adapter.pipeline(inputs)
     column, type_ = pa.array(inputs), adapter.type
     conversions: dict[str, Callable[[], Any]] = {
@@ -105,7 +105,7 @@ def main() -> None:
     taken: dict[str, list[float]] = {name: [] for name in works}
     for round_number in range(arguments.rounds):
         names = list(works)
-        # Who comes first changes, so that a drift of the machine hits all alike.
+        # The order changes, so that a drift of the machine affects all alike.
         turn = round_number % len(names)
         for name in names[turn:] + names[:turn]:
             taken[name].append(seconds(works[name]))

@@ -1,4 +1,4 @@
-"""`hugot run` against the library's own bulk rate, and its memory over many lines.
+"""The rate of `hugot run` relative to the library's own bulk rate, and its memory over many lines.
 
     python benchmarks/command.py rate MODEL TASK [--prompts FILE] [--copies 4] [--rounds 5]
     python benchmarks/command.py memory [--lines 1000000]
@@ -30,7 +30,7 @@ TINY = Path(__file__).parents[1] / "tests" / "fixtures" / "models" / "bert-uncas
 
 
 def write_lines(path: Path, inputs: list[str]) -> None:
-    """Texts as JSON Lines or as Parquet."""
+    """Write texts as JSON Lines or as Parquet."""
     rows = [{"id": i, "input": text} for i, text in enumerate(inputs)]
     if path.suffix == ".parquet":
         import pyarrow as pa
@@ -43,13 +43,13 @@ def write_lines(path: Path, inputs: list[str]) -> None:
 
 
 def arguments_of(model: Path, task: str, source: Path, folder: Path) -> list[str]:
-    """A run of the command over a file, to the same kind of file."""
+    """Return the arguments of a run of the command over a file, to the same kind of file."""
     command = [sys.executable, "-c", MAIN, "run", "-p", str(model), "-t", task]
     return [*command, "-i", str(source), "-o", str(folder), "--overwrite"]
 
 
 def run_seconds(model: Path, task: str, source: Path, folder: Path) -> float:
-    """Seconds of a run by its own clock."""
+    """Return the seconds of a run by its own clock."""
     stats = folder / "stats.json"
     command = arguments_of(model, task, source, folder)
     subprocess.run([*command, "--quiet", "--stats-json", str(stats)], check=True)
@@ -89,7 +89,7 @@ def rate(arguments: argparse.Namespace) -> None:
 
 
 def memory(arguments: argparse.Namespace) -> None:
-    """Print the memory of a run over many lines as it goes on."""
+    """Print the memory of a run over many lines as it progresses."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = folder / "in.jsonl"
@@ -116,7 +116,7 @@ def memory(arguments: argparse.Namespace) -> None:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory of a process that is its own: without the files that it has mapped."""
+    """Return the anonymous memory of a process, without mapped files."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     except OSError:

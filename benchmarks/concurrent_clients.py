@@ -1,17 +1,17 @@
-"""Many clients at once: requests that share batches against the same clients calling directly.
+"""Many clients at once: requests that share batches, compared with direct calls by the same clients.
 
     python benchmarks/concurrent_clients.py [MODEL_FOLDER PROMPTS.jsonl] [--clients 32] [--rounds 5]
 
 Each client sends one text, waits for its vector, and sends the next one, until all texts are answered.
-The ways, in turn, round by round:
+These ways are measured in alternating rounds:
 
     bulk             one call with the list of all texts (mode "throughput")
     submit, acall    threads that call submit(text).result(); asyncio tasks that await acall(text)
-    direct           threads that call the pipeline, which runs each text for itself
-    bare             the same with onnxruntime's Python API and tokenizers alone
+    direct           threads that call the pipeline, which runs each text by itself
+    bare             the same with only onnxruntime's Python API and tokenizers
 
-"n x 1": every run has one thread; "1 x n": every run has all of them. Ratios are medians over the
-rounds; latencies are of all rounds together.
+"n x 1": every run has one thread; "1 x n": every run has all threads. Ratios are medians over the
+rounds; latencies are those of all rounds together.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ TINY = Path(__file__).parent.parent / "examples" / "models" / "tiny-embedding"
 
 @dataclass
 class Way:
-    """A way to have all texts answered; it gives the latency of each.
+    """A way of sending the texts.
 
     Attributes:
-        run: answers the texts.
-        seconds: how long each round took.
-        latencies: of every request of every round, in seconds.
+        run: has all texts answered and returns the latency of each.
+        seconds: duration of each round.
+        latencies: latency of every request of every round, in seconds.
     """
 
     run: Callable[[list[str], int], list[float]]
@@ -62,14 +62,14 @@ class Way:
 
 
 def made_texts(count: int) -> list[str]:
-    """Texts of 1 to 40 words, most of them short."""
+    """Return texts of 1 to 40 words, most of them short."""
     random = np.random.default_rng(1)
     lengths = np.minimum(random.geometric(0.1, count), 40)
     return [" ".join(["word", "again", "here"][i % 3] for i in range(n)) for n in lengths]
 
 
 def from_threads(call: Embed) -> Callable[[list[str], int], list[float]]:
-    """Client threads that each call and wait."""
+    """Return a way with client threads that each call and wait."""
 
     def run(texts: list[str], clients: int) -> list[float]:
         latencies: list[float] = []
@@ -92,7 +92,7 @@ def from_threads(call: Embed) -> Callable[[list[str], int], list[float]]:
 
 
 def from_tasks(pipeline: hugot.FeatureExtractionPipeline) -> Callable[..., list[float]]:
-    """Client tasks of one event loop that each call and wait."""
+    """Return a way with client tasks of one event loop that each call and wait."""
 
     async def client(source: Iterator[str], latencies: list[float]) -> None:
         for text in source:
@@ -110,7 +110,7 @@ def from_tasks(pipeline: hugot.FeatureExtractionPipeline) -> Callable[..., list[
 
 
 def in_bulk(pipeline: hugot.FeatureExtractionPipeline) -> Callable[..., list[float]]:
-    """One call with all texts."""
+    """Return a way of one call with all texts."""
 
     def run(texts: list[str], clients: int) -> list[float]:
         pipeline(texts)
@@ -120,7 +120,7 @@ def in_bulk(pipeline: hugot.FeatureExtractionPipeline) -> Callable[..., list[flo
 
 
 def bare(model: Path, threads: int) -> Embed:
-    """One mean-pooled, normalised vector at a time with onnxruntime and tokenizers alone."""
+    """Return a function for one mean-pooled, normalised vector with only onnxruntime and tokenizers."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(
@@ -146,7 +146,7 @@ def bare(model: Path, threads: int) -> Embed:
 
 
 def ways(model: Path, cpus: int, kept: list[hugot.FeatureExtractionPipeline]) -> dict[str, Way]:
-    """The ways by name; the pipelines are put into `kept`, to be closed at the end."""
+    """Return the ways by name; the pipelines are added to `kept`, to be closed at the end."""
     modes = ("throughput", "latency")
     many, one = (
         hugot.pipeline("feature-extraction", model, mode=mode, threads=cpus) for mode in modes
@@ -167,7 +167,7 @@ def ways(model: Path, cpus: int, kept: list[hugot.FeatureExtractionPipeline]) ->
 
 
 def report(measured: dict[str, Way], texts: list[str]) -> None:
-    """One line for each way."""
+    """Print a line for each way."""
     rounds = len(measured["bulk"].seconds)
     fastest = [
         min(way.seconds[i] for name, way in measured.items() if name.startswith(("direct", "bare")))

@@ -1,8 +1,8 @@
-"""Which models the benchmarks run on: the bundled tiny ones, and those that models.py made.
+"""The models of the benchmarks: the bundled tiny ones, and those that models.py has made.
 
     HUGOT_BENCH_MODELS=MODELS python -m pytest benchmarks
 
-The tiny models show what hugot itself costs, the others what that means for a real model.
+The tiny models show the cost of hugot itself, the others its share of the time of a real model.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SIZES = ("tiny", "small", "base")
 
 @dataclass(frozen=True)
 class Case:
-    """A model and what it is for."""
+    """A model and its task."""
 
     size: str
     task: str
@@ -32,7 +32,7 @@ class Case:
 
     @property
     def options(self) -> dict[str, str]:
-        """Options of the pipeline."""
+        """Return the options of the pipeline."""
         return {"aggregation_strategy": "simple"} if self.task == "token-classification" else {}
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """Every task in every size of which there is a model."""
+    """Return every task in every size for which there is a model."""
     found = [Case("tiny", task, TINY / name) for task, name in TASKS.items()]
     made = os.environ.get("HUGOT_BENCH_MODELS")
     if made:
@@ -62,5 +62,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def count(request: pytest.FixtureRequest) -> int:
-    """Texts of a bulk benchmark, as asked for."""
+    """Return the requested number of texts of a bulk benchmark."""
     return request.config.getoption("--texts")

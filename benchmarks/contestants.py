@@ -1,9 +1,9 @@
-"""The peers that peers.py measures: how each of them is loaded and called, as its documentation has it.
+"""The peers that peers.py measures: each is loaded and called as in its documentation.
 
-A loader takes a model folder, a task and a number of threads and gives a function from texts and a
-batch size to answers; it raises ImportError where its package is not installed. Answers have one form
-per task, so that they can be compared: vectors for embeddings, lists of dicts otherwise, and None for a
-peer that does not make the whole answer.
+A loader takes a model folder, a task and a number of threads, and returns a function from texts and a
+batch size to answers; it raises ImportError if its package is not installed. Answers have one form per
+task, so that they can be compared: vectors for embeddings, lists of dicts otherwise, and None for a peer
+that does not compute the whole answer.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOKEN_OPTIONS = {"aggregation_strategy": "simple"}
 
 
 def longest_of(folder: Path) -> int:
-    """Tokens of a text at most, as sentence-transformers and hugot read it."""
+    """Return the maximum number of tokens of a text, as in sentence-transformers and hugot."""
     path = folder / "sentence_bert_config.json"
     if path.exists():
         return json.loads(path.read_text(encoding="utf-8"))["max_seq_length"]
@@ -34,7 +34,7 @@ def longest_of(folder: Path) -> int:
 
 
 def hugot_in(mode: str) -> Loader:
-    """hugot in a mode; it chooses batches itself."""
+    """Return the loader of hugot in a mode; hugot chooses batches itself."""
 
     def load(folder: Path, task: str, threads: int) -> Answer:
         import hugot
@@ -50,7 +50,7 @@ def hugot_in(mode: str) -> Loader:
 
 
 def _finish(folder: Path, task: str) -> Callable[[np.ndarray, np.ndarray], list[Any]]:
-    """What is left to do after a run; of token classification the labels alone."""
+    """Return the steps after a run; for token classification, only the labels of tokens."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     labels = config.get("id2label", {})
 
@@ -79,7 +79,7 @@ def _finish(folder: Path, task: str) -> Callable[[np.ndarray, np.ndarray], list[
 
 
 def bare(folder: Path, task: str, threads: int) -> Answer:
-    """onnxruntime with all threads, on batches in the order of arrival."""
+    """Load onnxruntime with all threads, for batches in the order of arrival."""
     from sorted_script import feeds_of, open_model
 
     session, tokenizer = open_model(folder, threads, longest_of(folder))
@@ -97,7 +97,7 @@ def bare(folder: Path, task: str, threads: int) -> Answer:
 
 
 def bare_sorted(folder: Path, task: str, threads: int) -> Answer:
-    """The forty lines of sorted_script.py."""
+    """Load sorted_script.py."""
     from sorted_script import load
 
     script = load(folder, longest_of(folder), _finish(folder, task))
@@ -113,7 +113,7 @@ def bare_sorted(folder: Path, task: str, threads: int) -> Answer:
 
 
 def sentence_transformers(backend: str) -> Loader:
-    """SentenceTransformer.encode, which sorts by length itself."""
+    """Return the loader of SentenceTransformer.encode, which sorts by length itself."""
 
     def load(folder: Path, task: str, threads: int) -> Answer:
         from sentence_transformers import SentenceTransformer
@@ -131,7 +131,7 @@ def sentence_transformers(backend: str) -> Loader:
 
 
 def fastembed(folder: Path, task: str, threads: int) -> Answer:
-    """TextEmbedding with a model of one's own, from a folder."""
+    """Load TextEmbedding with a custom model from a folder."""
     from fastembed import TextEmbedding
     from fastembed.common.model_description import ModelSource, PoolingType
 
@@ -154,7 +154,7 @@ def fastembed(folder: Path, task: str, threads: int) -> Answer:
 
 
 def transformers(folder: Path, task: str, threads: int) -> Answer:
-    """transformers on torch: its pipeline, or for embeddings the snippet of the model cards."""
+    """Load transformers on torch: its pipeline, or for embeddings the code of the model cards."""
     import transformers
 
     kinds = {EMBEDDING: "", TEXT: "ForSequenceClassification", TOKEN: "ForTokenClassification"}
@@ -163,7 +163,7 @@ def transformers(folder: Path, task: str, threads: int) -> Answer:
 
 
 def optimum(folder: Path, task: str, threads: int) -> Answer:
-    """The same with optimum's ONNX Runtime models."""
+    """Load the same with optimum's ONNX Runtime models."""
     from optimum import onnxruntime
 
     kinds = {EMBEDDING: "FeatureExtraction", TEXT: "SequenceClassification"}
@@ -223,7 +223,7 @@ PEERS: dict[str, Loader] = {
     "transformers": transformers,
 }
 EMBEDDING_ONLY = {"sentence-transformers, torch", "sentence-transformers, ONNX", "fastembed"}
-# Those that choose their batches, or are defined by them.
+# The peers that choose their batches themselves, or are defined by them.
 BATCHES: dict[str, tuple[int, ...]] = {
     "onnxruntime, sorted script": (0,),
     "onnxruntime, batches": (32,),

@@ -1,4 +1,4 @@
-"""Calls of hugot's own Python functions that one piece of work takes, on all threads.
+"""The number of calls of hugot's own Python functions for a piece of work, on all threads.
 
     python benchmarks/hops.py [MODEL] [--task TASK] [--list [CASE]] [--rounds 5]
 
@@ -14,7 +14,7 @@ generates are not counted. The cases, all of them warm:
   `Session.pipeline` until the result is on stdout and all threads wait. This includes setting up the
   reader, the writer and the formats, but not parsing flags, loading the model, the end of the input and
   the summary;
-* `run, next line`: the same command, from giving it a further line until its result is on stdout and
+* `run, next line`: the same command, from writing a further line to it until its result is on stdout and
   all threads wait.
 
 The command runs with a pipe as stdin. A line is written to it when no function of the package has been

@@ -1,7 +1,7 @@
-"""What the kernels are measured on, and against what; shared by kernels.py and test_kernels.py.
+"""The cases of kernels.py and test_kernels.py: kernels, their inputs and their rivals.
 
-A case makes two functions that give the same answer: ours, and what people write without it. Inputs are
-made beforehand, outputs are memory that is used again where the way of doing it allows that.
+A case makes two functions with the same result: the kernel, and the usual code without it. Inputs are
+made beforehand, and the memory of outputs is reused if the function allows that.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Case:
 
     Attributes:
         name: the kernel and the size of its input.
-        rival: what it is compared with.
-        target: how many times as fast as the rival it is to be.
-        make: gives the kernel's function and the rival's.
-        bytes: memory that the kernel must read and write at least, where this is what bounds it.
+        rival: the code with which it is compared.
+        target: the ratio of speeds that it should reach.
+        make: returns the functions of the kernel and of the rival.
+        bytes: least number of bytes that the kernel must read and write, if memory limits its speed.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Case:
 
 
 def cases() -> Iterator[Case]:
-    """All cases; those of transformers' own steps where it is installed."""
+    """Yield all cases; those of transformers' own steps only if it is installed."""
     yield Case("softmax 4096x9", "numpy", 4, softmax(4096, 9))
     yield Case("softmax 4096x40", "numpy", 1, softmax(4096, 40))
     yield Case("sigmoid 4096x9", "numpy", 1, sigmoid(4096, 9))
@@ -109,7 +109,7 @@ def sigmoid(rows: int, cols: int) -> Callable[[], Any]:
 
 
 def top_k(rows: int, cols: int, k: int) -> Callable[[], Any]:
-    """The best labels of each row and their scores."""
+    """Compare the best labels of each row and their scores."""
 
     def make() -> Any:
         x = np.random.default_rng(0).random((rows, cols)).astype(np.float32)
@@ -130,19 +130,19 @@ def top_k(rows: int, cols: int, k: int) -> Callable[[], Any]:
 
 
 def by_broadcast(hidden: Any, mask: Any) -> Any:
-    """The mean as most scripts compute it."""
+    """Return the mean as most scripts compute it."""
     weights = mask[..., None].astype(np.float32)
     return (hidden * weights).sum(1) / weights.sum(1)
 
 
 def by_matmul(hidden: Any, mask: Any) -> Any:
-    """The mean as a product of matrices."""
+    """Return the mean as a product of matrices."""
     weights = mask.astype(np.float32)
     return np.matmul(weights[:, None, :], hidden)[:, 0] / weights.sum(1, keepdims=True)
 
 
 def pool(rows: int, width: int, dim: int, rival: Any) -> Callable[[], Any]:
-    """The mean of token vectors, brought to length 1; no row has padding."""
+    """Compare the mean of token vectors, scaled to length 1; no row has padding."""
 
     def make() -> Any:
         hidden = np.random.default_rng(0).standard_normal((rows, width, dim)).astype(np.float32)
@@ -166,7 +166,7 @@ def pool(rows: int, width: int, dim: int, rival: Any) -> Callable[[], Any]:
 
 
 class Encoded:
-    """Texts of up to `longest` tokens, as the tokenizer gives them."""
+    """Texts of up to `longest` tokens, as the tokenizer returns them."""
 
     def __init__(self, rows: int, longest: int) -> None:
         from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -182,7 +182,7 @@ class Encoded:
         self.rows = np.arange(rows)
 
     def lists(self) -> Any:
-        """The three inputs, padded as lists."""
+        """Return the three inputs, padded as lists."""
         longest = max(len(each.ids) for each in self.encodings)
         return (
             np.array([each.ids + [0] * (longest - len(each.ids)) for each in self.encodings]),
@@ -193,18 +193,18 @@ class Encoded:
         )
 
     def padded(self, batch: Any, out: Any) -> Any:
-        """The three inputs, padded by the kernels."""
+        """Return the three inputs, padded by the kernels."""
         padding.fill(batch.ids, batch.offsets, self.rows, 0, False, *out[:2])
         out[2].fill(0)
         return out
 
     def memory(self) -> Any:
-        """Memory for the three inputs."""
+        """Return memory for the three inputs."""
         return tuple(np.empty(self.shape, np.int64) for _ in range(3))
 
 
 def pad_encodings(rows: int, longest: int) -> Callable[[], Any]:
-    """Reading the ids included."""
+    """Compare padding, including reading the ids."""
 
     def make() -> Any:
         encoded = Encoded(rows, longest)
@@ -220,7 +220,7 @@ def pad_encodings(rows: int, longest: int) -> Callable[[], Any]:
 
 
 def pad_batch(rows: int, longest: int) -> Callable[[], Any]:
-    """From ids that are read already; the rival reads them."""
+    """Compare padding of ids that are read already; the rival reads them."""
 
     def make() -> Any:
         encoded = Encoded(rows, longest)
@@ -232,7 +232,7 @@ def pad_batch(rows: int, longest: int) -> Callable[[], Any]:
 
 
 def entities(model: str, tokens: int, strategy: str) -> Callable[[], Any]:
-    """Logits to entities, for texts of one length in turn; neither tokenizing nor the model counts."""
+    """Compare logits to entities for texts of one length, without tokenizing and without the model."""
 
     def make() -> Any:
         from tokenizers import Tokenizer
@@ -250,7 +250,7 @@ def entities(model: str, tokens: int, strategy: str) -> Callable[[], Any]:
         for _ in range(16):
             text = " ".join(rng.choice(WORDS, tokens))
             encoding = tokenizer.encode(text)
-            # A trained model is sure that most tokens belong to no entity.
+            # For a trained model, most tokens clearly belong to no entity.
             labels = peer.model.config.num_labels
             logits = rng.standard_normal((1, tokens, labels)).astype(np.float32) * 2
             logits[:, :, 0] += 2.5
@@ -269,7 +269,7 @@ def entities(model: str, tokens: int, strategy: str) -> Callable[[], Any]:
 
 
 def our_prepared(pipeline: Any, text: str, encoding: Any, logits: Any) -> Any:
-    """What our step takes."""
+    """Return the arguments of hugot's step."""
     runner = runner_of(pipeline)
     rows = rows_from_encodings([encoding], Padding(), with_type_ids=False)
     prepared = Prepared([text], rows, pipeline.options)
@@ -278,7 +278,7 @@ def our_prepared(pipeline: Any, text: str, encoding: Any, logits: Any) -> Any:
 
 
 def peer_pipeline(model: str) -> Any:
-    """transformers' pipeline, without a model: only its last step is run."""
+    """Return transformers' pipeline without a model: only its last step is run."""
     from transformers import AutoConfig, AutoTokenizer
     from transformers.pipelines import TokenClassificationPipeline
 
@@ -290,14 +290,14 @@ def peer_pipeline(model: str) -> Any:
 
 
 def strategy_of(name: str) -> Any:
-    """transformers' strategy of this name."""
+    """Return transformers' strategy of this name."""
     from transformers.pipelines.token_classification import AggregationStrategy
 
     return AggregationStrategy(name)
 
 
 def their_outputs(text: str, encoding: Any, logits: Any) -> Any:
-    """What transformers' step takes."""
+    """Return the arguments of transformers' step."""
     import torch
 
     return [

@@ -1,10 +1,10 @@
-"""The kernels against what people write without them, in one table.
+"""The kernels compared with the usual code without them, in one table.
 
     python benchmarks/kernels.py [--rounds 30] [--only SUBSTRING]
 
-Kernel and rival are timed in turn, round by round, and give the same answer; a ratio is the median over
-the rounds. For kernels that are bound by memory, the rate at which they move it stands beside that of a
-copy of the same size. Where `transformers` can be imported, its own last step is a rival, too.
+Kernel and rival have the same result and are timed in alternating rounds; a ratio is the median over the
+rounds. For kernels that are limited by memory, their bandwidth and that of a copy of the same size are
+shown. If `transformers` can be imported, its own last step is a rival, too.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A block is timed as a whole and takes about so long, in seconds.
+# Approximate duration of a block in seconds; it is timed as a whole.
 BLOCK = 2e-3
 
 
 def repeats(work: Callable[[], Any]) -> int:
-    """How often a function is called in a block."""
+    """Return the number of calls of a function in a block."""
     work()
     count = 1
     while (taken := block(work, count)) < BLOCK / 4:
@@ -35,7 +35,7 @@ def repeats(work: Callable[[], Any]) -> int:
 
 
 def block(work: Callable[[], Any], count: int) -> float:
-    """Seconds that so many calls take."""
+    """Return the seconds of this number of calls."""
     began = time.perf_counter()
     for _ in range(count):
         work()
@@ -43,13 +43,13 @@ def block(work: Callable[[], Any], count: int) -> float:
 
 
 def copying(size: int) -> Callable[[], Any]:
-    """A copy of so many bytes."""
+    """Return a function that copies this number of bytes."""
     source, target = np.ones(size, np.uint8), np.empty(size, np.uint8)
     return lambda: np.copyto(target, source)
 
 
 def check(ours: Any, theirs: Any) -> None:
-    """Raise AssertionError unless both give the same answer."""
+    """Raise AssertionError unless both results are equal."""
     if isinstance(ours, list):
         assert len(ours) == len(theirs)
         for one, other in zip(ours, theirs, strict=True):
@@ -66,7 +66,7 @@ def check(ours: Any, theirs: Any) -> None:
 
 
 def measure(case: kernel_cases.Case, rounds: int) -> str:
-    """A line of the table."""
+    """Return a line of the table."""
     ours, theirs = case.make()
     check(ours(), theirs())
     works = [ours, theirs, *([copying(case.bytes)] if case.bytes else [])]

@@ -1,13 +1,13 @@
-"""Memory: the peak of a bulk run against the bare runtime, what options do to it, and whether it grows.
+"""Memory: the peak of a bulk run relative to the bare runtime, the effect of options, and its growth.
 
     python benchmarks/memory.py peak MODEL_FOLDER [--prompts FILE] [--rounds 3]
     python benchmarks/memory.py options MODEL_FOLDER [--who bare] [--rounds 5]
     python benchmarks/memory.py flat [--count 200000] [--no-mem-pattern] [--no-arena]
 
-`peak` takes the largest resident size (VmHWM) of fresh processes, one after another in turn: hugot in
-throughput mode on strings; and one onnxruntime session with as many threads calling it, on texts that
-are tokenized and grouped beforehand. `options` runs either with ONNX Runtime's memory options on and
-off, and tells the speed as well. `flat` streams texts of mixed lengths through a tiny model.
+`peak` compares the largest resident size (VmHWM) of fresh processes, in alternating order: hugot in
+throughput mode on strings; and one onnxruntime session, called by as many threads, on texts that are
+tokenized and grouped beforehand. `options` runs either with ONNX Runtime's memory options on and off,
+and reports the speed as well. `flat` streams texts of mixed lengths through a tiny model.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 def alternate(
     cases: dict[str, tuple[str, dict[str, Any]]], folder: Path, rounds: int
 ) -> dict[str, dict[str, float]]:
-    """Medians of what the processes of each case say, run in turn."""
+    """Return the medians of the figures of each case's processes, which run in alternating order."""
     said: dict[str, list[dict[str, float]]] = {name: [] for name in cases}
     names = list(cases)
     for number in range(rounds):
@@ -94,7 +94,7 @@ def options(arguments: argparse.Namespace) -> None:
 
 
 def common(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What all processes of one command do alike."""
+    """Return the settings of all processes of a command."""
     return {
         "count": arguments.count,
         "kind": arguments.kind,
@@ -130,7 +130,7 @@ def flat(arguments: argparse.Namespace) -> float:
 
 
 def report_flat(samples: list[tuple[int, float]]) -> float:
-    """Start, end and slope of the second half, in which what is kept for reuse has been made."""
+    """Print start, end and slope of the second half, before which reused memory has been allocated."""
     later = samples[len(samples) // 2 :]
     slope = statistics.linear_regression(*zip(*later, strict=True)).slope * 100_000
     print(

@@ -2,8 +2,8 @@
 
     python benchmarks/memory_child.py WHO MODEL_FOLDER '{"count": 1000, "prompts": null, ...}'
 
-WHO is `hugot` or `bare`. A process measures one of them once, because memory that was freed is often
-not given back.
+WHO is `hugot` or `bare`. A process measures one of them once, because freed memory is often not returned
+to the system.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BUDGET = 256
 
 
 def bare(folder: Path, inputs: list[str], spec: dict[str, Any]) -> Callable[[], None]:
-    """The bare loop: one session of one-thread runs, a thread per CPU, groups made beforehand."""
+    """Return the bare loop: one session of one-thread runs, a thread per CPU, groups made beforehand."""
     import numpy as np
     import onnxruntime
     from tokenizers import Tokenizer
@@ -83,7 +83,7 @@ def bare(folder: Path, inputs: list[str], spec: dict[str, Any]) -> Callable[[], 
 
 
 def hugot_bulk(folder: Path, inputs: list[str], spec: dict[str, Any]) -> Callable[[], None]:
-    """hugot in throughput mode."""
+    """Return a run of hugot in throughput mode."""
     import hugot
 
     pipeline = hugot.pipeline(
@@ -115,7 +115,7 @@ def main() -> None:
         began = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - began)
-    # The first run meets every shape for the first time.
+    # The first run prepares for every shape.
     answer = {"loaded": loaded, "peak": memory_mb("VmHWM"), "now": memory_mb("VmRSS")}
     print(json.dumps({**answer, "first": seconds[0], "seconds": min(seconds)}))
 

@@ -3,8 +3,8 @@
     pip install torch transformers optimum-onnx
     python benchmarks/models.py FOLDER [--size small base] [--task ...] [--tokenizer MODEL_FOLDER]
 
-The time of a run depends on the shape of a network and not on what it has learned, so random weights
-measure as well as trained ones. Each folder `SIZE-TASK` holds the checkpoint, its ONNX export, the
+The time of a run depends on the shape of a network and not on the values of its weights, so they can be
+random. Each folder `SIZE-TASK` holds the checkpoint, its ONNX export, the
 tokenizer and, for feature extraction, the files of sentence-transformers: every peer loads the same.
 
     small    6 layers of 384, as MiniLM-L6
@@ -63,7 +63,7 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "models" / "tiny-embedding"
 
 
 def config_of(size: str, labels: tuple[str, ...], pad: int) -> PretrainedConfig:
-    """The shape of a network, with its labels."""
+    """Return the configuration of a network, with its labels."""
     common: dict[str, Any] = {
         "vocab_size": VOCABULARY,
         "max_position_embeddings": POSITIONS,
@@ -82,7 +82,7 @@ def config_of(size: str, labels: tuple[str, ...], pad: int) -> PretrainedConfig:
 
 @torch.no_grad()
 def randomize(network: PreTrainedModel, generator: torch.Generator) -> None:
-    """Weights large enough that every token shows in the answer."""
+    """Set weights that are large enough for every token to affect the answer."""
     for name, parameter in network.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator)
         if parameter.ndim == 1:
@@ -98,7 +98,7 @@ def randomize(network: PreTrainedModel, generator: torch.Generator) -> None:
 def calibrate(
     network: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, generator: torch.Generator
 ) -> None:
-    """A last layer by which no label always wins, and by which most tokens are outside of entities."""
+    """Set a last layer with which no label always wins, and most tokens are outside of entities."""
     head = network.classifier
     seen: list[torch.Tensor] = []
     hook = head.register_forward_pre_hook(
@@ -126,7 +126,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_sentence_files(folder: Path, width: int) -> None:
-    """Mean pooling and normalisation, as sentence-transformers writes it down."""
+    """Write the files of sentence-transformers for mean pooling and normalisation."""
     kinds = {"": "Transformer", "1_Pooling": "Pooling", "2_Normalize": "Normalize"}
     modules = [
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}

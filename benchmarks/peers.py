@@ -1,14 +1,14 @@
-"""hugot and what people use instead, on the same texts in alternation: one table of ratios.
+"""hugot compared with other libraries on the same texts in alternating rounds: one table of ratios.
 
     pip install -r benchmarks/requirements-peers.txt
     python benchmarks/models.py MODELS
     python benchmarks/peers.py MODELS [--size small] [--prompts FILE] [--quick]
 
 MODELS holds the folders that models.py makes. Every peer that can be imported and can load the model
-takes part, with all CPUs of the process. Where a peer takes a batch size, 1, 8 and 32 are tried first
-and the best is used. A ratio above 1 says how many times faster hugot is: the median over the rounds of
-the peer's time by hugot's time in the same round. Single times are not printed, for they mean little
-elsewhere.
+takes part, with all CPUs of the process. If a peer has a batch size, 1, 8 and 32 are tried first and
+the best is used. A ratio is the median over the rounds of the peer's time divided by hugot's time in
+the same round: above 1, hugot is faster. Single times are not printed, since they depend on the
+machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-# Nothing is to be asked of a hub: the folders have all there is.
+# No calls to a hub: the folders are complete.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
 
     from contestants import Answer
 
-# Lets the threads of the one before come to rest: idle pools spin for some milliseconds.
+# Lets the threads of the previous peer go to sleep: idle pools spin for some milliseconds.
 PAUSE = 0.05
-# Single texts that each peer answers before it is the next one's turn.
+# Number of single texts that each peer answers in a turn.
 TURN = 10
-# Times that everything is loaded anew for single texts: where the weights come to lie in memory moves
-# the time of a run by several per cent, and so which of two equals is ahead.
+# Number of times that everything is loaded anew for single texts: the address of the weights in memory
+# changes the time of a run by several per cent, and may decide between two equally fast peers.
 LOADS = 4
 
 
@@ -65,7 +65,7 @@ class Workload:
 
     @property
     def mode(self) -> str:
-        """hugot's mode that is made for it."""
+        """Return the mode of hugot for this workload."""
         return "latency" if self.single else "throughput"
 
 
@@ -83,7 +83,7 @@ WORKLOADS = (
 def contestants_of(
     folder: Path, workload: Workload, threads: int, wanted: str
 ) -> dict[str, Answer]:
-    """hugot first, then every peer that is there and has `wanted` in its name."""
+    """Return hugot, then every available peer with `wanted` in its name."""
     loaded = {
         "hugot": hugot_in(workload.mode)(folder, workload.task, threads),
         "hugot, mode auto": hugot_in("auto")(folder, workload.task, threads),
@@ -99,14 +99,14 @@ def contestants_of(
 
 
 def work_of(answer: Answer, workload: Workload, inputs: list[str], batch: int) -> Callable[[], Any]:
-    """A call over all the inputs, in one or one by one."""
+    """Return a function that runs all inputs, in one call or one by one."""
     if workload.single:
         return lambda: one_by_one(answer, inputs)
     return lambda: answer(inputs, batch)
 
 
 def one_by_one(answer: Answer, inputs: list[str]) -> list[Any] | None:
-    """The answers, or None of a peer that makes no whole answers."""
+    """Return the answers, or None for a peer that does not compute whole answers."""
     answers = [answer([text], 1) for text in inputs]
     return None if answers[0] is None else [each[0] for each in answers]
 
@@ -119,7 +119,7 @@ def timed(work: Callable[[], Any]) -> float:
 
 
 def best_batch(name: str, answer: Answer, workload: Workload, inputs: list[str]) -> int:
-    """The batch size by which a peer is fastest on a part of the texts."""
+    """Return the batch size with which a peer is fastest on a part of the texts."""
     if name.startswith("hugot"):
         return 0
     sizes = (1,) if workload.single else BATCHES.get(name, TRIED)
@@ -131,7 +131,7 @@ def best_batch(name: str, answer: Answer, workload: Workload, inputs: list[str])
 
 @dataclass
 class Measured:
-    """What came of one peer: its times in all rounds, its batch size, and how its answers compare."""
+    """The results of a peer: its times in all rounds, its batch size, the difference of its answers."""
 
     batch: int
     answers: str
@@ -141,7 +141,7 @@ class Measured:
 def measure(
     loaded: dict[str, Answer], workload: Workload, inputs: list[str], rounds: int
 ) -> dict[str, Measured]:
-    """The times of all, taken in turn."""
+    """Return the times of all peers, measured in alternating rounds."""
     batches = {name: best_batch(name, answer, workload, inputs) for name, answer in loaded.items()}
     answers = {
         name: work_of(answer, workload, inputs, batches[name])() for name, answer in loaded.items()
@@ -149,8 +149,8 @@ def measure(
     found = {
         name: Measured(batches[name], compare(answers["hugot"], answers[name])) for name in loaded
     }
-    # Single texts go in turns of a few: what separates the peers there is less than a machine drifts
-    # in the seconds that all the texts take.
+    # Single texts are run in turns of a few, because in the seconds that all texts take, the machine
+    # drifts by more than the difference between peers.
     step = TURN if workload.single else len(inputs)
     parts = [inputs[start : start + step] for start in range(0, len(inputs), step)]
     names = list(loaded)
@@ -162,7 +162,7 @@ def measure(
 
 
 def rows_of(workload: Workload, loads: Sequence[dict[str, Measured]]) -> list[list[str]]:
-    """Rows of the table: peer, batch, ratio, the middle half of the ratios, answers."""
+    """Return the rows of the table: peer, batch, ratio, the middle half of the ratios, answers."""
     rows = []
     for name, measured in loads[0].items():
         if name == "hugot":
@@ -187,7 +187,7 @@ def rows_of(workload: Workload, loads: Sequence[dict[str, Measured]]) -> list[li
 
 
 def print_tables(rows: Sequence[Sequence[str]]) -> None:
-    """The table of ratios, a peer a row; and below it how they came about."""
+    """Print the table of ratios with a row for each peer, and the details below it."""
     works = list(dict.fromkeys(row[0] for row in rows))
     ratios = {(row[1], row[0]): row[3] for row in rows}
     head = ["hugot is faster than", *works]
@@ -203,13 +203,13 @@ def print_tables(rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Markdown."""
+    """Print a table in Markdown."""
     for row in (head, ["---"] * len(head), *rows):
         print(f"| {' | '.join(row)} |", flush=True)
 
 
 def limit_torch(threads: int) -> None:
-    """torch counts the CPUs of the machine, not those of the process."""
+    """Set torch's number of threads: it counts the CPUs of the machine, not those of the process."""
     try:
         import torch
     except ImportError:

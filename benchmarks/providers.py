@@ -1,12 +1,12 @@
-"""Execution providers beside the CPU's: rate, and how far the answers are apart.
+"""Execution providers compared with the CPU's: rate, and difference of the answers.
 
     python benchmarks/providers.py MODEL TEXTS.jsonl --library FOLDER --provider openvino \
         [--settings '{"device_type": "CPU"}'] [--budget 256 1024] [--workers 1 2] [--shapes exact few]
 
-Texts are JSON lines with the key "input". Each combination runs all texts in alternating rounds
-beside the CPU provider of the ONNX Runtime that hugot finds by itself, on MODEL for feature extraction;
-the table gives the median rate, its ratio to the CPU's in the same round, the largest difference of a
-number and the smallest cosine of two vectors. --settings may be given several times.
+Texts are JSON lines with the key "input". Each combination runs all texts in rounds that alternate with
+the CPU provider of the ONNX Runtime that hugot finds by itself, on MODEL for feature extraction; the
+table shows the median rate, its ratio to the CPU's in the same round, the largest difference of a number
+and the smallest cosine of two vectors. --settings may be repeated.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""What a group of rows costs the bare runtime, by its shape: where budgets and layouts come from.
+"""The cost of a group of rows in the bare runtime by its shape, from which budgets and layouts follow.
 
     python benchmarks/shapes.py MODEL.onnx [--width 8 32 128] [--budget 64 256 1024] [--rounds 5]
 
-Groups of equal rows, so that nothing is padding, run by onnxruntime's Python API in two layouts: as many
-callers as CPUs with one thread each, and one caller with all threads. The table gives tokens per second
-(medians over alternating rounds); below it stands the fit of a cost model,
+Groups of equal rows, without padding, are run by onnxruntime's Python API in two layouts: one caller
+for each CPU with one thread each, and one caller with all threads. The table shows tokens per second
+(medians over alternating rounds); below it is the fit of a cost model,
 
     seconds of a group = a + b * tokens + c * rows * width ** 2
 
-where a is the cost of a run itself, b that of the matrix products and c that of the attention.
+with the fixed cost a of a run, b for the matrix products and c for the attention.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import onnxruntime
 
 WIDTHS = (8, 14, 32, 128, 512)
 BUDGETS = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
-VOCABULARY = 1000  # ids that every model has
+VOCABULARY = 1000  # ids that exist in every model
 
 
 def open_session(onnx_file: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -36,7 +36,7 @@ def open_session(onnx_file: Path, threads: int) -> onnxruntime.InferenceSession:
 
 
 def feeds_of(session: onnxruntime.InferenceSession, rows: int, width: int) -> dict[str, np.ndarray]:
-    """Full rows of random tokens."""
+    """Return full rows of random tokens."""
     ids = np.random.default_rng(0).integers(5, VOCABULARY, (rows, width))
     known = {
         "input_ids": ids,
@@ -52,7 +52,7 @@ def seconds_of_group(
     feeds: dict[str, np.ndarray],
     at_least: float,
 ) -> float:
-    """Mean time of one run where so many callers run at once, each for at least so many seconds."""
+    """Return the mean time of a run if several callers run at once, each for a minimum duration."""
     counts = [0] * callers
     ends = [0.0] * callers
     start = threading.Barrier(callers)
@@ -77,7 +77,7 @@ def seconds_of_group(
 
 
 def fit(shapes: list[tuple[int, int]], seconds: list[float]) -> tuple[np.ndarray, np.ndarray]:
-    """The cost model by least squares of relative errors, and these errors."""
+    """Return the cost model by least squares of relative errors, and these errors."""
     table = np.array([[1, rows * width, rows * width**2] for rows, width in shapes], float)
     taken = np.array(seconds)
     weighted = table / taken[:, None]

@@ -1,12 +1,11 @@
-"""One text at a time: what a call costs above the tokenizer and the run of the bare runtime.
+"""One text at a time: the time of a call minus that of the tokenizer and of the bare runtime.
 
     python benchmarks/single.py [--rounds 200] [--callgrind]
 
-Measured on the small bundled models, where a run takes little, so that the rest can be seen: a call of
-the pipeline, less the time of `Tokenizer.encode` of the same text and then
-`onnxruntime.InferenceSession.run` on inputs that are ready. Both in alternation; medians. With
-`--callgrind` (needs valgrind) instructions are counted instead of time, which other work on the machine
-does not change.
+The bundled small models are used, of which a run takes little time: measured is a call of the pipeline,
+minus the time of `Tokenizer.encode` for the same text and `onnxruntime.InferenceSession.run` on
+prepared inputs, in alternating rounds; the result is the median. With `--callgrind` (needs valgrind),
+instructions are counted instead of time; they do not depend on other work on the machine.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def works(task: str) -> dict[str, Callable[[], object]]:
-    """The pipeline's call, and the two things in it that anyone has to do, one after the other."""
+    """Return the pipeline's call, and the necessary part of it: the tokenizer, then the bare run."""
     name, options = CASES[task]
     folder = MODELS / name
     pipeline = hugot.pipeline(task, folder, mode="latency", threads=1, **options)
@@ -60,14 +59,14 @@ def works(task: str) -> dict[str, Callable[[], object]]:
 
 
 def microseconds(task: str, rounds: int) -> list[tuple[float, float]]:
-    """Time of a call and of the bare runtime's share, in each of many short alternating rounds."""
+    """Return the time of a call and of its necessary part in each of many short alternating rounds."""
     each = works(task)
     clock = time.perf_counter_ns
     found = []
     for _ in range(rounds):
         times = []
         for work in each.values():
-            work()  # what ran before has left its own things in the caches
+            work()  # the previous work has left its own data in the CPU's caches
             began = clock()
             for _ in range(_CALLS_PER_ROUND):
                 work()
@@ -77,7 +76,7 @@ def microseconds(task: str, rounds: int) -> list[tuple[float, float]]:
 
 
 def instructions(task: str, what: str) -> float:
-    """Instructions of one call, from the difference of two counts under callgrind."""
+    """Return the instructions of one call, from the difference of two counts under callgrind."""
     few, many = (_count(task, what, calls) for calls in (100, 400))
     return (many - few) / 300
 

@@ -1,13 +1,13 @@
-"""Threads, pipelines, sessions, cancellations and errors for as long as asked: nothing may grow or stay.
+"""A long test of threads, pipelines, sessions, cancellations and errors, in which memory must not grow.
 
     python benchmarks/soak.py --seconds 3600
 
 Every answer is compared with one that was computed beforehand. The process's memory is measured after a
 warm-up of a quarter of the time; at the end it must not have grown by more than `--growth` (2 %), and no
-thread or file descriptor may be left. What malloc has given out is measured beside it (`--heap-growth`):
-where only the memory grows, glibc's arenas do it, and MALLOC_ARENA_MAX=1 bounds them. tokenizers 0.23
-keeps the cached words of every byte-level BPE model that was ever loaded. Exit status 1
-where any of that fails.
+thread or file descriptor may be left. The memory allocated by malloc is measured as well
+(`--heap-growth`): if only the process's memory grows, the cause is glibc's arenas, which
+MALLOC_ARENA_MAX=1 limits. tokenizers 0.23 keeps the cached words of every byte-level BPE model that was
+ever loaded. The exit status is 1 if a check fails.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TOLERANCE = 1e-4
 
 
 class Soak:
-    """What runs, what it must answer, and what went wrong."""
+    """The work, the expected answers, and the failures."""
 
     def __init__(self, seed):
         numbers = random.Random(seed)
@@ -68,12 +68,12 @@ class Soak:
         self.count("answers", len(numbers))
 
     def count(self, what, number=1):
-        """Add to a count, of which no thread's part may get lost."""
+        """Add to a count, under a lock."""
         with self.lock:
             self.counts[what] += number
 
     def work(self, pipelines, seed):
-        """One thread: calls, streams, requests, cancellations and errors in random order."""
+        """Run one thread: calls, streams, requests, cancellations and errors in random order."""
         choose = random.Random(seed)
         ways = (self.call, self.stream, self.submit, self.cancel, self.expire, self.fail)
         while not self.stop.is_set():
@@ -125,7 +125,7 @@ class Soak:
                 self.problems.append("a bad input was answered")
 
     def round(self, threads, seconds, seed):
-        """A session with all pipelines, shared by threads, opened and closed."""
+        """Open a session with all pipelines, use it from several threads, and close it."""
         self.stop.clear()
         mode = random.Random(seed).choice(("auto", "latency", "throughput"))
         with hugot.Session(mode=mode, threads=2) as session:
@@ -144,7 +144,7 @@ class Soak:
 
 
 def same(a, b):
-    """Whether two answers are equal, but for the rounding that padding brings."""
+    """Whether two answers are equal, except for rounding that depends on padding."""
     if isinstance(a, np.ndarray):
         return a.shape == b.shape and bool(np.allclose(a, b, atol=TOLERANCE))
     if isinstance(a, list):
@@ -155,7 +155,7 @@ def same(a, b):
 
 
 class Heap(ctypes.Structure):
-    """What glibc's mallinfo2 gives, over all arenas."""
+    """The result of glibc's mallinfo2, over all arenas."""
 
     _fields_ = [
         (name, ctypes.c_size_t)
@@ -175,7 +175,7 @@ class Heap(ctypes.Structure):
 
 
 def heap():
-    """Bytes that malloc has given out, and bytes that it keeps free; 0 where it is not glibc."""
+    """Return the bytes that malloc has allocated, and those that it keeps free; 0 without glibc."""
     tell = getattr(ctypes.CDLL(None), "mallinfo2", None) if sys.platform == "linux" else None
     if tell is None:
         return 0, 0
@@ -185,9 +185,9 @@ def heap():
 
 
 def resident():
-    """Resident memory in bytes, without what is free; 0 where the system does not tell."""
+    """Return the resident memory in bytes, without free memory; 0 if the system does not report it."""
     if sys.platform == "linux":
-        # glibc keeps freed memory in an arena of each thread that there ever was.
+        # glibc keeps freed memory in an arena of each thread, even after the thread has ended.
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
@@ -198,12 +198,12 @@ def resident():
 
 
 def descriptors():
-    """Number of open file descriptors; 0 where the system does not tell."""
+    """Return the number of open file descriptors; 0 if the system does not report it."""
     return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
 
 
 def describe(test, passed):
-    """One line: what the process holds now."""
+    """Return a line with the present resources of the process."""
     used, free = heap()
     threads, files = threading.active_count(), descriptors()
     return (
@@ -215,13 +215,13 @@ def describe(test, passed):
 
 
 def ends(sizes):
-    """The medians of the first and the last third."""
+    """Return the medians of the first and the last third."""
     third = max(1, len(sizes) // 3)
     return [sorted(part)[len(part) // 2] for part in (sizes[:third], sizes[-third:])]
 
 
 def soak(seconds, threads, growth, heap_growth, seed, every):
-    """Run for so many seconds; gives the counts and a list of what went wrong."""
+    """Run for this number of seconds; return the counts and a list of failures."""
     test = Soak(seed)
     began, told, number, memory, used = time.monotonic(), -every, 0, [], []
     length = min(2.0, seconds / 8)
@@ -256,7 +256,7 @@ def soak(seconds, threads, growth, heap_growth, seed, every):
 
 
 def main():
-    """Print what was done, and what went wrong."""
+    """Print the counts and the failures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--threads", type=int, default=8)

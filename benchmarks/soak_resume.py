@@ -1,10 +1,10 @@
-"""Kills runs of the command line at random times, resumes them, and compares what comes of it.
+"""Kills runs of the command line at random times, resumes them, and compares the results.
 
     python benchmarks/soak_resume.py [--kills 300] [--format jsonl csv.gz parquet arrow] [--seed 0]
 
-Each case is a file that one undisturbed run answers, and that further runs are killed over (SIGKILL, now
-and then SIGTERM or SIGINT) until one gets through. The files must be the same byte by byte, or for
-Parquet and Arrow value by value; a line that is lost, doubled or moved shows.
+Each case is a file that is processed by one undisturbed run, and by runs that are killed (by SIGKILL,
+sometimes by SIGTERM or SIGINT) and resumed until one completes. The results must be the same byte by
+byte, or for Parquet and Arrow value by value, which reveals lines that are lost, duplicated or moved.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def write_input(path: Path, kind: str, count: int, draw: random.Random) -> None:
     rows = []
     for i in range(count):
         text = " ".join(draw.choice(("good", "bad", "film", "long", "a")) for _ in range(i % 23))
-        # Large enough that a file grows between two points from which the run can go on.
+        # Large enough for a file to grow between two checkpoints.
         rows.append({"id": i, "input": text if i % 100 else None, "note": "note " * 150})
     if kind == "parquet":
         import pyarrow as pa
@@ -50,7 +50,7 @@ def write_input(path: Path, kind: str, count: int, draw: random.Random) -> None:
 
 
 def command(source: Path, folder: Path, output: str, shards: int | None) -> list[str]:
-    """A run that can be resumed, with many points from which it can go on."""
+    """Return the command of a resumable run with many checkpoints."""
     arguments = ["run", "-p", str(FIXTURES / "bert-uncased-text"), "-t", "text-classification"]
     arguments += ["-i", str(source), "-o", str(folder), "--output-format", output, "--quiet"]
     arguments += ["--resume", "--on-error", "skip", "--threads", "1"]
@@ -60,7 +60,7 @@ def command(source: Path, folder: Path, output: str, shards: int | None) -> list
 
 
 def content(folder: Path) -> dict[str, object]:
-    """What a folder holds: bytes, or values; without the record of the run."""
+    """Return the contents of a folder as bytes or values, without the state file of the run."""
     found: dict[str, object] = {}
     for path in sorted(folder.iterdir()):
         if path.name == "hugot-run.json":
@@ -71,7 +71,7 @@ def content(folder: Path) -> dict[str, object]:
             read = parquet.read_table if path.suffix == ".parquet" else feather.read_table
             found[path.name] = read(path).to_pylist()
         elif path.suffix in (".gz", ".zst"):
-            # Where a block ends depends on time; what is in it does not.
+            # The boundaries of compressed blocks depend on time; the content does not.
             found[path.name] = lines_of(path)
         else:
             found[path.name] = path.read_bytes()
@@ -79,7 +79,7 @@ def content(folder: Path) -> dict[str, object]:
 
 
 def lines_of(path: Path) -> bytes:
-    """A compressed file's content, by the tool that a reader would have."""
+    """Return the content of a compressed file, read with the standard tool."""
     if path.suffix == ".gz":
         import gzip
 
@@ -93,7 +93,7 @@ def lines_of(path: Path) -> bytes:
 def soak(
     folder: Path, kind: str, output: str, shards: int | None, count: int, draw: random.Random
 ) -> int:
-    """Kill and resume until the run is done; gives the number of kills."""
+    """Kill and resume until the run is done; return the number of kills."""
     source = folder / f"in.{kind}"
     write_input(source, kind, count, draw)
     began = time.monotonic()

@@ -1,6 +1,7 @@
-"""What a careful user writes on onnxruntime's own API: sort by length, small groups, one-thread workers.
+"""A careful script on onnxruntime's own API: sorting by length, small groups, one-thread workers.
 
-The toughest peer: it has no options and knows one model, and loses little of what the runtime gives.
+The fastest peer: it has no options and supports one kind of model, and adds little time to the
+runtime's.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ BUDGET = 256  # padded tokens in a group
 def open_model(
     folder: Path, threads: int, longest: int
 ) -> tuple[onnxruntime.InferenceSession, Tokenizer]:
-    """The session and the tokenizer of a folder, without the padding that its file may ask for."""
+    """Return the session and the tokenizer of a folder, without the padding in its file."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(
@@ -36,7 +37,7 @@ def open_model(
 
 
 def feeds_of(session: onnxruntime.InferenceSession, rows: list[list[int]]) -> dict[str, np.ndarray]:
-    """Padded inputs of rows of token ids."""
+    """Return the padded inputs of rows of token ids."""
     ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
     mask = np.zeros_like(ids)
     for number, row in enumerate(rows):
@@ -49,7 +50,7 @@ def feeds_of(session: onnxruntime.InferenceSession, rows: list[list[int]]) -> di
 def load(
     folder: Path, longest: int, finish: Callable[[np.ndarray, np.ndarray], list[Any]]
 ) -> Callable[[list[str]], list[Any]]:
-    """A function from texts to answers; `finish` makes those of a group of its output and mask."""
+    """Return a function from texts to answers; `finish` computes those of a group's output and mask."""
     session, tokenizer = open_model(folder, 1, longest)
     workers = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
 

@@ -1,11 +1,11 @@
-"""What it costs and brings to let the threads of a run spin while they wait for work.
+"""The cost and the benefit of spinning: how the threads of a run wait for work.
 
     python benchmarks/spinning.py [MODEL] [--threads 2] [--rounds 9] [--calls 30]
 
-One text at a time on all threads, at intervals, as a service sees it, and from two callers at once. For
-each way to wait: the time of a call, the CPUs that the process kept busy meanwhile, and the CPU time
-that went by after the last call, while nothing was asked for. The ways take turns; medians over the
-rounds, and their ratio to spinning always.
+One text at a time is run on all threads, at intervals, as in a service, and from two callers at once.
+For each value of the option `spinning`, the table shows the time of a call, the number of busy CPUs
+meanwhile, and the CPU time of the idle process after the last call. The figures are medians over
+alternating rounds, and their ratio to `"always"`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import hugot
 
 if TYPE_CHECKING:
-    from hugot.pipelines.base import Pipeline
+    from hugot.pipelines.pipeline import Pipeline
 
 MODEL = Path(__file__).resolve().parent.parent / "examples" / "models" / "tiny-embedding"
 TEXT = "Wolfgang Schmidt and his friends live in Berlin near Alexanderplatz"
 WAYS = ("always", "run", "never")
-# Milliseconds between the calls of each caller, and how many callers there are.
+# Milliseconds between the calls of each caller, and the number of callers.
 CASES = ((0, 1), (1, 1), (10, 1), (0, 2))
 _IDLE_SECONDS = 0.3
 
 
 class Round(NamedTuple):
-    """What one way to wait took in one round: the calls, the CPUs in use, the idle time after them."""
+    """The figures of one round: the time of calls, the CPUs in use, the CPU time after the calls."""
 
     call_ms: float
     cpus: float
@@ -39,7 +39,7 @@ class Round(NamedTuple):
 
 
 def measure(pipeline: Pipeline, interval: float, callers: int, calls: int) -> Round:
-    """So many callers, each with calls at an interval; then a pause. The other pipelines are asleep."""
+    """Measure callers that each call at an interval, then a pause. The other pipelines are idle."""
     pipeline(TEXT)
 
     def call(_: int) -> list[float]:

@@ -1,12 +1,12 @@
-"""Start: what an import costs, and how soon a fresh process has its first embedding.
+"""Start: the time of an import, and the time until a fresh process has its first embedding.
 
     python benchmarks/start.py [MODEL_FOLDER] [--rounds 15]
 
-Every figure is the time from starting a Python process to the first line that it prints, taken in turn,
-round by round. hugot runs with and without the file that `hugot optimize` writes (on a copy of the
-folder), against the shortest script on onnxruntime's own Python API with the .onnx file and with that
-optimised file. Ratios are medians over the rounds; single times mean little on a shared machine.
-Measure an installed package: the finder of an editable one costs time of its own.
+Every figure is the time from starting a Python process to the first line that it prints, measured in
+alternating rounds. hugot runs with and without the file that `hugot optimize` writes (on a copy of the
+folder), and is compared with the shortest script on onnxruntime's own Python API with the .onnx file
+and with the optimised file. Ratios are medians over the rounds; single times mean little on a shared
+machine. Measure an installed package: the finder of an editable installation takes additional time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hugot.models.bundle import open_bundle
 DEFAULT = Path(__file__).parent.parent / "examples" / "models" / "tiny-embedding"
 TEXT = "Where can I swim in the sea?"
 
-# What people write: no padding, and a mean over all tokens, which are all real.
+# The usual code: no padding, and the mean over all tokens.
 SCRIPT = f"""
 import sys
 import numpy as np
@@ -52,7 +52,7 @@ print(hugot.pipeline("feature-extraction", sys.argv[1])({TEXT!r}).tolist(), flus
 
 
 def first_line(*arguments: object) -> tuple[float, str]:
-    """Seconds until a fresh Python prints its first line, and the line."""
+    """Return the seconds until a fresh Python process prints its first line, and the line."""
     began = time.perf_counter()
     command = [sys.executable, *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -90,7 +90,7 @@ def measure(model: Path, work: Path, rounds: int) -> None:
         "hugot": ("-c", HUGOT, plain),
         "hugot, optimised": ("-c", HUGOT, fast),
     }
-    lines = {name: first_line(*case)[1] for name, case in cases.items()}  # and the files are cached
+    lines = {name: first_line(*case)[1] for name, case in cases.items()}  # also caches the files
     if lines["hugot"] != lines["hugot, optimised"]:
         raise SystemExit("the answers with and without the optimised file differ")
     times: dict[str, list[float]] = {name: [] for name in cases}

@@ -1,4 +1,4 @@
-"""`hugot run` over JSON Lines, start and files included, and the same work in a running process."""
+"""`hugot run` over JSON Lines, including start and files, and the same work in a running process."""
 
 from __future__ import annotations
 

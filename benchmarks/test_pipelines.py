@@ -1,6 +1,6 @@
 """Pipelines as users call them: a list, an iterable, one text, and many callers at once.
 
-Each benchmark notes its texts and tokens, so that a rate can be had from the saved figures.
+Each benchmark records its texts and tokens, so that rates can be computed from the saved figures.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from conftest import Case
     from pytest_benchmark.fixture import BenchmarkFixture
 
-# Of a network of this size, compared with the tiny ones, so many times fewer texts are enough.
+# Size of the network → factor by which fewer texts are used than for the tiny ones.
 FEWER = {"tiny": 1, "small": 10, "base": 25}
 CALLERS = 8
 
 
 @pytest.fixture(scope="module", params=["throughput", "latency", "auto"])
 def pipeline(request: pytest.FixtureRequest, case: Case) -> Iterator[Any]:
-    """A warm pipeline in each mode."""
+    """Yield a warm pipeline in each mode."""
     with hugot.pipeline(case.task, case.folder, mode=request.param, **case.options) as made:
         made.warmup()
         yield made
@@ -59,7 +59,7 @@ def test_single(benchmark: BenchmarkFixture, case: Case, pipeline: Any) -> None:
 
 
 def test_concurrent(benchmark: BenchmarkFixture, case: Case, pipeline: Any, count: int) -> None:
-    """As many texts as in bulk, one a call, from threads."""
+    """Run as many texts as in bulk, one per call, from several threads."""
     inputs = _inputs(case, "short", count)
     _note(benchmark, case, pipeline, inputs, f"{CALLERS} callers")
     with ThreadPoolExecutor(CALLERS) as callers:

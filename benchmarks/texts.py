@@ -1,4 +1,4 @@
-"""Texts of given length distributions, drawn from common English words, the same for the same seed.
+"""Texts of given length distributions, drawn from common English words, reproducible by their seed.
 
     texts("short", 1000)
     texts("equal", 1000, tokenizer)                       # exactly 32 tokens each
@@ -6,16 +6,16 @@
 
 Kinds (lengths are in tokens, the two special ones of BERT included):
 
-    short        what people type into a search box or a chat: about 14, the longest about 110
-    paragraphs   60 to 150, all equally likely
+    short        as typed into a search box or a chat: about 14, the longest about 110
+    paragraphs   60 to 150, uniformly distributed
     mixed        3 to 512, long-tailed: half are under 40, a few are at the limit
-    two-lengths  8 or 256, as many of each
+    two-lengths  8 or 256, the same number of each
     equal        32
 
-Every word of WORDS is one token of the usual English WordPiece vocabularies, those of the bundled models
-included, so that lengths are right without a tokenizer. With one they are exact, whatever it makes of a
-word. `prompts` are taken as they are for `short` and give the words for the others; without a tokenizer,
-`two-lengths` and `equal` keep to WORDS, because their lengths would not hold otherwise.
+Every word of WORDS is one token of the usual English WordPiece vocabularies, including those of the
+bundled models, so that lengths are right without a tokenizer. With a tokenizer, they are exact for any
+vocabulary. `prompts` are used unchanged for `short`, and their words for the other kinds; without a
+tokenizer, `two-lengths` and `equal` use only WORDS, because their lengths would be wrong otherwise.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KINDS = ("short", "paragraphs", "mixed", "two-lengths", "equal")
 _SPECIAL = 2
 _LONGEST = 512
 
-# A word of a prompt is 1.08 tokens of BERT's vocabulary on the average.
+# A word of a prompt has 1.08 tokens of BERT's vocabulary on average.
 _WORDS_PER_TOKEN = 1 / 1.08
 
 _COMMON = """
@@ -73,7 +73,7 @@ WORDS = tuple(_COMMON.split())
 
 
 def read_prompts(path: str | Path) -> list[str]:
-    """The texts of a JSON Lines file: the key ``input`` of each line, or the line if it is a string."""
+    """Return the texts of a JSON Lines file: the key ``input`` of each line, or the line's string."""
     lines = Path(path).read_text(encoding="utf-8").splitlines()
     values = [json.loads(line) for line in lines if line.strip()]
     return [value if isinstance(value, str) else value["input"] for value in values]
@@ -86,14 +86,14 @@ def texts(
     seed: int = 0,
     prompts: Sequence[str] | None = None,
 ) -> list[str]:
-    """`count` texts of a length distribution.
+    """Return `count` texts of a length distribution.
 
     Args:
         kind: one of KINDS.
-        count: how many.
+        count: number of texts.
         tokenizer: a `tokenizers.Tokenizer`, for exact lengths.
-        seed: other texts for another seed; `short` prompts start at another place.
-        prompts: texts to take (`short`) or to take words from (the other kinds).
+        seed: determines the texts, and the first of the prompts for `short`.
+        prompts: the texts (for `short`), or texts whose words are used (for the other kinds).
     """
     return list(stream_texts(kind, count, tokenizer, seed, prompts))
 
@@ -105,7 +105,7 @@ def stream_texts(
     seed: int = 0,
     prompts: Sequence[str] | None = None,
 ) -> Iterator[str]:
-    """As `texts`, one at a time."""
+    """Yield the same as `texts`, one at a time."""
     kind = kind.replace(" ", "-")
     if kind not in KINDS:
         raise ValueError(f"kind={kind!r}; it can be {', '.join(KINDS)}")
@@ -127,7 +127,7 @@ def stream_texts(
 
 
 def _length(kind: str, number: int, draw: random.Random) -> int:
-    """Tokens of the next text."""
+    """Return the number of tokens of the next text."""
     if kind == "short":
         return _SPECIAL + min(108, max(1, round(draw.lognormvariate(2.3, 0.55))))
     if kind == "paragraphs":
@@ -146,12 +146,12 @@ def _of_words(count: int, words: Sequence[str], draw: random.Random) -> str:
 def _fitted(
     lengths: Iterator[int], words: Sequence[str], tokenizer: Any, draw: random.Random
 ) -> Iterator[str]:
-    """Texts of exactly these lengths, of a tokenizer that takes words one by one."""
+    """Yield texts of exactly these lengths, for a tokenizer that splits texts at words."""
     counts: dict[str, int] = {}
 
     def tokens(word: str) -> int:
         if word not in counts:
-            # With a blank before it, because that is how a word stands in the middle of a text.
+            # With a space before it, as in the middle of a text.
             counts[word] = len(tokenizer.encode(f" {word}", add_special_tokens=False).ids)
         return counts[word]
 

@@ -1,6 +1,6 @@
 """A tiny model that takes 512 tokens: one attention layer over random embeddings.
 
-So small that hugot itself, and not the network, is what is measured; the bundled models end at 128
+It is so small that hugot itself is measured, not the network; the bundled models take at most 128
 tokens. Needs the package `onnx`.
 """
 
@@ -41,7 +41,7 @@ def write_model(folder: Path) -> Path:
 
 
 def _model() -> onnx.ModelProto:
-    """softmax(x xᵀ + mask) (x W), where x are the embeddings of the tokens."""
+    """Return the graph of softmax(x xᵀ + mask) (x W), with the embeddings x of the tokens."""
     draw = np.random.default_rng(0)
     tables = {
         "embeddings": draw.normal(size=(VOCABULARY, WIDTH)).astype(np.float32),

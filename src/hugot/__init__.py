@@ -12,7 +12,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 
-# What type checkers know by this name; importing typing would take most of the time of this module.
+# Type checkers recognise this name; importing typing would take most of the time of this module.
 TYPE_CHECKING = False
 
 # Public name → the module that holds it. `__all__` is exactly these.
@@ -98,7 +98,7 @@ if TYPE_CHECKING:
     # End of generated text
 
 try:
-    from hugot._fast import checksum as _compiled  # noqa: F401  (light; tells whether hugot is built)
+    from hugot._fast import checksum as _compiled  # noqa: F401  (fails if hugot is not built)
 except ImportError as error:
     raise ImportError(
         f"hugot's compiled modules cannot be imported ({error}). They are made when the package is "

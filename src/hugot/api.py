@@ -1,4 +1,4 @@
-"""`hugot.pipeline`: one call from a model's name to something that answers."""
+"""`hugot.pipeline`: making a pipeline with one call."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def pipeline(
 ) -> Pipeline[Any, Any]: ...
 # End of generated text
 def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[Any, Any]:
-    """Make a pipeline with a session of its own, which ends with it.
+    """Make a pipeline with a session of its own, which is closed with it.
 
         classify = hugot.pipeline("text-classification", "path/to/model", top_k=2)
         classify("The film was excellent")
@@ -55,7 +55,7 @@ def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[
             ``package:NAME``.
         **options: those of `Session` (``mode``, ``threads``, ``providers``, …), of
             `Session.pipeline` (``name``, ``onnx_file``, ``variant``, …) and of the task. ``device`` is
-            understood as in transformers: -1 or ``"cpu"``, a number or ``"cuda:1"``.
+            that of transformers: -1 or ``"cpu"``, a number or ``"cuda:1"``.
 
     The session is closed by `close`, by ``with``, or when the pipeline is no longer referenced.
     """
@@ -73,18 +73,18 @@ def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[
     try:
         made = session.pipeline(task, model, **options)
     except BaseException:
-        engine.wait()  # if the library fails as well, its error comes first
+        engine.wait()  # if the library fails as well, its error is raised instead
         raise
     from hugot.pipelines.pipeline import runner_of
 
-    # The engine alone, not the session: a pipeline that its session refers to, and that refers to it,
-    # would live until the next sweep of the garbage collector.
+    # The engine alone, not the session: a reference cycle of session and pipeline would stay alive until
+    # the next run of the garbage collector.
     runner_of(made).on_close = engine.close
     return made
 
 
 def _begin_session(options: dict[str, Any], library: Background[Library] | None) -> Session:
-    """A session with its options, which are taken out of `options`."""
+    """Return a session with its options, which are removed from `options`."""
     from hugot.options import RuntimeOptions, option_names
     from hugot.session import begin_session
 
@@ -96,7 +96,7 @@ def _begin_session(options: dict[str, Any], library: Background[Library] | None)
 
 
 def providers_of_device(device: object) -> list[Any]:
-    """What transformers' ``device=`` means as ``providers=``."""
+    """Return the value of ``providers=`` for a value of transformers' ``device=``."""
     text = str(device)
     if text.lstrip("-").isdigit():
         text = "cpu" if int(text) < 0 else f"cuda:{text}"

@@ -1,4 +1,4 @@
-"""A description of a model from its files, and of the pipelines that fit it; `hugot info` shows it."""
+"""Properties of a model and the pipelines that can run it, for ``hugot info``."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def model_info(
     """Return the properties of a model as an object of JSON.
 
     Args:
-        session: makes a pipeline of each task on the model, to see which fit.
+        session: makes a pipeline of each task on the model, to find out which can run it.
         model: a path or a name.
         model_folder: the folder that models are kept in.
         onnx_file: the graph to use, if there are several.
         variant: which of several graphs, by its kind.
-        revision: the branch, tag or commit that it must be.
+        revision: the branch, tag or commit that it must have.
 
     Raises as `hugot.models.find.find_model` and `hugot.models.bundle.open_bundle`.
     """
@@ -67,7 +67,7 @@ def model_info(
 
 
 def guess_tasks(bundle: ModelBundle) -> list[str]:
-    """Return the tasks that a model was made for, by ``config.json`` and ``modules.json``."""
+    """Return the tasks that a model was made for, according to ``config.json`` and ``modules.json``."""
     found = tasks_of_architectures(bundle.config.get("architectures") or [])
     if (bundle.folder / "modules.json").exists():
         found.append("feature-extraction")
@@ -75,7 +75,7 @@ def guess_tasks(bundle: ModelBundle) -> list[str]:
 
 
 def fitting_pipelines(session: Session, bundle: ModelBundle) -> dict[str, str | None]:
-    """Return for each task None if a pipeline can be made on the model, else the reason why not."""
+    """Return for each task None if its pipeline can run the model, otherwise the reason why not."""
     graph = bundle.onnx_path.relative_to(bundle.folder).as_posix()
     fits: dict[str, str | None] = {}
     for spec in SPECS:
@@ -88,7 +88,7 @@ def fitting_pipelines(session: Session, bundle: ModelBundle) -> dict[str, str | 
 
 
 def _origin(folder: Path) -> dict[str, Any]:
-    """The repository and commit of a model, if its folder records them."""
+    """Return the repository and commit of a model, if its folder records them."""
     manifest = read_manifest(folder)
     if manifest is not None:
         return {

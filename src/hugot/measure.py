@@ -1,4 +1,4 @@
-"""Latency and rates of a model on this machine with several settings of the session."""
+"""Measuring latency and rates of a model on this machine with several settings of the session."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from hugot.pipelines.pipeline import Pipeline
 
-# With fewer rounds, chance decides which setting seems the best.
+# With fewer rounds, the best setting is a matter of chance.
 LEAST_ROUNDS = 5
-# A list has as many texts as run in about this time.
+# Approximate duration of a call with a list.
 LIST_SECONDS = 0.25
 _SINGLE_TEXTS, _LEAST_TEXTS, _MOST_REQUESTS = 20, 8, 512
-# A setting is better than another one if the difference exceeds the uncertainty of measuring.
+# Settings that differ by less than the uncertainty of the measurement are equally good.
 _MARGIN = 0.03
 
 
@@ -51,10 +51,10 @@ class Measurement:
 
 
 def recommend(measurements: Sequence[Measurement]) -> dict[str, Measurement]:
-    """The best setting for single texts, for lists, and for many requests at once.
+    """Return the best setting for single texts, for lists, and for many requests at once.
 
-    If several are about equally good, it is the first of them. Empty if there were fewer than
-    `LEAST_ROUNDS` rounds.
+    If several are about equally good, the first of them is returned. The result is empty after fewer
+    than `LEAST_ROUNDS` rounds.
     """
     if min(each.rounds for each in measurements) < LEAST_ROUNDS:
         return {}
@@ -77,15 +77,15 @@ def measure(
     library: str | None = None,
     **choice: Any,
 ) -> list[Measurement]:
-    """Measure a model with several ways to spread the work over threads, in turns.
+    """Measure a model with several distributions of work over threads, in alternating rounds.
 
     Args:
         task: the task.
         model: as for `Session.pipeline`; it is loaded once for each setting, all at the same time.
-        texts: typical inputs, which are repeated if they are too few.
+        texts: typical inputs, which are repeated if there are too few.
         rounds: how often each setting is measured.
         providers: execution providers to compare; by default the CPU.
-        threads: CPUs to use; by default all that the process has.
+        threads: number of CPUs to use; by default all that are available to the process.
         library: the option `onnxruntime_library` of `Session`.
         **choice: further arguments of `Session.pipeline`.
 
@@ -114,7 +114,7 @@ def measure(
 
 
 def sample_texts() -> list[str]:
-    """English texts of 1 to 9 sentences, most of them short, as services receive them."""
+    """Return English texts of 1 to 9 sentences, most of them short, as services receive them."""
     sentences = cycle(
         (
             "Great film!",
@@ -128,7 +128,7 @@ def sample_texts() -> list[str]:
 
 
 class _Setting:
-    """A setting with its pipeline and the figures of each turn, as `_take_turn` returns them."""
+    """A setting, its pipeline, and the results of `_take_turn` for each turn."""
 
     def __init__(self, pipeline: Pipeline[Any, Any], options: Mapping[str, Any]) -> None:
         self.pipeline = pipeline
@@ -137,21 +137,21 @@ class _Setting:
         self.turns: list[tuple[float, float, float]] = []
 
     def measurement(self) -> Measurement:
-        """The medians of all turns."""
+        """Return the medians of all turns."""
         workers, threads = self.plan.workers, self.plan.intra_op_threads
         figures = map(median, zip(*self.turns, strict=True))
         return Measurement(self.options, workers, threads, len(self.turns), *figures)
 
 
 def _ways_to_spread(cpus: int) -> list[dict[str, Any]]:
-    """Options that spread the work over the CPUs in different ways, the default first."""
+    """Return options that distribute the work over the CPUs in different ways, the default first."""
     ways: list[dict[str, Any]] = [{}, {"mode": "latency"}, {"mode": "throughput"}]
     return ways if cpus < 4 else [*ways, {"workers": cpus // 2}]
 
 
 def _take_turn(pipeline: Pipeline[Any, Any], texts: list[Any]) -> tuple[float, float, float]:
-    """Seconds for a text, texts per second of a list, requests per second."""
-    pipeline(texts[0])  # the setting before has left its own data in the caches
+    """Return seconds per single text, texts per second of a list, and requests per second."""
+    pipeline(texts[0])  # the previous setting has left its own data in the CPU's caches
     single = median(_seconds(pipeline, text) for text in texts[:_SINGLE_TEXTS])
     bulk = len(texts) / _seconds(pipeline, texts)
     began = perf_counter()
@@ -162,7 +162,7 @@ def _take_turn(pipeline: Pipeline[Any, Any], texts: list[Any]) -> tuple[float, f
 
 
 def _texts_for_a_list(pipeline: Pipeline[Any, Any], texts: Sequence[Any]) -> list[Any]:
-    """As many texts as run in about `LIST_SECONDS`, in order and repeated if there are too few."""
+    """Return as many texts as run in about `LIST_SECONDS`, in order, and repeated if necessary."""
     few = list(islice(cycle(texts), _LEAST_TEXTS))
     took = min(_seconds(pipeline, few) for _ in range(3))
     return list(islice(cycle(texts), max(_LEAST_TEXTS, int(_LEAST_TEXTS * LIST_SECONDS / took))))
@@ -175,5 +175,5 @@ def _seconds(pipeline: Pipeline[Any, Any], inputs: Any) -> float:
 
 
 def _first_best(rates: Sequence[float]) -> int:
-    """Index of the first rate that is about as high as the highest."""
+    """Return the index of the first rate that is about as high as the highest."""
     return next(i for i, rate in enumerate(rates) if rate >= max(rates) * (1 - _MARGIN))

@@ -1,4 +1,4 @@
-"""A session: pipelines by name, over shared models and threads."""
+"""Sessions: pipelines by name, which share models and threads."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Session:
             tag(["Wolfgang lives in Berlin"])
             session["ner"] is tag
 
-    Pipelines on the same model file share the loaded model. Takes the options of
-    `hugot.options.RuntimeOptions`, and `model_folder`, where downloaded models are kept.
+    Pipelines on the same model file share the loaded model. The options are those of
+    `hugot.options.RuntimeOptions`, and `model_folder`, the folder of downloaded models.
 
     Raises InputError for an unknown option, RuntimeLibraryError if ONNX Runtime cannot be loaded,
-    ProviderError if a provider that was asked for is not there.
+    ProviderError if a requested provider is not available.
     """
 
     def __init__(self, *, model_folder: str | PathLike[str] | None = None, **options: Any) -> None:
@@ -134,16 +134,16 @@ class Session:
                 (``"featureExtraction"``).
             model: a model folder, an ``.onnx`` file with its tokenizer beside it, a hub name, or
                 ``package:NAME`` for an installed Python package that holds a model.
-            name: the pipeline's name; by default the task's, with a number where that is taken.
-            onnx_file: the graph to take where the folder has several.
+            name: the pipeline's name; by default that of the task, with a number if it is in use.
+            onnx_file: the graph to use, if the folder has several.
             variant: which of several graphs: ``"fp32"``, ``"fp16"``, ``"int8"``, a file name, or
                 ``"auto"`` (the default), which never lowers the precision.
-            revision: the branch, tag or commit of the hub that the model must be.
+            revision: the branch, tag or commit on the hub that the model must have.
             verify: check every file against the hashes in ``hugot.json`` first.
             **options: options of the task.
 
-        Raises InputError for an unknown task or option or a name that is taken,
-        ModelNotFoundError and ModelFormatError for the model's files.
+        Raises InputError for an unknown task or option or a name that is in use, ModelNotFoundError
+        and ModelFormatError for the model's files.
         """
         choice: dict[str, Any] = {
             "onnx_file": onnx_file,
@@ -186,35 +186,35 @@ class Session:
             ) from None
 
     def stats(self) -> SessionStats:
-        """Counters and timings of each pipeline, by its name; printed, they are a table."""
+        """Return counters and timings of each pipeline, by its name; printed, they are a table."""
         from hugot.stats import SessionStats
 
         return SessionStats({name: made.stats() for name, made in self._pipelines.items()})
 
     def reset_stats(self) -> None:
-        """Have all pipelines begin to count at zero again."""
+        """Reset the counters and timings of all pipelines to zero."""
         for made in self._pipelines.values():
             made.reset_stats()
 
     def end_profiling(self) -> list[str]:
-        """End what the option ``profiling`` has begun, and give the paths of the files.
+        """Complete the profiles of the option ``profiling``, and return the paths of the files.
 
-        Closing the session ends it as well, and tells the paths to the log.
+        Closing the session completes them as well, and writes the paths to the log.
         """
         return self._engine.end_profiling()
 
     def close(self, *, cancel: bool = False) -> None:
-        """Wait for running calls, then let go of all pipelines, models and threads.
+        """Wait for running calls, then release all pipelines, models and threads.
 
         Args:
             cancel: stop the running calls, which raise SessionClosedError.
 
-        As for a pipeline, a future's callback may close too, and does not wait.
+        In a future's callback, `close` does not wait; see `Pipeline.close`.
         """
         self._gate.close()
         if self._gate.forked:
             return
-        for runner in self._runners:  # all of them first: none is to begin while another ends
+        for runner in self._runners:  # all of them first, so that no call begins while others end
             runner.refuse_calls(cancel=cancel)
         for runner in self._runners:
             runner.close(cancel=False)
@@ -254,7 +254,7 @@ class Session:
 
 
 def _after_all(runners: list[Runner[Any]], action: Callable[[], None]) -> None:
-    """Call `action` when no call of these runners, which refuse new ones, is under way any more."""
+    """Call `action` when all calls of these runners have ended; new calls must be refused already."""
     if runners:
         runners[0].calls.on_idle(partial(_after_all, runners[1:], action))
     else:
@@ -266,20 +266,20 @@ def begin_session(
     options: Mapping[str, Any],
     library: Background[Library] | None = None,
 ) -> Session:
-    """Return a session that does not wait for ONNX Runtime's library; `Engine.wait` raises its error.
+    """Return a session without waiting for ONNX Runtime's library; `Engine.wait` raises its error.
 
-    `library` is the loading of it, if that has begun.
+    `library` is the loading of the library, if it has begun already.
     """
     return Session.from_engine(Engine(make_options(RuntimeOptions, options), library), model_folder)
 
 
 def engine_of(session: Session) -> Engine:
-    """Return what the pipelines of a session share, for hugot's own layers."""
-    return session._engine  # noqa: SLF001  (the one way in)
+    """Return the engine of a session, for other modules of hugot."""
+    return session._engine  # noqa: SLF001  (the only access from outside)
 
 
 def restore_pipeline(spec: PipelineSpec) -> Pipeline[Any, Any]:
-    """Make a pipeline again; those with equal session options share models and threads.
+    """Make a pickled pipeline again; those with equal session options share models and threads.
 
     Raises what `hugot.pipeline` raises.
     """

@@ -1,1 +1,1 @@
-"""From strings to ragged token ids, and which rows run together."""
+"""Tokenizing texts to rows of tokens, and planning which rows run together."""

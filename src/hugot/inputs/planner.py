@@ -1,4 +1,4 @@
-"""Which rows run together."""
+"""Planning which rows run together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hugot.inputs.rows import Rows
 
 _NO_CAP = 2**62
-# Parts of the budget that are tried, in eighths.
+# Fractions of the budget that are tried, in eighths.
 _EIGHTHS = (8, 7, 6, 5, 4, 3, 2, 1)
 # A plan is taken at once if no worker is done earlier than the others by more than this factor.
 _EVEN_ENOUGH = 1.002
@@ -40,14 +40,15 @@ def plan(
 ) -> list[Group]:
     """Sort rows by length and cut them into groups, the most expensive first.
 
-    A group, padded, holds at most `token_budget` tokens (a longer row stands alone) and at most
-    `max_rows` rows; without `pads`, only rows of one length. Every row is in exactly one group, except
-    that rows without tokens, which cannot be run, are in none.
+    A padded group holds at most `token_budget` tokens (a longer row is a group of its own) and at most
+    `max_rows` rows; without `pads`, all its rows have one length. Every row is in exactly one group,
+    except for rows without tokens, which cannot be run and are in none.
 
     Groups have the shapes of the policy `shapes`, which has no effect without `pads`.
 
-    Of the budgets up to `token_budget`, the one with which `workers` are expected to finish first is
-    taken: large groups cost least in sum, small ones are spread more evenly.
+    Several budgets up to `token_budget` are tried, and the plan with which `workers` are expected to
+    finish first is used: large groups cost the least in total, and small ones are distributed more
+    evenly.
     """
     offsets = rows.offsets
     order = np.empty(len(offsets) - 1, np.int64)
@@ -89,14 +90,14 @@ def plan(
 def _fits_all_budgets(
     begins: list[int], lengths: NDArray[np.int64], order: NDArray[np.int64], token_budget: int
 ) -> bool:
-    """Whether all rows are one group that every smaller budget would leave as it is."""
+    """Whether all rows fit into one group with every smaller budget too."""
     return len(begins) == 2 and len(order) * lengths[order[0]] <= token_budget // _EIGHTHS[0]
 
 
 def shaped(
     group: Group, shapes: ShapePolicy, token_budget: int, max_rows: int | None = None
 ) -> Group:
-    """Return a group in the next shape of a policy."""
+    """Return a group with the next larger shape of a policy."""
     width = shapes.width(group.width)
     rows = len(group.rows)
     padded = shapes.padded_rows(rows, width, token_budget, max_rows)
@@ -104,7 +105,7 @@ def shaped(
 
 
 def _padded_offsets(lengths: NDArray[np.int64], shapes: ShapePolicy) -> NDArray[np.int64]:
-    """Return the offsets of rows that have the widths of a policy."""
+    """Return the offsets of the rows if each is padded to the next width of a policy."""
     widths = np.array([0, *shapes.widths], np.int64)
     place = np.searchsorted(widths, lengths)
     known = place < len(widths)
@@ -118,10 +119,10 @@ def _padded_offsets(lengths: NDArray[np.int64], shapes: ShapePolicy) -> NDArray[
 def _evened(
     begins: list[int], costs: list[float], workers: int, overhead: float
 ) -> Iterator[tuple[list[int], list[float]]]:
-    """Yield the groups as they are, then with the last one cut in two, then the last two, and so on.
+    """Yield the groups unchanged, then with the last one cut in two, then the last two, and so on.
 
-    This lets the workers finish together without smaller groups, and more runs, everywhere. Few groups
-    are left as they are: handing one to another thread costs about as much as it saves.
+    Workers then finish together without smaller groups, and thus more runs, everywhere. If there are
+    few groups, none is cut: passing one to another thread costs about as much as it saves.
     """
     yield begins, costs
     if not 1 < workers < len(costs):
@@ -135,7 +136,7 @@ def _evened(
             return
         rows = begins[place + 1] - begins[place]
         first = rows - rows // 2
-        # The second half may be narrower than this takes it to be.
+        # An upper bound: the second half may be narrower.
         each = (costs[place] - overhead) / rows
         begins.insert(place + 1, begins[place] + first)
         costs[place : place + 1] = [overhead + each * first, overhead + each * (rows - first)]
@@ -144,7 +145,7 @@ def _evened(
 
 
 def finished(costs: Sequence[float], workers: int) -> float:
-    """Return when `workers` that take groups of these costs in turn have run all of them."""
+    """Return the time at which `workers` that take groups of these costs in turn have run them all."""
     free_at = [0.0] * min(workers, max(1, len(costs)))
     for each in costs:
         heapq.heapreplace(free_at, free_at[0] + each)

@@ -1,8 +1,8 @@
-"""The thread pool of `tokenizers`, kept to the CPUs that a session has.
+"""The thread pool of `tokenizers`, limited to the CPUs of a session.
 
-The pool is one for the process, and lasts as long. It is made by the first call that tokenizes a list,
-with as many threads as the environment variable ``RAYON_NUM_THREADS`` says at that moment, or else as
-there are CPUs. A number that the program's environment holds is left as it is.
+A process has one such pool until it ends. The first call that tokenizes a list makes it, with the number
+of threads in the environment variable ``RAYON_NUM_THREADS`` at that moment, or else one for each CPU. If
+the variable is set by the program's environment, it is not changed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 _VARIABLE = "RAYON_NUM_THREADS"
 _lock = threading.Lock()
 
-# A child that is forked meanwhile would wait for the lock for ever, and keep the variable.
+# A child that is forked while the lock is held would wait for it for ever, and keep the variable.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
@@ -22,11 +22,11 @@ if hasattr(os, "register_at_fork"):
 
 
 def start_pool(tokenizer: Any, threads: int) -> None:
-    """Have `tokenizers` make its pool now, with so many threads, unless there is one already.
+    """Make `tokenizers` create its pool now with this number of threads, unless it has one already.
 
     Args:
         tokenizer: any `tokenizers.Tokenizer`.
-        threads: size of the pool. The thread that calls waits meanwhile, so that no more work.
+        threads: size of the pool. The calling thread waits while the pool works.
     """
     with _lock:
         if _VARIABLE in os.environ:

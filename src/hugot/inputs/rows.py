@@ -1,6 +1,6 @@
-"""Rows: what a model is fed, many of them for one input if need be.
+"""Rows: the inputs of a model's graph, of which one input of a pipeline may have several.
 
-Planner, executor and batcher know rows by the protocol `Rows` alone. `TokenRows` are those of texts.
+Planner, executor and batcher use the protocol `Rows` alone. `TokenRows` are the rows of texts.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ class Group:
 
     Attributes:
         rows: numbers of the rows, the longest first, int64 [group].
-        width: tokens of the longest row, or the width of the shape policy that it is padded to.
-        padded_rows: rows that the model is run on if they are more: the rest are copies of the last.
+        width: tokens of the longest row, or the width of the shape policy to which rows are padded.
+        padded_rows: number of rows that the model is run on, if the group is filled up with copies of
+            its last row; otherwise None.
     """
 
     __slots__ = ("padded_rows", "rows", "width")
@@ -46,7 +47,7 @@ class Group:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and width that the model is run on."""
+        """Number of rows and width of the arrays that the model is run on."""
         return self.padded_rows or len(self.rows), self.width
 
 
@@ -54,11 +55,11 @@ class Rows(Protocol):
     """Rows of any kind of input.
 
     Attributes:
-        offsets: where each row begins among all units of work (tokens), and at the end their number,
-            int64 [rows + 1].
+        offsets: the index of each row's first unit of work (token), and last their number, int64
+            [rows + 1].
         size: units of work of all rows.
-        sources: the number of each row's input if one input may have many rows, ascending; None if row
-            i is of input i.
+        sources: the number of each row's input, ascending, if an input may have several rows; None if
+            row i belongs to input i.
         truncated: number of inputs that were cut.
     """
 
@@ -77,20 +78,20 @@ class Rows(Protocol):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the rows take in memory, about."""
+        """Approximate size of the rows in memory, in bytes."""
 
     def feeds(self, group: Group, inputs: Sequence[TensorSpec]) -> Sequence[Any]:
         """Return an array for each of a graph's inputs, for the rows of a group."""
 
     def slice(self, begin: int, end: int) -> Rows:
-        """Return rows `begin` to `end`, which are of one input."""
+        """Return rows `begin` to `end`, which belong to one input."""
 
     def concat(self, others: Sequence[Any]) -> Rows:
-        """Return these rows and those of others of their kind, their inputs numbered through."""
+        """Return these rows and others of their kind, with consecutive numbers for their inputs."""
 
 
 class Padding(NamedTuple):
-    """How shorter rows of tokens are filled up.
+    """The padding of rows of tokens.
 
     Attributes:
         pad_id: id of the padding token.
@@ -108,10 +109,10 @@ class TokenRows:
 
     Attributes:
         ids: token ids, int32 [tokens].
-        offsets: where each row begins, and at the end the number of tokens, int64 [rows + 1].
+        offsets: the index of each row's first token, and last the number of tokens, int64 [rows + 1].
         type_ids: token type ids, int32 [tokens], or None if all are 0.
-        encodings: the tokenizer's result for each row, for tasks that need more of it.
-        padding: how shorter rows are filled up.
+        encodings: the tokenizer's result for each row, for tasks that need more than the ids.
+        padding: the padding of shorter rows.
         size: number of tokens in all rows.
         sources: see `Rows`.
         truncated: see `Rows`.
@@ -156,11 +157,11 @@ class TokenRows:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the arrays; the tokenizer's results take some ten times as many."""
+        """Size of the arrays in bytes; the tokenizer's results take about ten times as much."""
         return self.ids.nbytes + self.offsets.nbytes + getattr(self.type_ids, "nbytes", 0)
 
     def feeds(self, group: Group, inputs: Sequence[TensorSpec]) -> Sequence[Any]:
-        """Return ids, mask, type ids and so on, padded to the group's width, as the graph wants them."""
+        """Return ids, mask, type ids and so on, padded to the group's width, in the graph's order."""
         plan = _feed_plan(tuple(inputs))
         if plan.common is None or self.type_ids is not None:
             return self._feeds_one_by_one(group, plan)
@@ -180,7 +181,7 @@ class TokenRows:
         return arrays  # type: ignore[return-value]  # an array of arrays serves as a sequence
 
     def slice(self, begin: int, end: int) -> TokenRows:
-        """Return rows `begin` to `end`, which are of one input, over the same memory."""
+        """Return rows `begin` to `end`, which belong to one input, over the same memory."""
         first, last = int(self.offsets[begin]), int(self.offsets[end])
         return TokenRows(
             self.ids[first:last],
@@ -192,7 +193,7 @@ class TokenRows:
         )
 
     def concat(self, others: Sequence[TokenRows]) -> TokenRows:
-        """Return these rows and those of others one after another, their inputs numbered through."""
+        """Return these rows and the others, with consecutive numbers for their inputs."""
         if not others:
             return self
         parts = [self, *others]
@@ -223,7 +224,7 @@ class TokenRows:
 
 
 class TokenRow(TokenRows):
-    """A single row, as the tokenizer returned it; arrays are made when they are asked for.
+    """A single row as the tokenizer returned it; arrays are made at their first use.
 
     Attributes:
         row_ids: token ids.
@@ -267,7 +268,7 @@ def rows_from_encodings(
     with_type_ids: bool,
     sources: Sequence[int] | None = None,
 ) -> TokenRows:
-    """Return the tokenizer's results as rows, one each; type ids only if they may differ from 0."""
+    """Return a row for each of the tokenizer's results, with type ids only if they may differ from 0."""
     if len(encodings) == 1 and sources is None:
         return TokenRow(encodings[0], padding, with_type_ids)
     offsets = np.empty(len(encodings) + 1, np.int64)
@@ -291,9 +292,9 @@ def token_spans(rows: TokenRows, group: Group) -> tuple[NDArray[np.int64], NDArr
 
 
 def takes_type_ids(inputs: Sequence[TensorSpec], bundle: ModelBundle) -> bool:
-    """Whether a graph wants the tokenizer's token type ids.
+    """Whether a graph takes the tokenizer's token type ids.
 
-    A tokenizer whose ``model_input_names`` does not list them has none; the graph is fed zeros then.
+    A tokenizer has none if its ``model_input_names`` does not list them; the graph then gets zeros.
     """
     names = [spec.name for spec in inputs]
     source = bundle.folder / "tokenizer_config.json"
@@ -314,12 +315,12 @@ def check_token_inputs(inputs: Sequence[TensorSpec], path: Path) -> None:
 
 
 class _FeedPlan(NamedTuple):
-    """How the inputs of a graph are filled.
+    """The functions that fill the inputs of a graph.
 
     Attributes:
         fills: for each input a function, the dtype of its array, and a dtype to cast it to or None.
-        common: numbers of the inputs for ids, mask and type ids; None if there are others, or if any is
-            not int64.
+        common: numbers of the inputs for ids, mask and type ids; None if the graph has other inputs, or
+            if one of these is not int64.
     """
 
     fills: tuple[tuple[Callable[[TokenRows, Group, IntegerArray], None], Any, str | None], ...]

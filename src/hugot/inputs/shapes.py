@@ -1,6 +1,6 @@
-"""The shapes that groups of rows are run in, and what running one costs.
+"""The shapes of groups of rows, and the cost of running one.
 
-Execution providers that prepare for each new shape are given few of them.
+Execution providers that prepare for each new shape get only a few different ones.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 ShapeName: TypeAlias = Literal["exact", "few", "fixed"]
 
-# Half steps between powers of two: a row gets at most a half more, on average a fifth.
+# Powers of two and the middles between them: padding adds at most a half to a row, on average a fifth.
 FEW_WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 FIXED_WIDTHS = (16, 32, 64, 128, 256, 512)
-# Rows of a fixed shape that is not full.
+# Numbers of rows of a fixed shape that is not full.
 _PART_ROWS = (1, 8)
 
 
@@ -40,14 +40,14 @@ class ShapePolicy:
         return self.name == "exact"
 
     def width(self, tokens: int) -> int:
-        """What a row of so many tokens is padded to."""
+        """Return the width to which a row of this number of tokens is padded."""
         place = bisect_left(self.widths, tokens)
         return self.widths[place] if place < len(self.widths) else tokens
 
     def padded_rows(
         self, rows: int, width: int, token_budget: int, max_rows: int | None = None
     ) -> int:
-        """What a group of so many rows of this width is filled up to."""
+        """Return the number of rows to which a group of this number and width is filled up."""
         if self.name != "fixed":
             return rows
         full = max(1, token_budget // width)
@@ -57,7 +57,7 @@ class ShapePolicy:
         return next(fitting, max(rows, full))
 
     def shapes(self, token_budget: int) -> Iterator[tuple[int, int]]:
-        """All shapes (rows, width) of a fixed policy, and a full group of each width of another."""
+        """Yield all shapes (rows, width) of a fixed policy; otherwise a full group of each width."""
         for width in self.widths:
             full = max(1, token_budget // width)
             if self.name == "fixed":
@@ -71,7 +71,7 @@ EXACT = ShapePolicy()
 def make_policy(
     name: ShapeName, widths: Sequence[int] | None = None, longest: int | None = None
 ) -> ShapePolicy:
-    """A policy with its own widths, or these, cut off at the longest row of a model."""
+    """Return a policy with the given or its own widths, up to the longest row of a model."""
     if name == "exact":
         return EXACT
     chosen = sorted(set(widths or (FEW_WIDTHS if name == "few" else FIXED_WIDTHS)))
@@ -83,12 +83,12 @@ def make_policy(
 
 @dataclass(frozen=True)
 class GroupCost:
-    """What a group of n rows of w tokens is expected to take: ``overhead + n w (1 + quadratic w)``.
+    """The expected cost of a group of n rows of w tokens: ``overhead + n w (1 + quadratic w)``.
 
     The unit is the time of one token among many short rows.
 
     Attributes:
-        overhead: what a run takes whatever is in it: reading the weights, starting each node.
+        overhead: the fixed cost of a run: reading the weights, starting each node.
         quadratic: share of attention, which grows with the width, per token of width.
     """
 

@@ -1,4 +1,4 @@
-"""Strings to token ids, with a tokenizer that is configured once and never changed."""
+"""Tokenizing texts, with tokenizers that are configured once and never changed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from hugot.models.bundle import ModelBundle
 
-# Decoders that give a token a text of its own, which depends on nothing but the token and whether it is
-# the first; ByteLevel does so where the bytes of a character are not spread over tokens.
+# Decoders for which the text of a token depends only on the token and on whether it is the first. This
+# holds for ByteLevel if the bytes of a character are not spread over several tokens.
 _DECODERS_BY_TOKEN = ("ByteLevel", "Metaspace", "NoneType", "WordPiece")
 
-# The blanks that transformers removes from decoded text (`clean_up_tokenization`), in this order.
+# The spaces that transformers removes from decoded text (`clean_up_tokenization`), in this order.
 _CLEAN_UP = (
     (" .", "."),
     (" ?", "?"),
@@ -35,46 +35,48 @@ _CLEAN_UP = (
     (" 're", "'re"),
 )
 
-# What does not fit into 32 bits.
+# The first length that does not fit into 32 bits.
 _TOO_LARGE = 2**31
 
-# Long lists are tokenized in native calls of about this length: Python handles an interrupt only between
-# two of them. One takes some 15 ms, and several times that while workers have the CPUs.
+# Long lists are tokenized in native calls of about this many characters, because Python handles an
+# interrupt only between two of them. One takes some 15 ms, and several times as long if workers use the
+# CPUs.
 _CHARACTERS_PER_CALL = 40_000
 
 # If many texts may be too long, only their beginnings are tokenized first: this many characters for each
-# token that a row holds, which are more tokens than that in nearly every language, and for a margin of
-# tokens, since a cut may change the last ones. Few texts are tokenized whole, to say how long they are.
+# token of a row and of a margin. In nearly every language, such a beginning has more tokens than the row
+# takes; the margin is needed because the cut may change the last tokens. Few texts are always tokenized
+# completely, so that the error can state their length.
 _CHARACTERS_PER_TOKEN = 6
 _MARGIN = 16
 _FEW = 8
 
-# A text, a pair of texts, or a text that comes as a list of words.
+# A text, a pair of texts, or a text as a list of words.
 Text: TypeAlias = str | tuple[str, str] | list[str]
 
 
 class TextTokenizer:
     """The tokenizer of a model, cutting rows at `max_length` tokens.
 
-    Padding and truncation baked into ``tokenizer.json`` are switched off: exports carry a fixed
-    padding to 128 tokens there. A tokenizer shared by threads cannot be reconfigured while it works,
-    so it never is: each length, stride and casing has a tokenizer of its own.
+    The padding and truncation in ``tokenizer.json`` are switched off: exports often have a fixed
+    padding to 128 tokens there. A tokenizer that threads share cannot be reconfigured while it works, so
+    each length, stride and casing has a tokenizer of its own.
 
     Args:
         bundle: the model's files.
         max_length: see below.
         lowercase: whether texts are lower-cased first.
         stride: tokens that neighbouring windows of `encode_windows` share.
-        threads: most threads for a list of texts; None for as many as `tokenizers` likes.
+        threads: most threads for a list of texts; None for the number that `tokenizers` chooses.
 
     Attributes:
         max_length: most tokens in a row, special ones included; None for no limit.
-        padding: how shorter rows are filled up.
+        padding: the padding of shorter rows.
         unknown_id: id of the unknown token, -1 if there is none.
-        adds_special_tokens: whether a row has tokens beside those of its text.
+        adds_special_tokens: whether special tokens are added to those of a text.
         marks_subwords: whether the vocabulary marks tokens that continue a word, such as ``##ing``.
-        joins_by_token: whether `join` makes a text of its own of each token, whatever its neighbours;
-            the replacement character may stand for a part of one.
+        joins_by_token: whether the text that `join` makes of a token is independent of its neighbours;
+            it may contain the replacement character for a part of a character.
     """
 
     def __init__(
@@ -90,7 +92,7 @@ class TextTokenizer:
 
         try:
             tokenizer = tokenizers.Tokenizer.from_file(str(bundle.tokenizer_path))
-            # A template gives every single text the same type ids; most give it none but 0.
+            # A template has the same type ids for every single text; in most templates all are 0.
             self._types_in_single = any(tokenizer.encode("a").type_ids)
         except BaseException as error:  # tokenizers raises bare Exception for a bad file, or panics
             raise_others(error)
@@ -146,20 +148,19 @@ class TextTokenizer:
         check: Callable[[Encoding], str | None] | None = None,
         numbers: Sequence[int] | None = None,
     ) -> tuple[TokenRows, dict[int, InputError]]:
-        """Tokenize texts or pairs of texts, a row each.
+        """Tokenize texts or pairs of texts to one row each.
 
         Args:
             texts: the texts.
             type_ids: whether the graph takes token type ids.
-            spans: whether character offsets are wanted; tokenizing is faster without.
+            spans: whether character offsets are needed; tokenizing is faster without.
             words: whether each text is a list of words.
             truncate: whether a text that is too long is cut, rather than refused.
             allow_empty: whether a text may have no tokens.
-            check: returns why a text is refused for its tokens, or None.
+            check: returns the reason to refuse a text for its tokens, or None.
             numbers: number of each text among the caller's inputs, for messages.
 
-        Returns the rows, and the error of each text that was refused by its place; refused texts have
-        no row.
+        Returns the rows, and the error of each refused text by its place; refused texts have no row.
         """
         numbers = range(len(texts)) if numbers is None else numbers
         lenient = truncate and check is None and (allow_empty or self.adds_special_tokens)
@@ -192,10 +193,10 @@ class TextTokenizer:
         words: bool = False,
         numbers: Sequence[int] | None = None,
     ) -> tuple[TokenRows, dict[int, InputError]]:
-        """Tokenize texts, with as many rows for each as it takes to hold all of it.
+        """Tokenize texts to as many rows each as are needed to hold the whole text.
 
-        Each row of a text begins `stride` tokens before the end of the one before it. Arguments and
-        results are those of `encode`.
+        Each further row of a text begins `stride` tokens before the end of the previous one. Arguments
+        and results are those of `encode`.
         """
         numbers = range(len(texts)) if numbers is None else numbers
         encodings, refused = self._encode(texts, True, words, numbers)
@@ -212,11 +213,11 @@ class TextTokenizer:
 
     @property
     def window_length(self) -> int:
-        """Tokens of a single text that fit into a row beside the special ones."""
+        """Number of tokens of a single text that fit into a row, special ones excluded."""
         return (self.max_length or 0) - self._tokenizer.num_special_tokens_to_add(is_pair=False)
 
     def prompt_length(self, prompt: str) -> int:
-        """Tokens that a prompt puts before a text; a special token at its end does not count.
+        """Return the number of tokens of a prompt, without a special token at its end.
 
         As `_get_prompt_length` of sentence-transformers.
         """
@@ -224,7 +225,7 @@ class TextTokenizer:
         return len(mask) - mask[-1] if mask else 0
 
     def token(self, token_id: int) -> str:
-        """The string of a token, as the vocabulary has it."""
+        """Return the string of a token in the vocabulary."""
         return self._tokenizer.id_to_token(token_id) or ""
 
     def token_id(self, token: str) -> int | None:
@@ -246,19 +247,19 @@ class TextTokenizer:
         return text
 
     def pieces(self, text: str) -> list[int]:
-        """Return the token ids of a text without special tokens, however many they are."""
+        """Return all token ids of a text, without special tokens and without truncation."""
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         return [*encoding.ids, *(each for more in encoding.overflowing for each in more.ids)]
 
     def join(self, tokens: list[str]) -> str:
-        """Text from tokens, as `convert_tokens_to_string` of transformers."""
+        """Return the text of tokens, as `convert_tokens_to_string` of transformers."""
         return self._decoder.decode(tokens) if self._decoder is not None else " ".join(tokens)
 
     def _id_of(self, token: Any, default: int) -> int:
         name = token.get("content") if isinstance(token, dict) else token
         try:
             found = self._tokenizer.token_to_id(name) if isinstance(name, str) else None
-        except UnicodeEncodeError:  # a lone surrogate, which is in no vocabulary
+        except UnicodeEncodeError:  # an unpaired surrogate, which is in no vocabulary
             found = None
         return default if found is None else found
 
@@ -269,7 +270,7 @@ class TextTokenizer:
         return self._id_of(bundle.tokenizer_config.get("pad_token"), default)
 
     def _beginnings(self, texts: Sequence[Text]) -> Sequence[Text]:
-        """Return the texts; if many may be too long, only the beginning of these."""
+        """Return the texts; if many may be too long, return only the beginnings of those."""
         if self.max_length is None:
             return texts
         longest = (self.max_length + _MARGIN) * _CHARACTERS_PER_TOKEN
@@ -286,7 +287,7 @@ class TextTokenizer:
         spans: bool,
         numbers: Sequence[int],
     ) -> None:
-        """Refuse each text whose beginning alone is too long, and tokenize the others of them whole."""
+        """Refuse the texts whose beginning is too long already, and tokenize the others completely."""
         for place, (text, beginning) in enumerate(zip(texts, beginnings, strict=True)):
             if text is beginning or place in refused:
                 continue
@@ -303,7 +304,7 @@ class TextTokenizer:
             refused.update((place, error) for error in more.values())
 
     def _token_count(self, encoding: Encoding) -> int:
-        """Return the number of tokens of a text, with those that were cut."""
+        """Return the number of tokens of a text, including truncated ones."""
         special = sum(encoding.special_tokens_mask)
         return len(encoding) + sum([len(more) - special for more in encoding.overflowing])
 
@@ -346,7 +347,7 @@ class TextTokenizer:
     def _encode_each(
         self, texts: Sequence[Text], words: bool, error: BaseException, numbers: Sequence[int]
     ) -> tuple[list[Any], dict[int, InputError]]:
-        """Tokenize texts one by one after an error, to find those that it is about."""
+        """Tokenize texts one by one after an error, to find those that cause it."""
         encodings: list[Any] = []
         refused: dict[int, InputError] = {}
         for place, text in enumerate(texts):
@@ -372,7 +373,7 @@ class TextTokenizer:
         check: Callable[[Encoding], str | None] | None,
         numbers: Sequence[int],
     ) -> None:
-        """Refuse cut texts, texts without tokens, and what `check` refuses; see `encode`."""
+        """Refuse truncated texts, texts without tokens, and those that `check` refuses; see `encode`."""
         for place, encoding in enumerate(encodings):
             if place in refused:
                 continue
@@ -397,12 +398,12 @@ class TextTokenizer:
 
 
 class LoadTokenizer(Protocol):
-    """Returns the tokenizer of a model with other settings; see `TextTokenizer`."""
+    """A function that returns a model's tokenizer with the given settings; see `TextTokenizer`."""
 
     def __call__(
         self, max_length: int | None, *, lowercase: bool = False, stride: int = 0
     ) -> TextTokenizer:
-        """Return the tokenizer with this longest row, casing and stride."""
+        """Return the tokenizer with these settings."""
 
 
 class TokenizerCache:
@@ -436,7 +437,7 @@ class TokenizerCache:
 
 
 def _cut(text: str, longest: int) -> str:
-    """Return a text, or its beginning up to a blank if it has more than `longest` characters."""
+    """Return a text, or its beginning up to a space if it has more than `longest` characters."""
     if len(text) <= longest:
         return text
     blank = text.rfind(" ", longest // 2, longest)
@@ -444,7 +445,7 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _portions(texts: Sequence[Text]) -> Iterator[tuple[int, int]]:
-    """Yield where portions of about `_CHARACTERS_PER_CALL` characters begin and end."""
+    """Yield the begin and end of portions of about `_CHARACTERS_PER_CALL` characters."""
     begin = characters = 0
     for number, text in enumerate(texts, 1):
         characters += len(text) if isinstance(text, str) else sum(map(len, text))
@@ -456,9 +457,9 @@ def _portions(texts: Sequence[Text]) -> Iterator[tuple[int, int]]:
 
 
 def raise_others(error: BaseException) -> None:
-    """Raise what is no failure of the tokenizer, such as an interrupt.
+    """Raise an error that is not a failure of the tokenizer, such as an interrupt.
 
-    A panic of its Rust code comes as an exception that is no `Exception`.
+    A panic of the tokenizer's Rust code is raised as a BaseException that is not an `Exception`.
     """
     if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
         raise error

@@ -1,7 +1,7 @@
-"""Pipelines that a process loads once, found again by what they are made from.
+"""Pipelines that a process loads once, by their configuration.
 
-Engines such as Ray and Spark send an adapter to many processes, and often to one process many times:
-it holds configuration alone, and the pipeline of that configuration is kept here.
+Engines such as Ray and Spark send an adapter to many processes, and often several times to the same one.
+An adapter therefore holds only configuration, and the pipelines are kept here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Slot:
-    """A place for one pipeline; the thread that holds the lock loads it, and others wait for it."""
+    """The pipeline of one configuration, and the lock that is held while it is loaded."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -26,8 +26,8 @@ class _Slot:
 
 _slots: dict[Hashable, _Slot] = {}
 _slots_lock = threading.Lock()
-# The pipelines of the parent of a forked process. Their threads are in the parent, so they can be
-# neither used nor closed.
+# In a forked child, the pipelines of the parent. Their threads are in the parent, so they can be neither
+# used nor closed.
 _inherited: list[dict[Hashable, _Slot]] = []
 
 
@@ -63,7 +63,7 @@ def _key(task: str, model: str, options: Mapping[str, Any]) -> Hashable:
 
 
 def frozen(value: Any) -> Hashable:
-    """Return a hashable value that is equal for equal options, however they are nested and ordered."""
+    """Return a hashable value that is equal for equal options, regardless of the order of mappings."""
     match value:
         case dict():
             return frozenset((key, frozen(each)) for key, each in value.items())
@@ -71,7 +71,7 @@ def frozen(value: Any) -> Hashable:
             return tuple(map(frozen, value))
         case set() | frozenset():
             return frozenset(map(frozen, value))
-        # 1 == True == 1.0, and as options they differ.
+        # 1 == True == 1.0, but they are different options.
         case bool() | int() | float():
             return type(value), value
     hash(value)
@@ -79,7 +79,7 @@ def frozen(value: Any) -> Hashable:
 
 
 def _forget_in_child() -> None:
-    """Begin anew in a forked child: a lock may be held, and threads are gone."""
+    """Reset in a forked child, where a lock may be held and the threads do not exist."""
     global _slots, _slots_lock
     _inherited.append(_slots)
     _slots = {}

@@ -1,7 +1,7 @@
 """Files of records: reading, running and writing, as ``hugot run`` does.
 
     formats      the formats: names, suffixes, first bytes, compression
-    files        which files there are; names and contents that are on the disk for certain
+    files        finding input files; writing files and names to the disk safely
     lines        bytes → lines, on a thread
     jsonl, delimited, plain_text
                  lines → records, and records and results → lines

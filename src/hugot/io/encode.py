@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Encoder(Protocol):
-    """Makes the bytes of a working file, and of it the final file.
+    """Encodes batches to the bytes of a working file, and converts it to the final file.
 
     Attributes:
         suffix: that of the final file.

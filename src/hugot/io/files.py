@@ -1,4 +1,4 @@
-"""The files that a run reads, and what makes those it writes safe."""
+"""Finding the files that a run reads, and writing files and their names to the disk safely."""
 
 from __future__ import annotations
 

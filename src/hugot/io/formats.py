@@ -120,7 +120,7 @@ def compressor(compression: str | None) -> Callable[[bytes], bytes]:
     if compression == "gz":
         import gzip
 
-        # No time of day in it: the same records are the same bytes.
+        # Without a time, so that the same records always have the same bytes.
         return lambda data: gzip.compress(data, _GZIP_LEVEL, mtime=0)
     try:
         from compression import zstd

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hugot.io.batch import Batch, InputKeys
 
 _LINE: Final = JSON_OPTIONS | orjson.OPT_APPEND_NEWLINE
-# orjson reads a number of more than 64 bits as a float; such a line is copied instead of written anew.
+# orjson reads a number of more than 64 bits as a float, so such a line is copied instead of encoded.
 _LONG_NUMBER: Final = re.compile(rb"\d{17}")
 
 
@@ -64,6 +64,6 @@ class JsonLinesEncoder(LineEncoder):
 
 
 def _with_output(line: bytes, value: Any) -> bytes:
-    """Return a line of JSON with one more key; what it has stays as it is."""
+    """Return a line of JSON with one more key; the rest of the line is copied."""
     head = line.rstrip()[:-1].rstrip()
     return b'%s,"%s":%s}\n' % (head, OUTPUT.encode(), orjson.dumps(value, option=JSON_OPTIONS))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LONGEST_LINE: Final = 1 << 24
 _CHUNK_BYTES: Final = 1 << 16
 _CHUNKS_AHEAD: Final = 16
-# Between two looks for a signal.
+# Period in which a waiting thread handles signals.
 _SIGNAL_SECONDS: Final = 0.25
 # The byte order mark that some programs write at the beginning of a file.
 BOM: Final = b"\xef\xbb\xbf"

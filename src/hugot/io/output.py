@@ -1,4 +1,4 @@
-"""Where results are written: a folder, in which a run can be resumed, or stdout."""
+"""The outputs of a run: a folder, in which it can be resumed, or stdout."""
 
 from __future__ import annotations
 

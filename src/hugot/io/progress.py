@@ -28,7 +28,7 @@ class Progress:
     Args:
         pipeline: the pipeline, whose tokens are shown.
         total: bytes of all input files, None for stdin.
-        done: bytes of them that an earlier run has done.
+        done: bytes of these that an earlier run has processed.
     """
 
     def __init__(self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""What a run has done, in a file beside its results."""
+"""The state of a run, in a file beside its results."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _LONGEST_NAME: Final = 1024
 _LONGEST_VARINT: Final = 10
 # A field begins with its key and, if it is length-delimited, its size; each is a varint.
 _LONGEST_HEADER: Final = 2 * _LONGEST_VARINT
-# Appended to the end of the file: no integer ends in it, so truncation is an error like other damage.
+# Appended at the end of the file: no integer ends in it, so truncation is an error like other damage.
 _PADDING: Final = b"\xff" * _LONGEST_HEADER
 _VARINT, _BYTES = 0, 2
 # Bytes of the values of each wire type that have a fixed size.

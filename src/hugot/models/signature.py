@@ -49,7 +49,7 @@ _DTYPES: Final = {
     21: ("uint4", "int4"),
     22: ("int4", "int4"),
 }
-# Suffixes that ONNX Runtime's tools give to what quantization adds; they are not weights.
+# Suffixes of the tensors that ONNX Runtime's tools add for quantization; they are not weights.
 _QUANTIZATION_SUFFIXES: Final = ("_scale", "_zero_point", "_scales", "_zp")
 # Its weights are packed into bytes, two of 4 bits each.
 _PACKING_OPERATOR: Final = "MatMulNBits"

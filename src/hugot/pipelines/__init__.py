@@ -1,1 +1,1 @@
-"""What runs a task: `Pipeline`, which people call, and `Runner`, which does the work."""
+"""Running tasks: the public class `Pipeline`, and the class `Runner`, which does the work."""

@@ -1,9 +1,9 @@
-"""Single requests of many threads and tasks, run together.
+"""Running the requests of many threads and asyncio tasks together.
 
     submit ─ admitted ─ prepared by the caller ─▶ queue ─▶ a worker takes a group ─▶ answers
 
-There is no timer. A free worker takes what waits at once, so a single request runs at once; while all
-workers are busy requests gather, and the next free worker takes those that fit together best.
+There is no timer. A free worker takes waiting requests at once, so a single request does not wait; while
+all workers are busy requests queue up, and the next free worker takes those that fit together best.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 class Work(NamedTuple):
-    """What is done with requests, as functions that refer to no pipeline: requests do.
+    """The functions that run and answer requests; they find the pipeline through the request.
 
     Attributes:
-        run: runs inputs together and returns the results of each, as a sequence of one.
+        run: runs inputs together and returns the results of each input, as a sequence of one.
         answer: returns the answer of a request from the results of its inputs.
     """
 
@@ -39,17 +39,17 @@ class Work(NamedTuple):
 
 
 class Batcher:
-    """Queues the requests of one pipeline and has groups of them run by the workers.
+    """Queues the requests of one pipeline, and runs groups of them on the workers.
 
-    Requests refer to the pipeline's runner, which this does not, so a pipeline lives as long as someone
-    refers to it or a request is under way.
+    Only requests refer to the pipeline's runner, so a pipeline stays alive as long as it is referenced
+    or a request is under way.
 
     Args:
         work: runs groups and makes answers.
         executor: whose threads run the groups.
         queue: the empty queue.
-        gate: each request is inside until nothing of it runs any more.
-        max_queue: most requests that may wait.
+        gate: each request is inside until no part of it runs any more.
+        max_queue: maximum number of requests that wait.
         name: the pipeline's name, for messages.
 
     Attributes:
@@ -74,17 +74,17 @@ class Batcher:
         self._lock = threading.Lock()
         self._deadlines = Deadlines()
         self._queued = 0  # requests that were admitted and have not begun
-        self._turns = 0  # turns that workers were asked to take and have not ended
+        self._turns = 0  # turns that were started on workers and have not ended
         self.running = 0
-        self._admitted: set[Request] = set()  # those that are not settled
+        self._admitted: set[Request] = set()  # admitted requests that are not settled
         self._ended_by: Callable[[], HugotError] | None = None
 
-    # What callers do
+    # On the threads of callers
 
     def admit(self, request: Request) -> None:
         """Reserve a place in the queue for a request.
 
-        Raises SessionClosedError when the pipeline is closed, QueueFullError if no place is left; the
+        Raises SessionClosedError if the pipeline is closed, QueueFullError if the queue is full; the
         request's recorder counts both.
         """
         try:
@@ -121,12 +121,12 @@ class Batcher:
             )
 
     def put(self, request: Request, items: Sequence[Item]) -> None:
-        """Queue an admitted request, now that its inputs are prepared."""
+        """Queue an admitted request with its prepared inputs."""
         if not items:
             self._end(request, *_attempt(self._work.answer, request))
             return
         with self._lock:
-            if request.settled:  # given up while it was prepared
+            if request.settled:  # cancelled or expired while it was prepared
                 return
             request.items = items
             request.results = [None] * len(items)
@@ -142,25 +142,25 @@ class Batcher:
         self._end(request, None, error)
 
     def withdraw(self, request: Request) -> bool:
-        """Take a request out of the queue and of its groups; return False if it was settled before.
+        """Remove a request from the queue and its groups; return False if it was settled before.
 
         A group that no request needs any more is stopped.
         """
         return self._give_up(request, None)
 
     def cancel(self, request: Request) -> None:
-        """Withdraw a request whose sender wants no answer any more, and count it."""
+        """Withdraw a request that its sender has cancelled, and count it."""
         if self.withdraw(request) and request.recorder is not None:
             request.recorder.cancelled()
 
     def expire(self, request: Request) -> None:
-        """End a request whose time is up."""
+        """End a request whose deadline has passed."""
         state = "it was running" if request.begun else f"{self._queued} requests waited"
         error = DeadlineExceededError(f"no answer within timeout={request.timeout} s; {state}")
         self._give_up(request, Outcome(request, None, error))
 
     def stop(self, error: Callable[[], HugotError]) -> None:
-        """End all requests with an error, also those that run; none is admitted any more."""
+        """End all requests with an error, including those that run, and admit no more."""
         with self._lock:
             self._ended_by = error
             requests = list(self._admitted)
@@ -168,17 +168,17 @@ class Batcher:
             self._give_up(request, Outcome(request, None, error()))
 
     def close(self) -> None:
-        """End the thread of the deadlines. Call it when the gate is closed."""
+        """End the thread of the deadlines. The gate must be closed."""
         self._deadlines.close()
 
-    # What workers do: to the executor, this is a job of one piece that is started again and again
+    # On the workers: for the executor, the batcher is a job of one piece that is started repeatedly
 
     def __len__(self) -> int:
-        """One turn was asked for."""
+        """Return 1, the number of turns of each start."""
         return 1
 
     def run_one(self) -> bool:
-        """Run the next group, if there is one, and have the turn go on while requests wait."""
+        """Run the next group, if there is one, and continue the turn while requests wait."""
         group = self._begin_group()
         if group is None:
             return False
@@ -219,7 +219,7 @@ class Batcher:
     def _run_apart(
         self, group: RunningGroup
     ) -> tuple[dict[Item, Any], dict[Request, BaseException]]:
-        """Run each request of a failed group by itself: the error may be that of another."""
+        """Run each request of a failed group by itself, since another one may have caused the error."""
         results: dict[Item, Any] = {}
         errors: dict[Request, BaseException] = {}
         for request in group.requests:
@@ -262,21 +262,21 @@ class Batcher:
             return Outcome(request, None, error)
         return Outcome(request, *_attempt(self._work.answer, request))
 
-    # What both do
+    # On both
 
     def _end(self, request: Request, result: Any, error: BaseException | None) -> None:
         """End a request that was never queued."""
         self._give_up(request, Outcome(request, result, error))
 
     def _give_up(self, request: Request, outcome: Outcome | None) -> bool:
-        """Settle a request before its time, and deliver its outcome if it has one."""
+        """Settle a request before all its results are there, and deliver its outcome if it has one."""
         with self._lock:
             if request.settled:
                 return False
             unneeded = self._settle(request)
             idle = not request.groups
         _stop(unneeded)
-        # Before the gate is left: whoever waits for it to close finds the answer there.
+        # Before leaving the gate, so that the answer is there when a caller of `close` returns.
         if outcome is not None:
             deliver([outcome])
         if idle:
@@ -284,13 +284,13 @@ class Batcher:
         return True
 
     def _begin(self, request: Request) -> None:
-        """Count it out of the queue; the lock is held."""
+        """Count a request as begun; the lock must be held."""
         if not request.begun:
             request.begun = True
             self._queued -= 1
 
     def _settle(self, request: Request) -> list[RunningGroup]:
-        """Take a request out and return the groups that no request needs any more; the lock is held."""
+        """Remove a request; return the groups that no request needs any more. The lock must be held."""
         request.settled = True
         self._admitted.discard(request)
         if not request.begun:
@@ -305,7 +305,7 @@ class Batcher:
         return unneeded
 
     def _let_go(self, requests: Sequence[Request]) -> None:
-        """Drop what settled requests hold, now that nothing of them runs."""
+        """Drop the contents of settled requests of which no part runs any more."""
         for request in requests:
             if request.deadline is not None:
                 self._deadlines.drop(request.deadline)
@@ -316,7 +316,7 @@ class Batcher:
 def _attempt(call: Callable[..., Any], *arguments: Any) -> tuple[Any, BaseException | None]:
     """Return the result of a call, or its error.
 
-    Nothing in this frame, which the error's traceback keeps alive, refers to the error.
+    The error's traceback refers to this frame, so no variable of the frame may refer to the error.
     """
     try:
         return call(*arguments), None

@@ -1,6 +1,6 @@
-"""The class of each task's pipelines, made from the task when it is first asked for, and pipelines.
+"""Making pipelines, and the class of each task's pipelines at its first use.
 
-The stub beside this module has the classes for editors and type checkers; scripts/generate writes it.
+The stub beside this module, written by scripts/generate, declares them for editors and type checkers.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def make_pipeline(
 ) -> Pipeline[Any, Any]:
     """Make the pipeline of a spec on a bundle whose model the engine has begun to load.
 
-    `restore` makes it again when it is unpickled. Raises InputError for an option, ModelFormatError and
-    TokenizerError for the model's files.
+    `restore` makes a pipeline from its spec when it is unpickled. Raises InputError for an option,
+    ModelFormatError and TokenizerError for the model's files.
     """
     kind = task_class(spec.task)
     check_names(spec.options, option_names(kind.options_type), f"option of {spec.task}")
@@ -39,7 +39,7 @@ def make_pipeline(
     try:
         task = kind(bundle, engine.tokenizers_of(bundle))
     finally:
-        # A thread has loaded it meanwhile. If both fail, the model's error is raised.
+        # A thread loads the model meanwhile. If both fail, the model's error is raised.
         model = engine.load_model(bundle)
     task.bind(Graph(bundle.onnx_path, model.session.inputs, model.session.outputs), options)
     wanted = engine.options.microbatch

@@ -19,15 +19,15 @@ def make_pipeline(
 def pipeline_class(task: str) -> type[Pipeline[Any, Any]]: ...
 
 class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, Vectors]):
-    """Turn texts into vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
+    """Convert texts to vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
 
         embed = hugot.pipeline("feature-extraction", "path/to/model")
         embed("one text")                    # float32 [dim]
         embed(["some", "texts"])             # float32 [2, dim]
         embed("one text", pooling="none")    # float32 [tokens, dim]
 
-    A list returns one array [n, dim]; with ``pooling="none"`` a list of arrays [tokens, dim], each with
-    memory of its own.
+    The result of a list is one array [n, dim]; with ``pooling="none"``, it is a list of arrays
+    [tokens, dim], each with memory of its own.
     """
 
 class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]):

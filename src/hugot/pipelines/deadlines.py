@@ -1,4 +1,4 @@
-"""Doing things when a time has come, on one thread that starts with the first of them."""
+"""Deadlines: functions that are called at a given time, on a thread that starts with the first one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Deadlines that were dropped stay in the heap until there are so many, and more than live ones.
+# Dropped deadlines stay in the heap until there are more than this number, and more than live ones.
 _MOST_DROPPED = 256
 
 
 class Deadline:
-    """Something to do at a time, unless it is dropped before."""
+    """A function to call at a given time, unless the deadline is dropped before."""
 
     __slots__ = ("action", "number", "when")
 
@@ -32,26 +32,26 @@ class Deadline:
 
 
 class Deadlines:
-    """Calls what was given to `add` when its time has come.
+    """Calls each function given to `add` at its time.
 
-    The thread ends when this is closed or collected.
+    The thread ends when the object is closed or collected.
     """
 
     def __init__(self) -> None:
-        # The thread knows the state alone: it must not keep this alive.
+        # The thread refers to the state alone: it must not keep this object alive.
         self._state = _State()
         self._finalizer = weakref.finalize(self, _State.stop, self._state)
 
     def add(self, seconds: float, action: Callable[[], object]) -> Deadline:
-        """Have `action` called after so many seconds."""
+        """Call `action` after the given seconds, unless the deadline is dropped before."""
         return self._state.add(time.monotonic() + seconds, action)
 
     def drop(self, deadline: Deadline) -> None:
-        """Never call the action of a deadline, and let go of it."""
+        """Drop a deadline: its function is not called any more."""
         self._state.drop(deadline)
 
     def close(self) -> None:
-        """End the thread; nothing is called any more."""
+        """End the thread; no function is called any more."""
         self._finalizer()
 
 
@@ -66,7 +66,7 @@ class _State:
         self._pid = os.getpid()
 
     def add(self, when: float, action: Callable[[], object]) -> Deadline:
-        """Have `action` called at a time of `time.monotonic`, unless it is dropped before."""
+        """Call `action` at a time of `time.monotonic`, unless the deadline is dropped before."""
         deadline = Deadline(when, next(self._numbers), action)
         with self._changed:
             heapq.heappush(self._heap, deadline)
@@ -80,7 +80,7 @@ class _State:
         return deadline
 
     def drop(self, deadline: Deadline) -> None:
-        """Never call the action of a deadline, and let go of it."""
+        """Drop a deadline: its function is not called any more."""
         with self._changed:
             if deadline.action is None:
                 return
@@ -104,10 +104,10 @@ class _State:
     def _serve(self) -> None:
         while (action := self._next_due()) is not None:
             action()
-            del action  # or what it refers to would live on while this thread waits
+            del action  # otherwise its referents would stay alive while this thread waits
 
     def _next_due(self) -> Callable[[], object] | None:
-        """Wait for the next deadline, and give what is to be done; None at the end."""
+        """Wait for the next deadline and return its function; None at the end."""
         with self._changed:
             while not self._stopped:
                 wait = self._heap[0].when - time.monotonic() if self._heap else None

@@ -1,4 +1,4 @@
-"""What a call was given: one input, several, or an iterator of them."""
+"""Distinguishing the arguments of a call: one input, several, or an iterator of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STREAM: Final = 3
 def dispatch(task: Task[Any, Any], inputs: Any, options: Any) -> tuple[int, Any]:
     """Return `SINGLE`, `MANY` or `STREAM`, and the input, the sequence or the iterator of inputs.
 
-    Raises InputError for anything else, and for what could be a pair of texts or two texts.
+    Raises InputError for anything else, and for a tuple that may be a pair of texts or two texts.
     """
     if type(inputs) is str:
         return SINGLE, inputs
@@ -28,7 +28,7 @@ def dispatch(task: Task[Any, Any], inputs: Any, options: Any) -> tuple[int, Any]
     if task.is_single(inputs):
         return SINGLE, inputs
     if isinstance(inputs, tuple):
-        # transformers drops the second text of such a tuple without a word.
+        # transformers silently drops the second text of such a tuple.
         if len(inputs) == 2 and all(isinstance(each, str) for each in inputs):
             raise InputError(
                 "a tuple of two strings is ambiguous: for a pair of texts pass "

@@ -1,4 +1,4 @@
-"""The pipelines that people call."""
+"""The public class of pipelines."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ class Pipeline(Generic[Options, Result]):
         """Run the pipeline on one input, a list of inputs, or an iterator of inputs.
 
         Args:
-            inputs: a text; or a list or tuple of them, for a list of results in the same order; or
+            inputs: a text; or a list or tuple of texts, for a list of results in the same order; or
                 an iterator, for an iterator of results (see `stream`).
-            **options: options of the pipeline, in place of those given when it was made.
+            **options: options of the pipeline, which replace those given when it was made.
 
         Raises InputError for an input or an option that cannot be used, SessionClosedError after
         `close`.
@@ -84,66 +84,67 @@ class Pipeline(Generic[Options, Result]):
         return answer
 
     def submit(self, inputs: Any, *, timeout: float | None = None, **options: Any) -> Future[Any]:
-        """Queue one request, to be run together with those of other threads, and go on.
+        """Queue a request, which may run together with those of other threads, and return its future.
 
             futures = [classify.submit(text) for text in texts]
             answers = [future.result() for future in futures]
 
-        Requests that arrive while the workers are busy share batches; one that comes alone runs at
-        once. Models whose answers depend on the batch (dynamic quantization) run each request alone,
-        unless the session was made with ``microbatch=True``.
+        Requests that arrive while the workers are busy share batches; a request that arrives while a
+        worker is free runs at once. If a model's answers depend on the batch (dynamic quantization),
+        each request runs alone, unless the session was made with ``microbatch=True``.
 
         Args:
-            inputs: a text, for the answer that ``pipeline(text)`` gives; or a list of them, which
-                counts as one request.
+            inputs: a text, for the answer of ``pipeline(text)``; or a list of texts, which counts as one
+                request.
             timeout: seconds until the future fails with DeadlineExceededError.
-            **options: options of the pipeline, in place of those given when it was made.
+            **options: options of the pipeline, which replace those given when it was made.
 
-        The future raises what the call would have raised. Cancelling it, also while it runs, or its
-        deadline frees its place and stops a run that serves nobody else. `close` waits for requests
-        that were queued.
+        The future raises what the call would have raised. A request ends when it is cancelled, even
+        while it runs, or when its deadline passes; a run that no other request needs is stopped. `close`
+        waits for requests that are queued.
 
-        Raises QueueFullError when `max_queue` requests wait already, SessionClosedError after `close`.
+        Raises QueueFullError if `max_queue` requests wait already, SessionClosedError after `close`.
         """
         from hugot.pipelines.submit import submit
 
         return submit(self._runner, self._max_queue, inputs, timeout, options)
 
     async def acall(self, inputs: Any, *, timeout: float | None = None, **options: Any) -> Any:
-        """As `submit`, for asyncio: ``await pipeline.acall(text)`` gives the answer.
+        """As `submit`, for asyncio: ``await pipeline.acall(text)`` returns the answer.
 
-        Cancelling the task that awaits it cancels the request. Text beyond 4096 characters and lists
-        are tokenized on a thread of the loop's executor, so that the loop goes on.
+        Cancelling the asyncio task that awaits it cancels the request. Texts of more than 4096
+        characters and lists are tokenized on a thread of the loop's executor, so that the event loop is
+        not blocked.
         """
         from hugot.pipelines.submit import acall
 
         return await acall(self._runner, self._max_queue, inputs, timeout, options)
 
     def stream(self, inputs: Iterable[Any], **options: Any) -> Iterator[Result]:
-        """Run the pipeline over any iterable; results come in order, one per input.
+        """Run the pipeline over any iterable; return an iterator of results in order, one per input.
 
-        The iterable is read a bounded window ahead, so memory does not grow with its length. Closing
-        the iterator stops the work.
+        The iterable is read ahead by a bounded number of inputs, so memory does not grow with its
+        length. Closing the iterator stops the work.
         """
         return self._stream(iter(inputs), self._runner.merge(options))
 
     def stream_batches(
         self, batches: Iterable[Sequence[Any]], **options: Any
     ) -> Iterator[Sequence[Result]]:
-        """As `stream`, for inputs that come in batches; gives the results of each batch.
+        """As `stream`, for batches of inputs; return an iterator of the results of each batch.
 
-        A batch is tokenized while the one before it runs, so its results come one step later. An
-        empty batch gives an empty result, after all results before it were given: a source that has
-        nothing more for the moment sends one.
+        A batch is tokenized while the previous one runs, so its results are yielded one step later. The
+        result of an empty batch is empty: a source without further inputs for the moment can send one to
+        have all previous results yielded.
         """
         runner = self._runner
         windows = run_windows(runner, batches, runner.merge(options))
         return counted(accepted(windows), runner.recorder)
 
     def plan(self, inputs: Sequence[Any], **options: Any) -> Plan:
-        """How a list of inputs would be run: groups, threads and padding; nothing is run.
+        """Return how a list of inputs would be run: groups, threads and padding. Nothing is run.
 
-        Raises what a call with these inputs raises before it runs.
+        Raises the errors that a call with these inputs raises before it runs the model.
         """
         from hugot.pipelines.plan import plan_list
 
@@ -154,9 +155,9 @@ class Pipeline(Generic[Options, Result]):
     def tune(self, inputs: Sequence[Any], *, rounds: int = 3) -> Plan:
         """Find the token budget that is fastest for inputs such as these on this machine, and keep it.
 
-        Runs the inputs `rounds` times with each of several budgets (128 to 1024), so give it some
-        hundred typical ones while nothing else runs. All pipelines of the session on this model use
-        what was found. Gives the plan with it.
+        Runs the inputs `rounds` times with each of several budgets (128 to 1024); some hundred typical
+        inputs are enough, and nothing else should run meanwhile. The budget applies to all pipelines of
+        the session on this model. Returns the plan with the new budget.
         """
         from hugot.pipelines.plan import plan_list, tune
 
@@ -167,9 +168,9 @@ class Pipeline(Generic[Options, Result]):
         return plan_list(runner, listed, runner.options)
 
     def warmup(self) -> None:
-        """Run the shapes that matter once: a short text, and a full group on every worker.
+        """Run the most important shapes once: a short text, and a full group on every worker.
 
-        If the provider wants few shapes or fixed ones, each of them is run once.
+        With the shape policy ``"few"`` or ``"fixed"``, each of its shapes is run once.
         """
         from hugot.pipelines.plan import warm_up
 
@@ -178,34 +179,34 @@ class Pipeline(Generic[Options, Result]):
 
     @property
     def providers(self) -> dict[str, int | None]:
-        """Execution provider → number of the model's nodes that it runs; None if that is not known.
+        """Execution provider → number of the model's nodes that it runs; None if that is unknown.
 
-        It is known from ONNX Runtime 1.24 on, for sessions with another provider than the CPU's.
+        ONNX Runtime reports it from version 1.24 on, for sessions with another provider than the CPU's.
         """
         with self._runner.calls:
             return dict(self._runner.model.providers)
 
     def stats(self) -> PipelineStats:
-        """Counters and timings since the pipeline was made, or since `reset_stats`.
+        """Return counters and timings since the pipeline was made, or since `reset_stats`.
 
-        `warmup` counts its texts, and no calls.
+        The texts of `warmup` are counted, but not as calls.
         """
         from hugot.stats import stats_of
 
         return stats_of(self._runner.recorder)
 
     def reset_stats(self) -> None:
-        """Begin to count at zero again."""
+        """Reset all counters and timings to zero."""
         self._runner.recorder.reset()
 
     def close(self, *, cancel: bool = False) -> None:
-        """Wait for running calls and let go of the model; later calls raise SessionClosedError.
+        """Wait for running calls and release the model; later calls raise SessionClosedError.
 
         Args:
             cancel: stop the running calls, which raise SessionClosedError as well.
 
-        A future's callback may close as well; it cannot wait for what it is part of, so the model
-        goes when the last call has ended.
+        In a future's callback, `close` does not wait, since the callback is part of a running call; the
+        model is released when the last call has ended.
         """
         self._runner.close(cancel=cancel)
 
@@ -216,14 +217,14 @@ class Pipeline(Generic[Options, Result]):
         self.close()
 
     def __reduce__(self) -> Any:
-        """Pickled, a pipeline is what it was made from; unpickling makes it again."""
+        """Pickle the spec of the pipeline; unpickling makes the pipeline again."""
         calls = self._runner.calls
         if calls.closed and not calls.forked:
             raise SessionClosedError(f"pipeline {self.name!r} is closed; it cannot be pickled")
         return self._restore, (self._spec,)
 
     def __copy__(self) -> Any:
-        return self  # as for a module or a function: a copy would load the model again
+        return self  # as for modules and functions: a copy would load the model again
 
     def __deepcopy__(self, memo: object) -> Any:
         return self
@@ -244,5 +245,5 @@ class Pipeline(Generic[Options, Result]):
 
 
 def runner_of(pipeline: Pipeline[Any, Any]) -> Runner[Any]:
-    """Return what runs a pipeline, for hugot's own layers."""
-    return pipeline._runner  # noqa: SLF001  (the one way in)
+    """Return the runner of a pipeline, for other modules of hugot."""
+    return pipeline._runner  # noqa: SLF001  (the only access from outside)

@@ -1,4 +1,4 @@
-"""What a call would do: its groups, and how much of them is padding; the best size of groups."""
+"""Plans: the groups of a call and their padding; measuring the best size of groups; warming up."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Plan:
     Attributes:
         workers: groups that run at the same time.
         intra_op_threads: threads of ONNX Runtime within one group.
-        token_budget: padded tokens in a group, at most; a longer row stands alone.
-        groups: rows and width of each group as the model is run on it, in the order in which they
-            begin.
+        token_budget: maximum number of padded tokens in a group; a longer row is a group of its own.
+        groups: rows and width of each group, including those added by the shape policy, in the order
+            in which they begin.
         tokens: tokens of all rows, without padding.
-        shape_policy: what groups are padded to: ``"exact"`` (their longest row), ``"few"`` or
-            ``"fixed"`` (the next of `widths`, and with the latter filled up with rows).
+        shape_policy: the width to which groups are padded: ``"exact"`` (the longest row), ``"few"``
+            (the next of `widths`) or ``"fixed"`` (as ``"few"``, and filled up with rows).
         widths: the widths of the policy.
         providers: execution provider → number of the model's nodes that it runs, None if that is
-            not known.
+            unknown.
     """
 
     workers: int
@@ -56,12 +56,12 @@ class Plan:
 
     @property
     def padding_ratio(self) -> float:
-        """Padded over real tokens; 1.0 is no padding at all."""
+        """Padded tokens per token; 1.0 means no padding."""
         return self.padded_tokens / self.tokens if self.tokens else 1.0
 
 
 def plan_list(runner: Runner[Any], inputs: Sequence[Any], options: Any) -> Plan:
-    """Return the plan of a list of inputs; raises InputError for one that is refused."""
+    """Return the plan of a list of inputs; raises InputError for a refused input."""
     groups: list[tuple[int, int]] = []
     tokens = first_index = 0
     with runner.calls:
@@ -88,9 +88,9 @@ def plan_list(runner: Runner[Any], inputs: Sequence[Any], options: Any) -> Plan:
 
 
 def tune(runner: Runner[Any], inputs: Sequence[Any], rounds: int) -> None:
-    """Measure each of `BUDGETS` for these inputs, and have the model keep the best one.
+    """Measure each of `BUDGETS` for these inputs, and set the best one for the model.
 
-    Calls of other threads keep the layout that the model has until the end.
+    Until then, calls of other threads use the model's present layout.
     """
     model = runner.model
     layouts = {budget: replace(model.layout, token_budget=budget) for budget in BUDGETS}
@@ -99,7 +99,7 @@ def tune(runner: Runner[Any], inputs: Sequence[Any], rounds: int) -> None:
         for budget, layout in layouts.items():
             began = perf_counter()
             run_list(runner, inputs, runner.options, layout)
-            if turn:  # the first round makes room in ONNX Runtime's memory
+            if turn:  # in the first round, ONNX Runtime allocates its memory
                 seconds[budget].append(perf_counter() - began)
     model.layout = layouts[min(BUDGETS, key=lambda budget: median(seconds[budget]))]
 

@@ -1,11 +1,11 @@
-"""The requests that wait, and which of their inputs run together.
+"""The waiting requests, and the choice of the inputs that run together.
 
     requests, the oldest first           ┌ r1 ┐ ┌ r2 ┐ ┌ r3: a b c ┐ ┌ r4 ┐ …
     buckets, one for each set of options   inputs by their size: 7: r1  9: r4 a  12: b  14: r2 …
 
-A group is made around the oldest request's input, so that none waits for ever, from inputs of its bucket
-that are about as long. Once it has had a group, a request of many inputs goes behind the others: a long
-list does not hold up what comes after it.
+A group consists of the oldest request's first input, so that none waits for ever, and of inputs of its
+bucket that are about as long. After each group, a request with further inputs moves behind the others,
+so that a long list does not delay the requests after it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from hugot.pipelines.request import Item, Request
 
-# A row joins a group if padding it costs less than it would with rows that come later: at most a fifth
-# of the width may be padding, or what the row saves if that is more. The rate of 8 to 128 clients
-# differs by less than 1 % between 0.75 and 0.85.
+# A row joins a group if padding it there is expected to cost less than running it with later rows: at
+# most a fifth of the width may be padding, or the size that the row saves if that is more. The rate of 8
+# to 128 clients differs by less than 1 % between 0.75 and 0.85.
 _LEAST_FILLED = 0.8
 # The part of a run's overhead that a row saves by joining a group.
 _SAVED_PART = 1 / 8
@@ -32,7 +32,7 @@ class RequestQueue:
     """Requests in the order of their arrival, and their inputs by size. Not thread-safe.
 
     Args:
-        overhead: what a run costs whatever is in it, in units of size (tokens).
+        overhead: the fixed cost of a run, in units of size (tokens).
         pads: whether inputs of different sizes may share a group.
         alone: whether every request runs alone.
 
@@ -46,14 +46,14 @@ class RequestQueue:
         self._pads = pads
         self._alone = alone
         self._requests: OrderedDict[Request, None] = OrderedDict()
-        # Requests that are in no bucket yet: one that is taken before another comes needs none.
+        # Requests that are in no bucket yet. One that is taken before another arrives needs no bucket.
         self._unsorted: OrderedDict[Request, None] = OrderedDict()
         self._buckets: list[_Bucket] = []
         self.size = 0
         self.inputs = 0
 
     def add(self, request: Request) -> None:
-        """Queue the inputs of a request, which has some."""
+        """Queue the inputs of a request, which must have at least one."""
         self._requests[request] = None
         self._unsorted[request] = None
         for item in request.items:
@@ -72,10 +72,10 @@ class RequestQueue:
         self._drop_if_empty(bucket)
 
     def take(self, sharers: int = 1) -> Sequence[Item]:
-        """Return the inputs to run next, taken out of the queue; none if none waits.
+        """Remove and return the inputs to run next; an empty sequence if none waits.
 
         Args:
-            sharers: how many workers could take a group at this moment; a part is left to each.
+            sharers: number of workers that can take a group now; the inputs are shared among them.
         """
         if not self._requests:
             return ()
@@ -100,7 +100,7 @@ class RequestQueue:
         return taken
 
     def _take_only(self) -> Sequence[Item]:
-        """Take the only input that waits, which is in no bucket."""
+        """Remove and return the only waiting input, which is in no bucket."""
         request, _ = self._requests.popitem()
         self._unsorted.clear()
         request.waiting = self.size = self.inputs = 0
@@ -144,7 +144,7 @@ class _Bucket:
 
     Attributes:
         options: the options.
-        lengths: the lengths of which there is an input, ascending.
+        lengths: the different lengths of the inputs, ascending.
     """
 
     def __init__(self, options: Any, saved: float) -> None:
@@ -169,7 +169,7 @@ class _Bucket:
             del self.lengths[bisect_left(self.lengths, item.longest)]
 
     def companions(self, anchor: Item, room: int, *, pads: bool) -> list[Item]:
-        """Return the inputs that gain most by running with `anchor` in a padded size of `room`."""
+        """Return the inputs that save most by running with `anchor` in a padded size of `room`."""
         best: list[Item] = []
         most = 0.0
         if not pads:
@@ -187,7 +187,7 @@ class _Bucket:
     def _fill(
         self, anchor: Item, width: int, shortest: float, room: int
     ) -> tuple[list[Item], float]:
-        """Return inputs of at most `width`, the longest first, and what is gained by them."""
+        """Return inputs of at most `width`, the longest first, and the size that they save."""
         found: list[Item] = []
         rows, size = anchor.row_count, float(anchor.size)
         for item in self._descending(width, shortest):
@@ -209,11 +209,11 @@ class _Bucket:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    """Whether options are the same, down to the types of their values."""
+    """Whether options are equal, including the types of their values."""
     if one is other:
         return True
     try:
         pairs = zip(vars(one).values(), vars(other).values(), strict=True)
         return all(type(a) is type(b) and bool(a == b) for a, b in pairs)
-    except (TypeError, ValueError):  # values without an order of their own, such as arrays
+    except (TypeError, ValueError):  # values whose comparison is not a bool, such as arrays
         return False

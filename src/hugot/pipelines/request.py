@@ -1,4 +1,4 @@
-"""A request of one client, and how its answer reaches the thread or task that waits for it."""
+"""Requests of clients, and the delivery of answers to waiting threads and asyncio tasks."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 class Item:
-    """One input of a request, as rows, which stay together.
+    """One input of a request; its rows run in one group.
 
     Attributes:
-        request: the request that it is part of.
-        number: its place among the inputs of the request.
+        request: the request that it belongs to.
+        number: its index among the inputs of the request.
         value: the input, as its task prepared it.
         rows: its rows.
         row_count: number of its rows.
         longest: size of the longest row.
-        size: size of all rows, such as their tokens.
+        size: size of all rows, such as their number of tokens.
         waits: whether it has not begun.
     """
 
@@ -49,28 +49,29 @@ class Item:
 
 
 class Request:
-    """What one call of `submit` or `acall` asked for.
+    """One call of `submit` or `acall`.
 
     Attributes:
         runner: the runner of its pipeline.
-        options: its options, merged; requests share a group if these are equal.
-        value: the inputs as they were given, and once they are prepared, as the task arranged them.
+        options: the options of the pipeline, merged with those of the call; requests with equal
+            options can share a group.
+        value: the inputs as they were given and, once they are prepared, as the task arranged them.
         single: whether they are one input, whose answer is unwrapped.
         call_options: the options as they were given.
         future: receives the answer: an `AnswerFuture`, or a future of `loop`.
-        loop: the event loop of the future, None for a thread's.
-        timeout: seconds that it may take; None for no limit.
-        size_budget: padded size, at most, of a group that is made around it.
+        loop: the event loop of the future; None for an `AnswerFuture`.
+        timeout: most seconds that the request may take; None for no limit.
+        size_budget: maximum padded size of the group of its first input.
         items: its inputs; empty until they are prepared.
         results: the results of its inputs so far.
         unanswered: number of inputs without a result.
         waiting: number of inputs that have not begun.
-        groups: the running groups that it is part of.
-        begun: whether a worker took one of its inputs.
-        settled: whether its answer, an error or a cancellation is decided.
-        deadline: what ends it when the time is up.
+        groups: the running groups that contain one of its inputs.
+        begun: whether a worker has taken one of its inputs.
+        settled: whether it has ended with an answer, an error or a cancellation.
+        deadline: the deadline that ends it.
         recorder: counts how it ended; None if that is not counted.
-        asked: when it was made, by `perf_counter`.
+        asked: the time at which it was made, by `perf_counter`.
     """
 
     __slots__ = (
@@ -129,7 +130,7 @@ class Request:
         self.deadline: Deadline | None = None
 
     def forget(self) -> None:
-        """Drop everything that it refers to."""
+        """Drop all references."""
         self.runner = self.options = self.value = self.call_options = self.future = None
         self.items = self.results = ()
         self.deadline = None
@@ -146,9 +147,9 @@ class RunningGroup:
 
     Attributes:
         items: the inputs.
-        requests: the requests that they are of.
-        stop: stops the run.
-        wanted: number of requests that still wait for it.
+        requests: the requests that they belong to.
+        stop: the handle that stops the run.
+        wanted: number of requests that still need it.
     """
 
     __slots__ = ("items", "requests", "stop", "wanted")
@@ -165,7 +166,7 @@ class RunningGroup:
 class AnswerFuture(Future[Any]):
     """The future of a request; unlike an executor's, it can be cancelled while the request runs.
 
-    It counts as pending until it is done. In a forked child it has no answer.
+    It is pending until it is done. In a forked child it raises ForkedProcessError.
     """
 
     def __init__(self) -> None:
@@ -175,14 +176,14 @@ class AnswerFuture(Future[Any]):
         self._first_to_cancel = threading.Lock()
 
     def cancel(self) -> bool:
-        """Give the request up; return False if its answer is there already."""
+        """Cancel the request; return False if it has ended already."""
         if self._forks != process.forks:
             return False
         with callback_guard:
             if not super().cancel():
                 return False
         if self._first_to_cancel.acquire(blocking=False):
-            # Wakes those who wait for several futures at once.
+            # Notifies threads that wait for several futures at once.
             self.set_running_or_notify_cancel()
             if (withdraw := self.withdraw) is not None:
                 withdraw()
@@ -196,7 +197,7 @@ class AnswerFuture(Future[Any]):
         try:
             return super().result(timeout)
         finally:
-            # An error's traceback has this frame in it, and this has the error.
+            # Breaks a reference cycle: the error's traceback refers to this frame.
             del self
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
@@ -224,10 +225,10 @@ class Outcome:
 
 
 def deliver(outcomes: Sequence[Outcome]) -> None:
-    """Hand over answers and errors; an event loop is woken once for all of its own."""
+    """Set the answers and errors of futures; each event loop is woken only once."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
     for outcome in outcomes:
-        # Counted before anyone can see the answer and ask for the figures.
+        # Counted before the answer is visible, so that statistics read afterwards include it.
         if outcome.recorder is None:
             pass
         elif outcome.error is None:
@@ -243,7 +244,7 @@ def deliver(outcomes: Sequence[Outcome]) -> None:
     for loop, some in by_loop.items():
         try:
             loop.call_soon_threadsafe(_set_all, some)
-        except RuntimeError:  # the loop is closed, and with it every task that waited
+        except RuntimeError:  # the loop is closed, so no task waits any more
             continue
 
 
@@ -253,7 +254,7 @@ def _set(outcome: Outcome) -> None:
             outcome.future.set_result(outcome.result)
         else:
             outcome.future.set_exception(outcome.error)
-    except InvalidStateError:  # cancelled at this very moment
+    except InvalidStateError:  # cancelled at the same moment
         return
 
 

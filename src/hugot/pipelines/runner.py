@@ -1,8 +1,8 @@
-"""What runs a task on a model: rows are planned, run in groups, and turned into results.
+"""Running a task on a model: rows are planned, run in groups, and turned into results.
 
-A `Runner` belongs to one pipeline. It has the model's executor and layout, counts what it does, and ends
-calls that are under way. `hugot.pipelines.windows` runs many inputs with it, `hugot.pipelines.submit`
-single requests of many clients.
+A `Runner` belongs to one pipeline. It uses the model's executor and layout, records statistics, and ends
+calls that are under way. Lists and streams are run by `hugot.pipelines.windows`, the requests of many
+clients by `hugot.pipelines.submit`.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
     from hugot.tasks.base import Task
     from hugot.tasks.schema import ResultType
 
-# Python handles an interrupt only between two runs on its main thread. Work that takes longer than this
-# is handed to a worker, which the main thread waits for; that takes up to 0.4 ms more.
+# On the main thread, Python handles an interrupt only between two runs. Work that takes longer than this
+# is passed to a worker, for which the main thread waits; that takes up to 0.4 ms more.
 _QUICK_SECONDS = 0.05
-# Padded tokens that are taken to run within that time until there is a measurement.
+# Padded tokens that are assumed to run within that time until there is a measurement.
 _FIRST_QUICK_TOKENS = 128
-# A measurement holds for runs of up to this many times its tokens.
+# A measurement is used for runs of up to this many times its tokens.
 _GROWTH = 2
 
 Options = TypeVar("Options", bound=TaskOptions)
 
 
 class Answers(NamedTuple):
-    """What a window of inputs came to.
+    """The results and refusals of a window of inputs.
 
     Attributes:
         results: the results of the accepted inputs, in order.
-        refusals: place in the window → the error of an input that cannot be used.
+        refusals: index in the window → the error of an input that cannot be used.
     """
 
     results: Sequence[Any]
@@ -65,7 +65,7 @@ class Running(NamedTuple):
     Attributes:
         prepared: its inputs.
         groups: the groups of its rows.
-        job: what the workers run; None if the thread that finishes the window runs it.
+        job: the job of the workers; None if the thread that calls `finish` runs the groups.
     """
 
     prepared: Prepared[Any]
@@ -88,11 +88,11 @@ class Runner(Generic[Options]):
         name: name of the pipeline, for messages.
         options: options given when the pipeline was made.
         calls: the calls under way.
-        recorder: counts what is done.
+        recorder: records the statistics.
         shares_groups: whether inputs of several requests may share a group.
-        batcher: runs requests of many clients together; None before the first of them.
-        batcher_lock: is held while it is made.
-        on_close: is called once the model is let go of; None for nothing.
+        batcher: runs requests of many clients together; None before the first request.
+        batcher_lock: held while the batcher is made.
+        on_close: called once the model is released; None for nothing.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Runner(Generic[Options]):
     def prepare(
         self, inputs: Sequence[Any], options: Options, first_index: int = 0
     ) -> Prepared[Options]:
-        """Check and tokenize inputs, counting both; see `Task.prepare`."""
+        """Check and tokenize inputs, and record the statistics; see `Task.prepare`."""
         began = perf_counter()
         prepared = self.task.prepare(inputs, options, first_index)
         self.recorder.tokenized(
@@ -168,9 +168,9 @@ class Runner(Generic[Options]):
                 self.calls.leave()
 
     def run_row(self, value: Any, row: TokenRow, options: Options, stop: RunOptions) -> Any:
-        """Run a single row, without a plan or a job, and return the result of its input.
+        """Run a single row without a plan or a job, and return the result of its input.
 
-        `value` is the input as the task prepared it.
+        `value` is the input as the task has prepared it.
         """
         task = self.task
         began = perf_counter()
@@ -189,10 +189,10 @@ class Runner(Generic[Options]):
         layout: Layout | None = None,
         allow_refusals: bool = True,
     ) -> Running:
-        """Prepare and plan a window; the workers begin with it if there is work for several of them.
+        """Prepare and plan a window; the workers begin to run it if there is work for several of them.
 
-        `finish` must follow, or `cancel`. `layout` is by default the model's. Without `allow_refusals`,
-        raises the InputError of the first input that is refused.
+        The caller must call `finish` or `cancel`. `layout` is by default the model's. Without
+        `allow_refusals`, raises the InputError of the first refused input.
         """
         self.calls.enter()
         try:
@@ -205,7 +205,7 @@ class Runner(Generic[Options]):
         return self._start(prepared, layout)
 
     def finish(self, running: Running) -> Answers:
-        """Wait for a window that was started, or run it."""
+        """Wait for a started window, or run it on this thread, and return its answers."""
         prepared, job = running.prepared, running.job
         if job is not None:
             job.wait()
@@ -222,14 +222,14 @@ class Runner(Generic[Options]):
         return Answers(results, prepared.refusals)
 
     def cancel(self, running: Running) -> None:
-        """Stop a window that was started."""
+        """Stop a started window."""
         if running.job is not None:
             running.job.cancel()
         else:
             self.calls.leave()
 
     def _start(self, prepared: Prepared[Options], layout: Layout | None = None) -> Running:
-        """Start a window whose call is inside the gate; the call leaves when the window is run."""
+        """Start a window whose call is inside the gate; the call leaves when the window has run."""
         try:
             layout = layout or self.model.layout
             groups = self.plan(prepared.rows, prepared.options, layout)
@@ -248,7 +248,7 @@ class Runner(Generic[Options]):
         return self.calls.new_job(partial(self.run_group, prepared, stop), groups, stop)
 
     def _run_here(self, running: Running) -> None:
-        """Run a window that the workers do not have, so that an interrupt ends it."""
+        """Run the groups of a window on this thread, or on a worker if an interrupt must end them."""
         prepared, groups = running.prepared, running.groups
         tokens = sum([len(group.rows) * group.width for group in groups])
         began = perf_counter()
@@ -267,13 +267,13 @@ class Runner(Generic[Options]):
             finally:
                 self.calls.leave()
         if tokens:
-            # The time of a small run says nothing about a far larger one: attention grows with the
-            # square of the width.
+            # A far larger run cannot be predicted from this time: attention grows with the square of
+            # the width.
             known = max(_FIRST_QUICK_TOKENS, _GROWTH * tokens)
             self._quick_tokens = min(known, int(_QUICK_SECONDS * tokens / (perf_counter() - began)))
 
     def run_group(self, prepared: Prepared[Options], stop: RunOptions | None, group: Group) -> None:
-        """Run a group of rows and write their results to their places."""
+        """Run a group of rows and store their results."""
         rows = prepared.rows
         began = perf_counter()
         outputs = self.model.forward(rows, group, prepared.outputs, stop)
@@ -291,7 +291,7 @@ class Runner(Generic[Options]):
     ) -> Sequence[Any]:
         """Run prepared inputs on this thread and return their results.
 
-        All rows run in `group`, in the shape of the model's policy; if it is None, a plan is made.
+        All rows run in `group`, padded to the model's shape policy; if it is None, a plan is made.
         """
         prepared.allocate(self.task)
         layout = self.model.layout
@@ -308,7 +308,7 @@ class Runner(Generic[Options]):
         self.recorder.postprocessed(perf_counter() - began, 0)
         return results
 
-    # Plans, types, samples
+    # Plans, result types, sample inputs
 
     def plan(self, rows: Rows, options: Options, layout: Layout) -> list[Group]:
         """Return the groups that rows run in."""
@@ -323,7 +323,7 @@ class Runner(Generic[Options]):
         )
 
     def result_type(self, options: Options | None = None) -> ResultType:
-        """Return the type of a result; a sample is run if only that shows the size of its vectors."""
+        """Return the type of a result; a sample is run if the files do not state the vectors' size."""
         options = self.options if options is None else options
         found = self.task.result_type(options)
         vector = found.item if isinstance(found, ListOf) else found
@@ -333,16 +333,16 @@ class Runner(Generic[Options]):
         return ListOf(known) if isinstance(found, ListOf) else known
 
     def sample_input(self, text: str) -> Any:
-        """Return an input of this pipeline made from a text."""
+        """Return an input of this pipeline that is made from a text."""
         return self.task.sample_input(text, self.options)
 
-    # How calls are ended
+    # Ending calls
 
     def close(self, *, cancel: bool) -> None:
-        """Refuse new calls, wait for those under way (or stop them) and let go of the model."""
+        """Refuse new calls, wait for those under way (or stop them) and release the model."""
         self.refuse_calls(cancel=cancel)
         if in_callback():
-            # The callback of a future cannot wait for the request that it is part of.
+            # A future's callback cannot wait for the request that it is part of.
             self.calls.on_idle(self._release)
         else:
             self.calls.wait()
@@ -357,7 +357,7 @@ class Runner(Generic[Options]):
             )
 
     def end_calls(self) -> Callable[[float], object]:
-        """End the calls under way: the interpreter exits, and nobody waits for results any more."""
+        """End the calls under way when the interpreter ends; see `ExitHandler`."""
         self.calls.refuse()
         self._stop_calls(
             lambda: SessionClosedError(f"pipeline {self.name!r} was stopped: the process ends")
@@ -370,8 +370,8 @@ class Runner(Generic[Options]):
             self.batcher.stop(error)
 
     def _release(self) -> None:
-        # Of several threads that close, one gets the lock. A forked child frees nothing: the native
-        # session belongs to the parent.
+        # If several threads close, only one releases the model. A forked child frees nothing: the
+        # native session belongs to the parent.
         if self.calls.forked or not self._releasing.acquire(blocking=False):
             return
         if self.batcher is not None:
@@ -385,12 +385,12 @@ class Runner(Generic[Options]):
 def raise_first(refusals: dict[int, InputError]) -> NoReturn:
     """Raise the error of the first refused input.
 
-    The error is taken out of `refusals`: its traceback refers to frames that refer to them, and such a
-    cycle would keep the model until the next sweep of the garbage collector.
+    The error is removed from `refusals`: its traceback refers to frames that refer to `refusals`, and
+    such a cycle would keep the model alive until the next run of the garbage collector.
     """
     raise refusals.pop(min(refusals))
 
 
 def takes_signals() -> bool:
-    """Whether Python's signal handlers, and so interrupts, run on this thread."""
+    """Whether Python's signal handlers, and thus interrupts, run on this thread."""
     return threading.current_thread() is threading.main_thread()

@@ -1,4 +1,4 @@
-"""What a pipeline was made from, so that another process can make it again."""
+"""Specs of pipelines, by which another process can make them again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PipelineSpec(NamedTuple):
-    """What a pipeline was made from; it means the same in another working directory.
+    """The arguments by which a pipeline was made, independent of the working directory.
 
     Attributes:
         task: the task.
@@ -26,7 +26,7 @@ class PipelineSpec(NamedTuple):
         model_folder: where downloaded models are kept, or None.
         choice: which of the model's graphs and revisions: ``onnx_file``, ``variant`` and so on.
         name: the pipeline's name.
-        options: options of the task, as they were given.
+        options: the given options of the task.
         runtime: options of the session.
     """
 
@@ -56,11 +56,11 @@ def make_spec(
 
 
 class EngineUse:
-    """The use of an engine by one restored pipeline, which refers to it."""
+    """The use of an engine by a restored pipeline, which holds this object."""
 
 
 class SharedEngines:
-    """The engines of restored pipelines, for as long as any of these lives and is not closed."""
+    """The engines of restored pipelines, each kept until its last pipeline is closed or collected."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -69,7 +69,7 @@ class SharedEngines:
         )
 
     def take(self, options: RuntimeOptions, use: EngineUse) -> Engine:
-        """Return the engine with these options, which one more pipeline uses from now on."""
+        """Return the engine with these options, and register one more use of it."""
         register_fork_handler(self)
         with self._lock:
             for engine, uses in list(self._uses.items()):
@@ -81,7 +81,7 @@ class SharedEngines:
             return engine
 
     def release(self, engine: Engine, use: EngineUse) -> None:
-        """End a use; the last one closes the engine."""
+        """End a use; the engine is closed with its last use."""
         with self._lock:
             uses = self._uses.get(engine)
             if uses is None:

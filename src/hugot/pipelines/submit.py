@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from hugot._ort.session import RunOptions
     from hugot.pipelines.runner import Runner
 
-# A longer text is tokenized on another thread than the event loop's: a short one takes less time than
-# handing it to that thread.
+# Longer texts are tokenized on another thread than the event loop's. Passing a shorter one to another
+# thread would take longer than tokenizing it.
 _LONGEST_INLINE = 4096
 
 
@@ -47,7 +47,7 @@ def submit(
     try:
         return future
     finally:
-        # An error's traceback has this frame in it, and the future has the error.
+        # Breaks a reference cycle: the error's traceback refers to this frame.
         del future, request
 
 
@@ -93,11 +93,11 @@ def _seconds(timeout: object) -> float | None:
 
 
 def _batcher_of(runner: Runner[Any], max_queue: int) -> Batcher:
-    """Return the batcher of a runner, made for its first request.
+    """Return the batcher of a runner, which is made for its first request.
 
-    Raises SessionClosedError for a pipeline that is closed.
+    Raises SessionClosedError if the pipeline is closed.
     """
-    # The gate first: in a forked child, a thread that the child lacks may hold the lock.
+    # The gate first: in a forked child, the lock may be held by a thread of the parent.
     with runner.calls, runner.batcher_lock:
         if runner.batcher is None:
             model = runner.model
@@ -115,7 +115,7 @@ def _batcher_of(runner: Runner[Any], max_queue: int) -> Batcher:
 
 
 def _enqueue(batcher: Batcher, request: Request) -> None:
-    """Prepare an admitted request and queue it; an error goes to its future."""
+    """Prepare an admitted request and queue it; an error is set on its future."""
     if request.settled:
         return
     try:
@@ -155,13 +155,13 @@ def _prepare(request: Request) -> list[Item]:
 
 
 def _run(items: Sequence[Item], stop: RunOptions) -> Sequence[Any]:
-    """Run inputs together and return the results of each, as a sequence of one."""
+    """Run inputs together and return the results of each input, as a sequence of one."""
     first = items[0]
     runner: Runner[Any] = first.request.runner
     options = first.request.options
     if len(items) == 1:
         row = first.rows
-        # A list's answer is joined from what `Task.finish` returns, such as arrays.
+        # The answer to a list is joined from the sequences that `Task.finish` returns, such as arrays.
         if first.request.single and type(row) is TokenRow and row.size and runner.model.exact:
             return ((runner.run_row(first.value, row, options, stop),),)
         prepared = Prepared((first.value,), row, options)
@@ -182,7 +182,7 @@ def _answer(request: Request) -> Any:
 
 
 def _one_group(items: Sequence[Item]) -> Group | None:
-    """Return all rows as one group, as the queue chose them for it; None if that takes a plan."""
+    """Return all rows as one group, as the queue has chosen them; None if a plan is needed."""
     if any(item.row_count > 1 or not item.size for item in items):
         return None
     sizes = [item.size for item in items]
@@ -191,5 +191,5 @@ def _one_group(items: Sequence[Item]) -> Group | None:
 
 
 def _copied(results: Sequence[Any]) -> Sequence[Any]:
-    """Results with memory of their own: no client holds, or sees, what belongs to another."""
+    """Return results with memory of their own, so that clients do not share memory."""
     return results.copy() if isinstance(results, np.ndarray) else results

@@ -1,4 +1,4 @@
-"""Many inputs: windows of them, each run by the workers while the next one is tokenized."""
+"""Running many inputs in windows: the workers run one while the next one is tokenized."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from hugot.pipelines.runner import Runner, Running
     from hugot.runtime.layout import Layout
 
-# The first window of a stream is small, so that results come soon; the later ones are large, so that
-# there is something to sort.
+# The first window of a stream is small, so that results come soon; later ones are large, so that sorting
+# by length saves padding.
 FIRST_WINDOW = 64
 LARGEST_WINDOW = 1024
 _GROWTH = 4
@@ -24,7 +24,7 @@ _NOTHING = Answers((), {})
 
 
 def slices(inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Yield a sequence in windows of the largest size; a short rest joins the last one."""
+    """Yield a sequence in windows of the largest size; a short rest is part of the last one."""
     start = 0
     while len(inputs) - start > LARGEST_WINDOW * 3 // 2:
         yield inputs[start : start + LARGEST_WINDOW]
@@ -34,7 +34,7 @@ def slices(inputs: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 def growing(inputs: Iterator[Any]) -> Iterator[list[Any]]:
-    """Yield an iterator in windows that grow from the first size to the largest."""
+    """Yield the items of an iterator in windows that grow from the first size to the largest."""
     size = FIRST_WINDOW
     while window := list(islice(inputs, size)):
         yield window
@@ -44,9 +44,9 @@ def growing(inputs: Iterator[Any]) -> Iterator[list[Any]]:
 def run_list(
     runner: Runner[Any], inputs: Sequence[Any], options: Any, layout: Layout | None = None
 ) -> Any:
-    """Return the results of a list of inputs; raises InputError for one that is refused.
+    """Return the results of a list of inputs; raises InputError for a refused input.
 
-    `layout` is how they are run, by default as the model's layout says.
+    `layout` is by default the model's.
     """
     if not 0 < len(inputs) <= LARGEST_WINDOW * 3 // 2:
         windows = run_windows(runner, slices(inputs), options, layout)
@@ -61,10 +61,10 @@ def run_windows(
     options: Any,
     layout: Layout | None = None,
 ) -> Iterator[Answers]:
-    """Yield the answers of each window, tokenizing the next one while it runs.
+    """Yield the answers of each window, one step later: the next window is tokenized while it runs.
 
-    The answers of a window come one step later. An empty window has empty answers, after all before it:
-    a source that has nothing more for the moment yields one. A refused input is no error.
+    The answers of an empty window are empty; they follow all previous answers, so that a source without
+    further inputs for the moment can yield one. Refused inputs raise no error.
     """
     first_index = 0
     before: Running | None = None
@@ -82,8 +82,8 @@ def run_windows(
                 running, before = before, None
                 yield runner.finish(running)
             if ahead is not None and ahead.job is None:
-                # Work of the caller's own thread gains nothing from looking ahead, and would keep a
-                # closed pipeline waiting.
+                # Work on the caller's own thread does not profit from reading ahead, which would delay
+                # closing the pipeline.
                 running, ahead = ahead, None
                 yield runner.finish(running)
             if failure is not None:
@@ -102,7 +102,7 @@ def run_windows(
 
 
 def accepted(windows: Iterator[Answers]) -> Iterator[Sequence[Any]]:
-    """Yield the results of each window; at a refused input those before it, and raise its error."""
+    """Yield the results of each window; at a refused input, raise its error after those before it."""
     for results, refusals in windows:
         if refusals:
             place = min(refusals)
@@ -113,10 +113,10 @@ def accepted(windows: Iterator[Answers]) -> Iterator[Sequence[Any]]:
 
 
 def counted(windows: Iterator[Sequence[Any]], recorder: Recorder) -> Iterator[Sequence[Any]]:
-    """Yield the results of a stream, which counts as one call once it has ended."""
+    """Yield the results of a stream, and count it as one call when it ends."""
     try:
         yield from windows
-    except GeneratorExit:  # its reader has what it wanted
+    except GeneratorExit:  # the reader has closed the stream, which is no error
         recorder.read()
         raise
     except BaseException as error:

@@ -1,1 +1,1 @@
-"""A loaded model, worker threads, CPUs."""
+"""Running models: native sessions, worker threads, CPUs and execution providers."""

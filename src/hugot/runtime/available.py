@@ -1,4 +1,4 @@
-"""What execution providers there are: `hugot.available_providers` and ``hugot providers``."""
+"""The available execution providers: `hugot.available_providers` and ``hugot providers``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PluginInfo:
-    """A plugin that is registered, or could not be.
+    """A plugin that is registered, or that could not be registered.
 
     Attributes:
-        name: what `providers` may call it.
+        name: the name of the plugin, which the option `providers` may use.
         path: its shared library.
-        providers: names of the providers that it offers devices for.
-        error: why it cannot be used, or None.
+        providers: names of the providers that it has devices for.
+        error: the reason why it cannot be used, or None.
     """
 
     name: str
@@ -40,8 +40,8 @@ class DeviceInfo:
     Attributes:
         provider: ONNX Runtime's name of the provider.
         device_type: ``"cpu"``, ``"gpu"`` or ``"npu"``.
-        vendor: who made it.
-        metadata: what the provider says of it.
+        vendor: its manufacturer.
+        metadata: further properties that the provider reports.
     """
 
     provider: str
@@ -52,16 +52,16 @@ class DeviceInfo:
 
 @dataclass(frozen=True)
 class AvailableProviders:
-    """An ONNX Runtime and the execution providers that it has.
+    """An ONNX Runtime library and its execution providers.
 
     Attributes:
         version: ONNX Runtime's version.
         path: its library.
-        api_version: version of its C API that is in use. From 23 on it takes plugins, from 24 on it
-            tells which provider runs which nodes of a model.
+        api_version: version of its C API that is in use. From 23 on it supports plugins; from 24 on it
+            reports which provider runs each node of a model.
         built_in: short name → ONNX Runtime's name of each provider that it was built with.
         plugins: the plugins of this process, and those of installed packages.
-        devices: the devices of all of them; empty where ONNX Runtime is older than 1.23.
+        devices: the devices of all providers; empty before ONNX Runtime 1.23.
     """
 
     version: str
@@ -72,7 +72,7 @@ class AvailableProviders:
     devices: list[DeviceInfo]
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as plain dicts, lists and strings."""
+        """Return everything as plain dicts, lists and strings."""
         return asdict(self)
 
 
@@ -81,19 +81,19 @@ def available_providers(
     *,
     plugins: Mapping[str, str | PathLike[str]] | None = None,
 ) -> AvailableProviders:
-    """The ONNX Runtime that a session would use, and its execution providers and devices.
+    """Return the ONNX Runtime that a session would use, and its execution providers and devices.
 
         hugot.available_providers().built_in        # {'cuda': 'CUDAExecutionProvider', ...}
 
-    A provider that is built in may still fail for want of its own libraries or of a device; a pipeline's
-    `providers` tells what really runs. Plugins of installed packages are registered on the way.
+    A built-in provider may still fail because its own libraries or a device are missing; the attribute
+    `providers` of a pipeline reports what runs. Plugins of installed packages are registered.
 
     Args:
         onnxruntime_library: as for `hugot.Session`.
         plugins: as for `hugot.Session`.
 
-    Raises RuntimeLibraryError where ONNX Runtime cannot be loaded, ProviderError for a plugin of
-    `plugins` that cannot be used.
+    Raises RuntimeLibraryError if ONNX Runtime cannot be loaded, ProviderError for a plugin in `plugins`
+    that cannot be used.
     """
     library = load_library(onnxruntime_library)
     register_plugins(library, plugins or {})

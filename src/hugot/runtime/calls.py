@@ -1,4 +1,4 @@
-"""The calls of a pipeline that are under way: counted, so that closing can wait, and stopped."""
+"""The calls of a pipeline that are under way: closing waits for them, or stops them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class Gate:
-    """Lets calls in until it is closed; closing waits until the last one has left.
+    """Admits calls until it is closed; closing waits until the last one has ended.
 
-    In a forked child it is closed, since threads and native sessions stay in the parent.
+    In a forked child it is closed, since the child has neither the threads nor the native sessions.
 
     Attributes:
-        forked: whether this process is such a child.
+        forked: whether this process was forked after the gate was made.
     """
 
     def __init__(self, what: str) -> None:
@@ -34,7 +34,7 @@ class Gate:
         self._inside = 0
         self._closed = False
         self.forked = False
-        # A plain lock, not a condition: every call passes here twice.
+        # A plain lock, which is faster than a condition: every call takes it twice.
         self._lock = threading.Lock()
         self._empty = threading.Event()
         self._then: list[Callable[[], object]] = []
@@ -65,7 +65,7 @@ class Gate:
         self.leave()
 
     def refuse(self) -> bool:
-        """Refuse new calls; return False if that was so already."""
+        """Refuse new calls; return False if they were refused before."""
         with self._lock:
             first = not self._closed
             self._closed = True
@@ -85,9 +85,9 @@ class Gate:
         return first
 
     def on_idle(self, action: Callable[[], object]) -> None:
-        """Have `action` called once no call is inside, perhaps at once; new calls must be refused.
+        """Call `action` as soon as no call is inside; new calls must be refused already.
 
-        The thread that leaves last calls it.
+        It is called by the thread that leaves last, or by this one if no call is inside.
         """
         with self._lock:
             if not self._empty.is_set():
@@ -124,7 +124,7 @@ class ActiveCalls(Gate):
     """A gate that can stop the calls inside.
 
     Attributes:
-        run_options: stops the runs that the callers' own threads do; they all use the same handle.
+        run_options: the handle that stops all runs on the callers' own threads.
         ended_by: makes the error of calls that were stopped; None if none were.
     """
 
@@ -141,13 +141,13 @@ class ActiveCalls(Gate):
         job = Job(work, groups, stop.terminate, partial(self._end_job, number))
         if groups:
             self._jobs[number] = job
-        # `stop` looks for jobs after it has set this, so that none is missed.
+        # `stop` sets this before it reads the jobs, so that none is missed.
         if self.ended_by is not None:
             job.stop(self.ended_by())
         return job
 
     def stop(self, error: Callable[[], HugotError]) -> None:
-        """End the calls inside with an error; new calls must be refused."""
+        """End the calls inside with an error; new calls must be refused already."""
         self.ended_by = error
         if self.run_options is not None:
             self.run_options.terminate()
@@ -166,7 +166,7 @@ class ActiveCalls(Gate):
 
 
 class _CallbackGuard(threading.local):
-    """Marks the threads that run callbacks which users added to futures."""
+    """Marks the threads that run the callbacks of futures."""
 
     depth = 0
 
@@ -181,5 +181,5 @@ callback_guard = _CallbackGuard()
 
 
 def in_callback() -> bool:
-    """Whether a future's callback is running on this thread; its own request waits for it."""
+    """Whether this thread runs a future's callback, which is part of a request that has not ended."""
     return callback_guard.depth > 0

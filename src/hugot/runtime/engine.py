@@ -1,4 +1,4 @@
-"""What the pipelines of a session share: the library, the CPUs, the models, the workers."""
+"""The library, models, tokenizers and workers that the pipelines of a session share."""
 
 from __future__ import annotations
 
@@ -43,28 +43,28 @@ if TYPE_CHECKING:
     Providers: TypeAlias = list[Provider]
     Loaded: TypeAlias = tuple[ModelSource, Providers, InferenceSession, Layout]
 
-# Operators that scale by the largest value in the whole batch, so that a result depends on what else is
-# in it; exporters have several, all of which begin so.
+# Beginning of the names of the operators that scale by the largest value in the whole batch, so that a
+# result depends on the other rows of the batch.
 _BATCH_DEPENDENT = "DynamicQuantize"
 
 
 class Engine:
     """Loads each model file and each tokenizer once, and runs groups of rows on its threads.
 
-    ONNX Runtime's library and the native sessions are loaded on threads, which need no Python most of
-    the time, while the caller imports the pipeline's module and numpy and reads the tokenizer. So this
-    module and those that it imports leave numpy and tokenizers alone.
+    ONNX Runtime's library and the native sessions are loaded on threads, mostly without the GIL, while
+    the caller imports the pipeline's module and numpy and reads the tokenizer. This module and those it
+    imports must therefore not import numpy or tokenizers.
 
     Args:
         options: the options of the session.
-        library: the loading of ONNX Runtime's library, where that has begun.
+        library: the loading of ONNX Runtime's library, if it has begun already.
 
     Attributes:
         options: the options of the session.
         library: the ONNX Runtime in use.
-        providers: the execution providers, as ONNX Runtime names them, and their settings.
+        providers: the execution providers, by ONNX Runtime's names, and their settings.
 
-    Each but `options` waits for the library at its first use, and raises what `wait` raises.
+    All but `options` wait for the library at their first use, and raise what `wait` raises.
     """
 
     def __init__(self, options: RuntimeOptions, library: Background[Library] | None = None) -> None:
@@ -86,8 +86,8 @@ class Engine:
     def wait(self) -> None:
         """Wait until ONNX Runtime's library is loaded.
 
-        Raises RuntimeLibraryError where it cannot be, ProviderError or InputError for providers that
-        are not there.
+        Raises RuntimeLibraryError if it cannot be loaded, ProviderError or InputError for providers
+        that are not available.
         """
         self._settle()
 
@@ -102,20 +102,20 @@ class Engine:
         return self._settle()[1]
 
     def executor(self, workers: int) -> Executor:
-        """The worker threads of all models that run so many groups at once."""
+        """Return the worker threads of all models that run this number of groups at once."""
         with self._lock:
             if workers not in self._executors:
                 self._executors[workers] = Executor(workers)
             return self._executors[workers]
 
     def start_loading(self, bundle: ModelBundle) -> None:
-        """Begin to load a bundle's model, unless it is loaded or being loaded; `load_model` waits."""
+        """Begin to load a bundle's model, unless it is loaded or being loaded; see `load_model`."""
         with self._lock:
             if _key(bundle) not in self._models:
                 self._begin(bundle)
 
     def load_model(self, bundle: ModelBundle) -> LoadedModel:
-        """The loaded model of a bundle, from the cache where its file was loaded before."""
+        """Return the loaded model of a bundle, which is loaded if no earlier call has done so."""
         key = _key(bundle)
         with self._lock:
             if key in self._models:
@@ -124,7 +124,7 @@ class Engine:
         try:
             from hugot.runtime.model import LoadedModel
 
-            # Read while the thread loads the model, so that no request has to.
+            # Read while the thread loads the model, so that no request has to wait for it.
             batch_dependent = self.options.microbatch is None and depends_on_batch(bundle.onnx_path)
             source, providers, session, layout = loading.result()
 
@@ -145,14 +145,14 @@ class Engine:
                     del self._loading[key]
 
     def forget(self, bundle: ModelBundle) -> None:
-        """Wait for a loading that was begun and for which nobody asks any more, and drop it."""
+        """Wait for a loading that was begun and is no longer needed, and drop it."""
         with self._lock:
             loading = self._loading.pop(_key(bundle), None)
         if loading is not None:
             loading.wait()
 
     def tokenizers_of(self, bundle: ModelBundle) -> LoadTokenizer:
-        """Return what makes the tokenizers of a bundle, each once for all pipelines of the session."""
+        """Return a function that makes a bundle's tokenizers, each once for the whole session."""
         from hugot.inputs.tokenizer import TokenizerCache
 
         with self._lock:
@@ -168,9 +168,9 @@ class Engine:
         return optimize(bundle.onnx_path, self.library, options, self.providers)
 
     def check_optimized(self, bundle: ModelBundle) -> OptimizedModel | None:
-        """The optimised file of a bundle, its source's hash compared; None where there is none.
+        """Return the optimised file of a bundle after comparing its source's hash; None without one.
 
-        Raises `hugot.models.sidecar.IncompatibleError` that says why the one that is there is not used.
+        Raises `hugot.models.sidecar.IncompatibleError` with the reason if the file cannot be used.
         """
         from hugot.models.optimized import load_optimized
 
@@ -179,17 +179,17 @@ class Engine:
         )
 
     def session_options(self, threads: int) -> SessionOptions:
-        """The options of a native session with so many threads within a run."""
+        """Return the options of a native session with this number of threads within a run."""
         return native_options(self.options, threads)
 
     def end_profiling(self) -> list[str]:
-        """Write the profiles of all native sessions to their ends; gives the files' paths."""
+        """Complete the profiles of all native sessions; return the paths of the files."""
         with self._lock:
             profiled, self._profiled = self._profiled, []
         return [path for session in profiled if (path := session.end_profiling())]
 
     def close(self) -> None:
-        """End the threads and let go of the models; no call may be under way."""
+        """End the threads and release the models; no call may be under way."""
         if paths := self.end_profiling():
             log_profiles(paths)
         for executor in self._executors.values():
@@ -200,7 +200,7 @@ class Engine:
             self._tokenizers = None
 
     def _settle(self) -> tuple[Library, Providers]:
-        """Wait for the library, and find the providers in it, once."""
+        """Wait for the library and resolve the providers, once."""
         if self._settled is not None:
             return self._settled
         library, options = self._library.result(), self.options
@@ -217,10 +217,10 @@ class Engine:
             return self._settled
 
     def _begin(self, bundle: ModelBundle) -> Background[Loaded]:
-        """The thread that loads a bundle's model, begun now if there is none. Call it locked."""
+        """Return the loading of a bundle's model, begun now if necessary; the lock must be held."""
         key = _key(bundle)
         if key not in self._loading:
-            # A graph that is to be written is optimised anew.
+            # If the optimised graph is to be written out, it must be made from the .onnx file.
             wanted = self.options.optimized_model and self.options.optimized_model_path is None
             optimized_file = read_optimized(bundle.onnx_path) if wanted else None
             self._loading[key] = Background(
@@ -252,7 +252,7 @@ class Engine:
             two_sessions=source.optimized is not None,
             shapes=choose_shapes(options, providers, bundle.longest_row),
         )
-        # Of two sessions this is the one that lone texts run in; the other is made when it is needed.
+        # Of two sessions this is the one for single texts; the other is made at its first use.
         threads = layout.row_threads or layout.intra_op_threads
         session = self._open_session(source, providers, threads)
         check_active(session, providers)
@@ -281,9 +281,9 @@ class Engine:
 
 
 def depends_on_batch(path: Path) -> bool:
-    """Whether a model's result for a row depends on what shares its batch, as with dynamic quantization.
+    """Whether a row's result depends on the rest of its batch, as with dynamic quantization.
 
-    A file that cannot be read is taken to be such a model.
+    True for a file that cannot be read.
     """
     try:
         return any(name.startswith(_BATCH_DEPENDENT) for name in op_types(path))

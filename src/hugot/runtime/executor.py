@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 Work: TypeAlias = "Callable[[Group], None]"
 
-# Between two looks for a signal.
+# Period in which a waiting thread handles signals.
 _SIGNAL_SECONDS = 0.05
 
 
 class Job:
-    """The groups of one call: run by whoever has time, waited for by the caller.
+    """The groups of one call: run by the workers, and waited for by the caller.
 
     The first error ends the job: groups that have not begun are dropped, and `wait` raises it.
 
@@ -54,11 +54,11 @@ class Job:
             self._finish()
 
     def __len__(self) -> int:
-        """Groups that have not begun."""
+        """Return the number of groups that have not begun."""
         return len(self._waiting)
 
     def run_one(self) -> bool:
-        """Run the next group; False where none is left to begin."""
+        """Run the next group; return False if all have begun."""
         with self._lock:
             if not self._waiting:
                 return False
@@ -75,7 +75,7 @@ class Job:
     def wait(self) -> None:
         """Wait until every group has ended; raises the first error. An interrupt cancels the job."""
         try:
-            # A signal that comes just before a wait does not end it, and on Windows none does.
+            # A signal that arrives just before a wait does not end it, and on Windows no signal does.
             while not self._done.wait(_SIGNAL_SECONDS):
                 pass
         except BaseException:
@@ -85,7 +85,7 @@ class Job:
             raise self._error
 
     def cancel(self) -> None:
-        """Drop what has not begun and stop what runs; returns when nothing runs any more.
+        """Drop groups that have not begun and stop those that run; returns when none runs any more.
 
         `wait` raises CancelledError from then on, unless the job was done before.
         """
@@ -105,7 +105,7 @@ class Job:
             self._finish()
 
     def reset_after_fork(self, error: BaseException) -> None:
-        """End in a forked child, where nobody runs the groups; `wait` raises `error`."""
+        """End in a forked child, which has no workers; `wait` raises `error`."""
         self._lock = threading.Lock()
         self._waiting.clear()
         self._finished = True
@@ -133,20 +133,20 @@ class Job:
 
 
 class Runnable(Protocol):
-    """What an executor runs: a `Job`, or anything else that gives out work a piece at a time."""
+    """Work that an executor runs piece by piece, such as a `Job`."""
 
     def __len__(self) -> int:
-        """Pieces that have not begun."""
+        """Return the number of pieces that have not begun."""
 
     def run_one(self) -> bool:
-        """Run the next piece; False where none was left to begin."""
+        """Run the next piece; return False if all had begun."""
 
 
 class Executor:
-    """A number of threads that take groups in turn from all jobs that were given to it.
+    """Worker threads that take groups from all their jobs in turn.
 
-    Jobs that run at the same time advance together, a group at a time, so a short one is not stuck
-    behind a long one. Threads start with the first job and end when the executor is closed or
+    Jobs that run at the same time advance together, a group at a time, so a short one does not wait for
+    the end of a long one. Threads start with the first job and end when the executor is closed or
     collected.
     """
 
@@ -161,12 +161,12 @@ class Executor:
         )
 
     def start(self, job: Runnable, pieces: int) -> None:
-        """Have the workers run `pieces` pieces of a job, which begin with the next free worker."""
+        """Queue `pieces` pieces of a job for the workers."""
         with self._lock:
-            if self._closed:  # a job that was stopped on its way here
+            if self._closed:  # the job was stopped meanwhile
                 return
             while len(self._threads) < self.workers:
-                # The thread knows the queue alone: it must not keep the executor alive.
+                # The thread refers to the queue alone: it must not keep the executor alive.
                 thread = threading.Thread(
                     target=_serve,
                     args=(self._queue,),
@@ -179,7 +179,7 @@ class Executor:
             self._queue.put(job)
 
     def close(self) -> None:
-        """End the threads. Call it when no job is under way."""
+        """End the threads. No job may be under way."""
         with self._lock:
             self._closed = True
         self._finalizer()
@@ -189,14 +189,14 @@ def _serve(jobs: queue.SimpleQueue[Runnable | None]) -> None:
     while (job := jobs.get()) is not None:
         if job.run_one() and len(job):
             jobs.put(job)
-        del job  # or it would live on, with all its arrays, while this thread waits
+        del job  # otherwise it would stay alive, with all its arrays, while this thread waits
 
 
 def _stop_threads(
     jobs: queue.SimpleQueue[Runnable | None], threads: list[threading.Thread], pid: int
 ) -> None:
     if os.getpid() != pid:
-        return  # a forked child has none of them
+        return  # a forked child has no such threads
     for _ in threads:
         jobs.put(None)
     current = threading.current_thread()

@@ -1,4 +1,4 @@
-"""How many groups run at once, on how many threads each, and how large they are."""
+"""The layout of work: groups that run at once, threads of each, and their largest size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hugot.models.bundle import ModelBundle
     from hugot.options import RuntimeOptions
 
-# Accelerators want large groups, whatever the model.
+# Accelerators need large groups, whatever the model.
 _ACCELERATOR_TOKEN_BUDGET = 16384
 _FIXED_TOKEN_BUDGET = 4096
 # Provider → the shapes that suit it. The others take any shape without preparing for it.
@@ -44,15 +44,15 @@ _ON_CPU = (
 )
 _LEAST_BUDGET, _LARGEST_BUDGET = 256, 1024
 
-# Measured on CPUs (benchmarks/shapes.py, models of 384 and 768 hidden units): a run costs what this
-# many tokens cost, whatever is in it, since it reads all weights once; on several threads more.
+# The fixed cost of a run in tokens, measured on CPUs (benchmarks/shapes.py, models of 384 and 768 hidden
+# units): each run reads all weights once; on several threads it costs more.
 _OVERHEAD_ONE_THREAD, _OVERHEAD_MANY_THREADS = 12.0, 20.0
-# Seconds that a run takes even if the model does next to nothing.
+# Least duration of a run, for tiny models.
 _RUN_SECONDS = 150e-6
-# Operations per second and thread in the matrix products of such models.
+# Floating-point operations per second and thread in the matrix products of such models.
 _OPERATIONS_PER_SECOND = 1e11
-# Share of attention in a token's time, per token of width, at 384 hidden units; it falls with their
-# square.
+# Share of attention in a token's time, per token of width, at 384 hidden units; it falls with the square
+# of the number of units.
 _QUADRATIC_AT_384 = 1.05e-3
 _DEFAULT_COST = GroupCost()
 
@@ -64,10 +64,10 @@ class Layout:
     Attributes:
         workers: groups that run at the same time.
         intra_op_threads: threads of ONNX Runtime within one group.
-        token_budget: padded tokens in a group, at most.
-        cost: what a group is expected to take.
-        row_threads: threads of ONNX Runtime for a text that stands alone, where that is another
-            session; None where it is the same.
+        token_budget: most padded tokens in a group.
+        cost: the expected cost of a group.
+        row_threads: threads of ONNX Runtime for a single text, if there is a second session for these;
+            otherwise None.
         shapes: the shapes that groups are padded to.
     """
 
@@ -82,9 +82,9 @@ class Layout:
 def choose_shapes(
     options: RuntimeOptions, providers: Sequence[Provider], longest: int | None
 ) -> ShapePolicy:
-    """The shapes of the most preferred provider, or those that the options name.
+    """Return the shapes that the options name, or those that suit the first provider.
 
-    `longest` is the longest row that the model takes.
+    `longest` is the length of the longest row that the model takes.
     """
     name = options.shape_policy
     if name is None and options.widths is not None:
@@ -96,7 +96,7 @@ def choose_shapes(
 
 
 def is_accelerated(providers: Sequence[Provider]) -> bool:
-    """Whether another device than the CPU's own cores does a part of the work."""
+    """Whether a part of the work runs on another device than the CPU's cores."""
     return not all(_is_on_cpu(each) for each in providers)
 
 
@@ -116,12 +116,13 @@ def choose_layout(
     two_sessions: bool = False,
     shapes: ShapePolicy = EXACT,
 ) -> Layout:
-    """The split of threads for a mode on so many CPUs.
+    """Return the layout for a mode on this number of CPUs.
 
-    Many one-thread workers give the highest rate, all threads on one group the fastest single answer
-    (on two CPUs: 8300 against 7000 tokens/s in bulk, 6.6 against 4.0 ms for one text). ``"auto"`` has
-    a session for each where two cost little (`two_sessions`), else the second: one session for both
-    gave at best 0.91 of the rate and 0.74 of the speed of a lone text, without spinning threads.
+    Workers of one thread have the highest rate; all threads on one group have the lowest latency (on
+    two CPUs: 8300 against 7000 tokens/s in bulk, 6.6 against 4.0 ms for one text). ``"auto"`` has a
+    session for each if a second one takes little memory (`two_sessions`), and otherwise the layout of
+    ``"latency"``: one session for both reached at best 0.91 of the rate and 0.74 of the speed of a
+    single text, without spinning threads.
     """
     budget = options.token_budget or _LEAST_BUDGET
     if accelerated:
@@ -138,7 +139,7 @@ def choose_layout(
 
 
 def fit_layout(layout: Layout, bundle: ModelBundle, token_budget: int | None) -> Layout:
-    """The layout with the cost of groups, and a budget unless one is given, for a model's size."""
+    """Return the layout with a model's cost of groups and, unless `token_budget` is set, its budget."""
     hidden, layers = bundle.hidden_size, bundle.layers
     # A transformer layer multiplies each token with 12 hidden**2 weights.
     seconds_per_token = 24 * hidden**2 * layers / _OPERATIONS_PER_SECOND / layout.intra_op_threads
@@ -151,7 +152,7 @@ def fit_layout(layout: Layout, bundle: ModelBundle, token_budget: int | None) ->
     if token_budget is not None or layout.token_budget != _LEAST_BUDGET:
         return replace(layout, cost=cost)
     budget = _LEAST_BUDGET
-    # Until the overhead is a twentieth of a group.
+    # Doubled until the overhead is at most a twentieth of a group's cost.
     while budget < min(20 * overhead, _LARGEST_BUDGET):
         budget *= 2
     return replace(layout, token_budget=budget, cost=cost)

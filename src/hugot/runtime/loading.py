@@ -1,7 +1,7 @@
-"""Work on a thread of its own while the caller does something else, such as loading ONNX Runtime.
+"""Calls on a thread of their own while the caller does something else, such as loading ONNX Runtime.
 
-Whatever touches files is done before the thread begins: each access to a file releases the GIL, and
-while another thread imports modules, getting it back takes up to 5 ms.
+Python code that accesses files runs before the thread begins: each access releases the GIL, and while
+another thread imports modules, taking it again lasts up to 5 ms.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Value = TypeVar("Value")
 class Background(Generic[Value]):
     """One call on a thread of its own, begun at once.
 
-    The thread is no daemon: a process that ends meanwhile waits for it, since native code that still
-    runs while a library is unloaded would crash.
+    The thread is not a daemon: the process waits for it at its end, since native code that runs while
+    its library is unloaded crashes.
     """
 
     def __init__(self, work: Callable[[], Value], name: str) -> None:
@@ -41,7 +41,7 @@ class Background(Generic[Value]):
         return self._value
 
     def wait(self) -> None:
-        """Wait for the call to end, however it does."""
+        """Wait for the call to end, with or without an error."""
         self._thread.join()
 
     def _run(self, work: Callable[[], Value]) -> None:
@@ -52,7 +52,7 @@ class Background(Generic[Value]):
 
 
 def begin_loading(path: str | PathLike[str] | None, *, telemetry: bool) -> Background[Library]:
-    """Find the library now and load it on a thread; raises RuntimeLibraryError if there is none."""
+    """Find the library now and load it on a thread; raises RuntimeLibraryError if it is not found."""
     return Background(find_library(path, telemetry=telemetry), "hugot-library")
 
 

@@ -33,19 +33,19 @@ class LoadedModel:
         session: see below.
         layout: see below.
         executor: see below.
-        open_session: makes the session for groups of rows, if it is another one.
+        open_session: makes the session for groups of rows, if that differs from the one for single rows.
         providers: the providers that the session was made with.
         batch_dependent: see below.
 
     Attributes:
         bundle: the files.
         session: ONNX Runtime's session; with ``layout.row_threads`` the one for rows that run alone.
-        optimized: whether it runs the optimised graph beside the ``.onnx`` file.
+        optimized: whether the session runs the optimised graph beside the ``.onnx`` file.
         layout: how work is spread over threads. A call reads it once, at its beginning.
         executor: the worker threads.
         pads: whether rows of different lengths may share a group.
-        exact: whether rows run in their own shape.
-        batch_dependent: whether the result of a row depends on what shares its group.
+        exact: whether groups keep their own shapes.
+        batch_dependent: whether the result of a row depends on the other rows of its group.
         providers: number of nodes that each provider runs, None if it is not known.
     """
 
@@ -63,7 +63,7 @@ class LoadedModel:
         self.bundle = bundle
         self.session = session
         self.optimized = session.from_buffer
-        session.start_threads()  # nothing else is being loaded any more
+        session.start_threads()  # loading is over, so they no longer compete with it for the CPUs
         self.layout = layout
         self.executor = executor
         self.batch_dependent = batch_dependent
@@ -101,7 +101,7 @@ class LoadedModel:
     def forward_row(
         self, row: Any, outputs: Sequence[int], stop: RunOptions | None = None
     ) -> list[Tensor]:
-        """As `forward` for a single row, without arrays if it is one of tokens."""
+        """As `forward` for a single row; a row of tokens is run without making numpy arrays."""
         if type(row) is TokenRow:
             only = self._router.only
             if only is not None:

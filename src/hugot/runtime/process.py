@@ -13,26 +13,26 @@ from hugot.errors import ForkedProcessError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Runs stop between two nodes of a graph, as a rule within a tenth of a second. The interpreter does not
-# wait longer than this for them.
+# Most seconds that the interpreter waits at its end for runs to stop. They stop between two nodes of a
+# graph, usually within a tenth of a second.
 _SECONDS_AT_EXIT = 5.0
 
-# Number of forks between the process that imported this module and this one.
+# Number of forks between the process that imported this module and the current one.
 forks = 0
 
 
 class ForkHandler(Protocol):
-    """An object that cannot go on as it is in a forked child."""
+    """An object that must be reset in a forked child."""
 
     def reset_after_fork(self) -> None:
-        """Take the state for the child, without a lock: a thread that the child lacks may hold it."""
+        """Take the state for the child, without a lock: a thread of the parent may have held it."""
 
 
 class ExitHandler(Protocol):
     """An object with calls under way."""
 
     def end_calls(self) -> Callable[[float], object] | None:
-        """Have them end soon; return a function that waits for that, for some seconds at most."""
+        """Stop the calls; return a function that waits for their end, for the given seconds at most."""
 
 
 _fork_handlers: weakref.WeakSet[ForkHandler] = weakref.WeakSet()
@@ -41,7 +41,7 @@ _registered: list[str] = []
 
 
 def register_fork_handler(handler: ForkHandler) -> None:
-    """Have `reset_after_fork` called in every child that is forked from now on."""
+    """Register an object whose `reset_after_fork` is called in every child forked from now on."""
     if "fork" not in _registered and hasattr(os, "register_at_fork"):
         _registered.append("fork")
         os.register_at_fork(after_in_child=_after_fork_in_child)
@@ -49,7 +49,7 @@ def register_fork_handler(handler: ForkHandler) -> None:
 
 
 def register_exit_handler(handler: ExitHandler) -> None:
-    """Have `end_calls` called when the interpreter ends."""
+    """Register an object whose `end_calls` is called when the interpreter ends."""
     if "exit" not in _registered:
         _registered.append("exit")
         atexit.register(_end_all)
@@ -57,7 +57,7 @@ def register_exit_handler(handler: ExitHandler) -> None:
 
 
 def forked_error(what: str) -> ForkedProcessError:
-    """Return the error of using `what`, which was made in the process of which this one is a fork."""
+    """Return the error for using `what`, which was made before this process was forked."""
     return ForkedProcessError(
         f"{what} was made before this process (pid {os.getpid()}) was forked; ONNX Runtime's threads "
         "and locks do not come along. Make it in this process, send it here pickled, or start "

@@ -16,11 +16,11 @@ _ESCAPED = ((r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\043", "#"), (r
 
 
 def available_cpus() -> int:
-    """Number of CPUs that this process really has, at least 1.
+    """Return the number of CPUs that this process can use, at least 1.
 
     The smaller of the CPUs in its affinity mask, which a cpuset narrows as well, and the CPU quota of
-    its control group, rounded up: with a quota of 1.5, two threads get 1.5 CPUs' worth of work done,
-    and one thread 1. ONNX Runtime itself looks at neither.
+    its control group, rounded up: with a quota of 1.5, two threads get the CPU time of 1.5 CPUs, and
+    one thread that of 1. ONNX Runtime itself considers neither.
     """
     count = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -30,10 +30,10 @@ def available_cpus() -> int:
 
 
 def cgroup_quota(proc: Path = _SELF) -> float | None:
-    """CPUs granted by this process's control group and those above it; None where there is no limit.
+    """Return the CPU quota of this process's control group and of those above it; None without a limit.
 
-    Of version 2, ``cpu.max``; of version 1, ``cpu.cfs_quota_us`` and ``cpu.cfs_period_us``. Where
-    they are mounted is looked up in ``/proc/self/mountinfo``.
+    The quota is read from ``cpu.max`` in version 2, and from ``cpu.cfs_quota_us`` and
+    ``cpu.cfs_period_us`` in version 1. The mount points are read from ``/proc/self/mountinfo``.
     """
     try:
         groups = _groups((proc / "cgroup").read_text(errors="surrogateescape"))
@@ -45,7 +45,7 @@ def cgroup_quota(proc: Path = _SELF) -> float | None:
         if version not in groups:
             continue
         folder = point / _below(root, groups[version])
-        # A quota anywhere above holds as well.
+        # The quotas of all groups above apply as well.
         for each in (folder, *folder.parents):
             if (quota := _QUOTAS[version](each)) is not None:
                 quotas.append(quota)
@@ -55,7 +55,7 @@ def cgroup_quota(proc: Path = _SELF) -> float | None:
 
 
 def _groups(text: str) -> dict[int, str]:
-    """The process's group in each version, from lines as ``4:cpu,cpuacct:/path`` and ``0::/path``."""
+    """Return the process's group in each version, from lines like ``4:cpu,cpuacct:/path``."""
     groups = {}
     for line in text.splitlines():
         controllers, colon, path = line.partition(":")[2].partition(":")
@@ -69,10 +69,10 @@ def _groups(text: str) -> dict[int, str]:
 
 
 def _mounts(text: str) -> Iterator[tuple[int, str, Path]]:
-    """Where control groups that rule over CPU time are mounted, from ``mountinfo``; see proc(5).
+    """Yield the mounts of control groups that limit CPU time, from ``mountinfo``; see proc(5).
 
-    Gives the version, the group that lies at the mount point (in a container often not the topmost),
-    and the mount point.
+    Yields the version, the group at the mount point (in a container often not the root group), and the
+    mount point.
     """
     for line in text.splitlines():
         before, _, after = line.partition(" - ")
@@ -92,10 +92,10 @@ def _unescaped(text: str) -> str:
 
 
 def _below(root: str, group: str) -> str:
-    """Path of a group from the mount point on, at which the group `root` lies."""
+    """Return the path of a group relative to the mount point of the group `root`."""
     parts = group.split("/")
     if ".." in parts:
-        return ""  # outside of what this process can see
+        return ""  # outside of the mounted hierarchy
     top = root.rstrip("/")
     if top and (group == top or group.startswith(top + "/")):
         group = group[len(top) :]

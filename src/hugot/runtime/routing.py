@@ -1,4 +1,4 @@
-"""Which session of a model a run takes: one for all, or one for single rows and one for groups."""
+"""Choosing the session of a run: one for all, or one for single rows and one for groups."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class SessionRoute:
-    """A session, and what runs single rows on it.
+    """A session, and the runner of single rows on it.
 
-    As a context manager it counts as in use.
+    As a context manager, it counts a run as under way.
 
     Attributes:
         session: ONNX Runtime's session.
@@ -41,18 +41,18 @@ class SessionRoute:
 
 
 class SessionRouter:
-    """Decides in which session a run takes place.
+    """Chooses the session of each run.
 
     If there are two, the first has all threads within a run, which is fastest for a single row. The
-    second, made at its first use, has one thread, so that as many runs as there are CPUs go on at once:
-    it is for groups of rows, and for single ones that come while others run.
+    second, made at its first use, has one thread, so that as many runs as there are CPUs execute at
+    once: it is for groups of rows, and for single rows that arrive while others run.
 
     Args:
         first: the only session, or the one for single rows.
-        open_second: makes the session for all else; None if there is only one.
+        open_second: makes the session for everything else; None if there is only one.
 
     Attributes:
-        only: the route if there is but one session, else None.
+        only: the route if there is only one session, else None.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class SessionRouter:
         self._lock = threading.Lock()
 
     def take(self, *, alone: bool) -> SessionRoute:
-        """Return the route of a run, to be used with ``with``; `alone` if it is of one row."""
+        """Return the route of a run, to be used with ``with``; `alone` means that it is of one row."""
         if self._users is None or self._open_second is None:
             return self._first
         others = self._users.enter()
@@ -84,7 +84,7 @@ class SessionRouter:
 
 
 class _UseCount:
-    """Counts the runs that are under way."""
+    """The number of runs that are under way."""
 
     def __init__(self) -> None:
         self._count = 0

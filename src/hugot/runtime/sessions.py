@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Providers = Sequence[Provider]
 
-# Weights are used where they are mapped, instead of being copied from there.
+# ONNX Runtime uses the weights in the mapped file instead of copying them.
 _LOAD_CONFIG = {
     "session.load_model_format": "ORT",
     "session.use_ort_model_bytes_directly": "1",
@@ -34,8 +34,8 @@ _LOAD_CONFIG = {
 }
 
 
-# What the threads of a pool do between two pieces of work. After a run, ONNX Runtime lets them spin for
-# some 45 ms, which burns a CPU for nothing and makes no call faster (benchmarks/spinning.py).
+# How the threads of a pool wait for work. By default, ONNX Runtime lets them spin for some 45 ms after a
+# run, which keeps a CPU busy and makes no call faster (benchmarks/spinning.py).
 _SPINNING = {
     "run": {"session.force_spinning_stop": "1"},
     "never": {"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spinning": "0"},
@@ -45,7 +45,7 @@ _SHRINK = {"memory.enable_memory_arena_shrinkage": "cpu:0"}
 
 
 class ModelSource(NamedTuple):
-    """What sessions on a model are made from. Sessions on one source share its mapped file.
+    """The files that the sessions of a model are made from; all of them share the mapped file.
 
     Attributes:
         onnx_path: the ``.onnx`` file.
@@ -63,7 +63,7 @@ def choose_source(
     options: SessionOptions,
     providers: Providers = (),
 ) -> ModelSource:
-    """The optimised graph of an ``.onnx`` file where there is one that fits, else the file."""
+    """Return the source of a model, with the optimised graph of its ``.onnx`` file if that is usable."""
     if optimized_file is None:
         return ModelSource(onnx_path)
     return ModelSource(onnx_path, select_optimized(optimized_file, library, options, providers))
@@ -72,12 +72,13 @@ def choose_source(
 def create_session(
     library: Library, source: ModelSource, options: SessionOptions, providers: Providers = ()
 ) -> InferenceSession:
-    """A native session; `InferenceSession.from_buffer` tells whether the optimised graph was taken.
+    """Return a native session; `InferenceSession.from_buffer` is true if it has the optimised graph.
 
-    Most of it runs without the GIL. Its threads sleep until `InferenceSession.start_threads`.
+    Loading runs mostly without the GIL. The session's threads sleep until
+    `InferenceSession.start_threads` is called.
 
-    Raises ModelNotFoundError, ModelFormatError or ProviderError for what is wrong with the ``.onnx``
-    file or the providers; an optimised graph that ONNX Runtime refuses is left aside.
+    Raises ModelNotFoundError or ModelFormatError for the ``.onnx`` file, and ProviderError for the
+    providers. If ONNX Runtime refuses the optimised graph, the ``.onnx`` file is loaded instead.
     """
     if source.optimized is not None:
         config = {**options.session_config, **_LOAD_CONFIG}
@@ -97,10 +98,10 @@ def create_session(
 
 
 def check_active(session: InferenceSession, providers: Providers) -> None:
-    """Raise ProviderError for a provider that runs no node of the model.
+    """Raise ProviderError if the preferred provider runs no node of the model.
 
-    One that stands behind an active one is there for what that leaves, which may be nothing. Where the
-    library cannot tell which provider runs what (before 1.24), nothing is raised.
+    Further providers run the nodes that the preferred one leaves, which may be none. Nothing is raised
+    if the library does not report the provider of each node (before 1.24).
     """
     placement = session.placement
     wanted = [each.name for each in providers if each.name != CPU]
@@ -118,7 +119,7 @@ def check_active(session: InferenceSession, providers: Providers) -> None:
 
 
 def nodes_by_provider(session: InferenceSession, providers: Providers) -> dict[str, int | None]:
-    """Number of nodes that each provider runs, None where it is not known."""
+    """Return the number of nodes that each provider runs, None if it is unknown."""
     names = dict.fromkeys([*(each.name for each in providers), CPU])
     placement = session.placement
     if placement is None:
@@ -129,8 +130,8 @@ def nodes_by_provider(session: InferenceSession, providers: Providers) -> dict[s
 def native_options(options: RuntimeOptions, threads: int) -> SessionOptions:
     """Return the options of a native session with this number of threads within a run.
 
-    No number of threads is left to ONNX Runtime, which would bind its threads to CPUs that need not be
-    those of this process.
+    Every number of threads is set: if ONNX Runtime chooses one, it binds the threads to CPUs that may
+    not be available to this process.
     """
     inter_op = (options.inter_op_threads or threads) if options.execution_mode == "parallel" else 1
     path, profiling = options.optimized_model_path, options.profiling
@@ -153,9 +154,9 @@ def native_options(options: RuntimeOptions, threads: int) -> SessionOptions:
 
 
 def check_dimensions(options: RuntimeOptions, onnx_path: Path) -> None:
-    """Raise InputError for a free dimension that the graph's inputs do not have.
+    """Raise InputError for a free dimension that no input of the graph has.
 
-    ONNX Runtime ignores those that it does not find.
+    ONNX Runtime ignores such names.
     """
     if not options.free_dimensions and not options.free_dimension_denotations:
         return
@@ -175,18 +176,18 @@ def check_dimensions(options: RuntimeOptions, onnx_path: Path) -> None:
 
 
 class WrittenFiles:
-    """Assigns the files that options ask for to the native sessions of an engine. Call it locked."""
+    """Assigns the files that options ask for to the native sessions of an engine. Not thread-safe."""
 
     def __init__(self) -> None:
         self._profiles = 0
         self._optimized: Path | None = None
 
     def assign(self, options: SessionOptions, onnx_path: Path) -> SessionOptions:
-        """The options of the next native session, which is one of the model `onnx_path`.
+        """Return the options of the next native session, which runs the model `onnx_path`.
 
-        The optimised graph is that of the first session; the profiles are numbered from the second on,
-        since those of one second would else have one name. Raises InputError where the optimised graph
-        of one model would take the place of another's.
+        Only the first session writes its optimised graph. Profiles are numbered from the second on,
+        since ONNX Runtime would use the same name for two that begin within a second. Raises InputError
+        if the optimised graph of one model would overwrite that of another.
         """
         if options.profiling is not None:
             self._profiles += 1
@@ -206,7 +207,7 @@ class WrittenFiles:
 
 
 def without_files(options: SessionOptions) -> SessionOptions:
-    """The same options for a native session that writes none of these files."""
+    """Return the options without the files that a session writes: optimised graph and profile."""
     return replace(options, optimized_model_path=None, profiling=None)
 
 

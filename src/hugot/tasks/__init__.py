@@ -1,7 +1,8 @@
-"""The tasks: one line for each, from which everything else about it is found.
+"""The table of tasks.
 
-The line names the task; its module holds the rest: options, input fields, result type, and how rows are
-made and read. Modules are imported when a task is used.
+A line of the table names a task; the task's module has everything else: options, input fields, result
+type, and the conversion of inputs to rows and of outputs to results. Modules are imported when a task is
+used.
 """
 
 from __future__ import annotations
@@ -18,16 +19,15 @@ if TYPE_CHECKING:
 
 
 class TaskSpec(NamedTuple):
-    """What is known of a task before its module is imported.
+    """The properties of a task that are known before its module is imported.
 
     Attributes:
-        name: the name that transformers has for it. Its module is named after it, and so are the class
-            of the task in that module, the class of its pipelines and the camelCase alias that hugot
-            for Go uses.
-        architectures: ends of the names in ``architectures`` of config.json that are made for it.
+        name: the name in transformers. The names of its module, of the task's class in that module, of
+            the class of its pipelines, and the camelCase alias of hugot for Go are derived from it.
+        architectures: ends of the names of architectures in config.json that are made for the task.
         aliases: further names.
-        meant: what people call it by mistake, for suggestions.
-        needs: what turns its inputs into rows.
+        meant: names that are used by mistake, for suggestions.
+        needs: the component that converts its inputs to rows.
     """
 
     name: str
@@ -104,14 +104,14 @@ def task_names() -> list[str]:
 
 
 def task_class(task: str) -> type[Task[Any, Any]]:
-    """Return the class of a task and import its module; raises InputError for an unknown name."""
+    """Import a task's module and return its class; raises InputError for an unknown name."""
     spec = task_spec(task)
     found: type[Task[Any, Any]] = getattr(importlib.import_module(spec.module), spec.class_name)
     return found
 
 
 def tasks_of_architectures(architectures: Iterable[object]) -> list[str]:
-    """Return the tasks that architectures of config.json are made for, also those not in hugot."""
+    """Return the tasks that architectures of config.json are made for, even those hugot does not run."""
     ends = {end: spec.name for spec in SPECS for end in spec.architectures}
     # "BertForQuestionAnswering" is no "Model": the longest end counts.
     ranked = sorted({**_OTHER_ARCHITECTURES, **ends}.items(), key=lambda item: -len(item[0]))

@@ -1,4 +1,4 @@
-"""What a task is: inputs to rows, outputs of the graph to results. Pure: no threads, no sessions.
+"""The base class of tasks: inputs to rows, outputs of the graph to results, without threads or sessions.
 
 inputs ─ prepare ─▶ rows and refusals ─ (the graph is run on groups of rows)
 outputs of a group ─ postprocess ─▶ results at their rows' places ─ finish ─▶ a result per input
@@ -34,8 +34,8 @@ class TaskOptions:
     """Options that every pipeline takes, when it is made or when it is called.
 
     Attributes:
-        batch_size: most rows in a group, None for as many as the token budget allows. Groups are
-            sized by their tokens, so there is seldom a reason to set it.
+        batch_size: maximum number of rows in a group; None for as many as the token budget allows.
+            Groups are sized by their tokens, so it rarely needs to be set.
     """
 
     batch_size: int | None = None
@@ -66,13 +66,13 @@ class Graph(NamedTuple):
 
 
 class Prepared(Generic[Options]):
-    """Inputs as rows, with a place for their results.
+    """Inputs as rows, with storage for their results.
 
     Attributes:
         inputs: the accepted inputs, as `Task.check_input` returned them.
-        rows: their rows; row i is of input i, or of input ``rows.sources[i]``.
+        rows: their rows; row i belongs to input i, or to input ``rows.sources[i]``.
         options: the options of the call.
-        refusals: place among all inputs → the error of an input that cannot be used; the others are
+        refusals: index among all inputs → the error of an input that cannot be used; the others are
             accepted.
         outputs: numbers of the graph's outputs that `Task.postprocess` reads, from `allocate` on.
         results: what `Task.allocate` returned, from `allocate` on.
@@ -95,27 +95,28 @@ class Prepared(Generic[Options]):
         self.results: Any = None
 
     def allocate(self, task: Task[Options, Any]) -> None:
-        """Make room for the results."""
+        """Allocate the storage for the results."""
         self.outputs = task.wanted_outputs(self.options)
         self.results = task.allocate(self.rows, self.options)
 
 
 class Task(Generic[Options, Result]):
-    """Base of the tasks; that of tasks on texts is `hugot.tasks.text.TextTask`.
+    """Base class of tasks; that of tasks on texts is `hugot.tasks.text.TextTask`.
 
-    A task adds its options, fields and result types, `result_type`, `bind`, `check_input`, `make_rows`,
-    `wanted_outputs`, `allocate`, `postprocess` and `finish`, and whatever else differs. All methods may
-    be called by many threads at once.
+    A task defines its options, fields and result types, `result_type`, `bind`, `check_input`,
+    `make_rows`, `wanted_outputs`, `allocate`, `postprocess` and `finish`, and overrides other methods
+    whose default does not fit. All methods may be called by many threads at once.
 
     Args:
         bundle: the model's files.
-        load_tokenizer: makes (or finds) the model's tokenizer with other settings.
+        load_tokenizer: returns the model's tokenizer with the given settings.
 
     Attributes:
         name: name of the task.
         options_type: the dataclass of its options.
         fields: the parts of an input.
-        result_types: the types of a result, of which the options choose one; dimensions are open.
+        result_types: the possible types of a result; the options determine which. Dimensions of
+            vectors are None.
         run_defaults: defaults of options in ``hugot run``, if they differ.
         bundle: the model's files.
         graph: the loaded graph, from `bind` on.
@@ -131,14 +132,14 @@ class Task(Generic[Options, Result]):
         self.bundle = bundle
 
     def bind(self, graph: Graph, options: Options) -> None:
-        """Check the loaded graph and the pipeline's options against the task, once.
+        """Check once that the task can use the loaded graph and the pipeline's options.
 
-        Raises ModelFormatError that says what was found and what is needed.
+        Raises ModelFormatError that lists the outputs of the graph and those that are needed.
         """
         self.graph = graph
 
     def release(self) -> None:
-        """Drop the tokenizer and everything else but the model's files; only `arrange` works then."""
+        """Drop everything except for the model's files; afterwards, only `arrange` can be called."""
         for name in [*vars(self)]:
             if name != "bundle":
                 delattr(self, name)
@@ -150,46 +151,46 @@ class Task(Generic[Options, Result]):
     # Inputs
 
     def is_single(self, inputs: Any) -> bool:
-        """Whether what a call was given is one input, rather than several."""
+        """Whether the argument of a call is one input, rather than several."""
         return isinstance(inputs, str | dict)
 
     def arrange(self, inputs: Any, options: Options) -> Any:
-        """Return what a call was given, unless it is a str, as an input, a sequence or an iterator."""
+        """Return the argument of a call, which is not a str, as an input, a sequence or an iterator."""
         return inputs
 
     def accepts_all(self, inputs: Sequence[Any], options: Options) -> bool:
-        """Whether all inputs are known to pass `check_input` as they are, so that it is not called."""
+        """Whether all inputs are known to be valid, so that `check_input` need not be called."""
         return False
 
     def check_input(self, value: Any, index: int, options: Options) -> Any:
         """Return an input in the form that `make_rows` takes.
 
-        Raises InputError for one of another type; `index` is its number, for the message.
+        Raises InputError for an input of another type; `index` is its number, for the message.
         """
         raise NotImplementedError
 
     def make_rows(
         self, values: Sequence[Any], options: Options, numbers: Sequence[int]
     ) -> tuple[Rows, dict[int, InputError]]:
-        """Return the rows of checked inputs, and the errors of those that cannot be used by place.
+        """Return the rows of checked inputs, and index → error of those that cannot be used.
 
-        `numbers` has the number of each among the caller's inputs, for messages.
+        `numbers` holds the number of each among the caller's inputs, for messages.
         """
         raise NotImplementedError
 
     def blank_rows(self, count: int, width: int) -> Rows:
-        """Return rows of this width that hold no input, to run a model in a shape."""
+        """Return rows of this width that hold no input, for running a model in a given shape."""
         raise NotImplementedError
 
     def prepare(
         self, inputs: Sequence[Any], options: Options, first_index: int = 0
     ) -> Prepared[Options]:
-        """Turn inputs into rows.
+        """Check inputs and convert them to rows.
 
         Args:
             inputs: the inputs.
             options: the options of the call.
-            first_index: number of the first of them among all inputs of the call.
+            first_index: index of the first of them among all inputs of the call.
         """
         numbers: Sequence[int] = range(first_index, first_index + len(inputs))
         refusals: dict[int, InputError] = {}
@@ -218,7 +219,7 @@ class Task(Generic[Options, Result]):
         raise NotImplementedError
 
     def allocate(self, rows: Rows, options: Options) -> Any:
-        """Return what `postprocess` writes its results into."""
+        """Return the storage into which `postprocess` writes results."""
         raise NotImplementedError
 
     def postprocess(self, outputs: list[Tensor], group: Group, prepared: Prepared[Options]) -> None:
@@ -232,8 +233,8 @@ class Task(Generic[Options, Result]):
     def finish_row(self, outputs: list[Tensor], value: Any, row: Any, options: Options) -> Any:
         """Return the result of an input that is one row and ran alone; `value` is the checked input.
 
-        Equals what `postprocess` and `finish` make of it, and may take a shorter way: each numpy array
-        that is made here costs a few percent of a small model's run.
+        It equals the result of `postprocess` and `finish`, which this method may shorten: each numpy
+        array that is made here costs a few percent of a small model's run.
         """
         prepared = Prepared([value], row, options)
         prepared.allocate(self)
@@ -241,7 +242,7 @@ class Task(Generic[Options, Result]):
         return self.finish(prepared)[0]
 
     def join(self, parts: list[Sequence[Any]]) -> Any:
-        """Return the results of a list of inputs from those of its parts."""
+        """Return the results of a list of inputs from the results of its parts."""
         return parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
 
     def unwrap(self, results: Sequence[Any], value: Any, call_options: Mapping[str, Any]) -> Any:
@@ -249,17 +250,17 @@ class Task(Generic[Options, Result]):
         return results[0]
 
     def sample_input(self, text: str, options: Options) -> Any:
-        """Return an input of this task made from a text, for measuring and warming up."""
+        """Return an input of this task that is made from a text, for measuring and warming up."""
         if len(self.fields) == 1 or not self.fields[1].required:
             return text
         return {field.key: text for field in self.fields if field.required}
 
 
 class OptionsCache(Generic[Options, Made]):
-    """Keeps what was derived from the last options, such as the numbers that a kernel takes.
+    """A cache of one value derived from options, such as the arguments of a kernel.
 
-    Options are frozen, and a call uses one object of them for all of its groups, so the object's
-    identity is the key. Another thread may replace the entry meanwhile: key and value are one tuple.
+    Options are frozen, and a call uses one object for all of its groups, so the object's identity is the
+    key. Another thread may replace the entry at any time, so key and value are one tuple.
     """
 
     __slots__ = ("_last",)
@@ -268,7 +269,7 @@ class OptionsCache(Generic[Options, Made]):
         self._last: tuple[Options, Made] | None = None
 
     def get(self, options: Options, make: Callable[[Options], Made]) -> Made:
-        """Return what `make` makes of the options."""
+        """Return the value that `make` derives from the options."""
         last = self._last
         if last is not None and last[0] is options:
             return last[1]
@@ -278,5 +279,5 @@ class OptionsCache(Generic[Options, Made]):
 
 
 def _free(error: InputError) -> InputError:
-    """An error that is kept as a value: without the frames, and their arrays, that raised it."""
+    """Return an error without its traceback, whose frames would keep arrays alive."""
     return error.with_traceback(None)

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from hugot.tasks.base import Graph, Prepared
     from hugot.tasks.schema import ResultType
 
-# Outputs that hold token vectors, by the names that exporters give them.
+# Names that exporters use for the output with token vectors.
 _TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")
-# Names that sentence-transformers has for a mode.
+# Other names of modes in sentence-transformers.
 _OTHER_NAMES = {"mean_sqrt_len_tokens": "mean_sqrt_len"}
 Vectors: TypeAlias = "NDArray[np.float32]"
 
@@ -43,19 +43,19 @@ class FeatureExtractionOptions(TextOptions):
     """Options of feature extraction.
 
     Attributes:
-        pooling: how token vectors become one vector: ``"mean"``, ``"cls"``, ``"max"``,
-            ``"mean_sqrt_len"``, ``"weightedmean"``, ``"lasttoken"``, or several of them in a tuple,
-            whose results are concatenated; ``"none"`` gives the token vectors, as transformers does;
-            ``"auto"`` runs the modules of the model's sentence-transformers files (Pooling, Dense,
-            Normalize) and else takes the mean.
-        normalize: whether the vectors are brought to length 1 at the end; None follows the model's
-            files with ``pooling="auto"`` and means no otherwise.
-        truncate_dim: number of first components to keep; None follows the model's files with
-            ``pooling="auto"`` and means all otherwise.
+        pooling: how token vectors are combined to one vector: ``"mean"``, ``"cls"``, ``"max"``,
+            ``"mean_sqrt_len"``, ``"weightedmean"``, ``"lasttoken"``, or a tuple of these, whose results
+            are concatenated; ``"none"`` returns the token vectors, as transformers does; ``"auto"`` runs
+            the modules in the model's sentence-transformers files (Pooling, Dense, Normalize), or
+            takes the mean if it has none.
+        normalize: whether the vectors are scaled to length 1 at the end; with None, ``pooling="auto"``
+            follows the model's files, and other modes do not scale.
+        truncate_dim: number of first components to keep; with None, ``pooling="auto"`` follows the
+            model's files, and other modes keep all.
         prompt: text to put before every input; ``""`` for none, not even the model's default.
         prompt_name: name of a prompt in ``config_sentence_transformers.json``.
-        output_name: the output of the graph to read, such as ``"pooler_output"``; one of shape
-            [batch, dim] is used as it is.
+        output_name: the output of the graph to read, such as ``"pooler_output"``; an output of shape
+            [batch, dim] is not pooled.
     """
 
     pooling: str | tuple[str, ...] = "auto"
@@ -88,15 +88,15 @@ class FeatureExtractionOptions(TextOptions):
 
 
 class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
-    """Turn texts into vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
+    """Convert texts to vectors, as sentence-transformers (or, with ``pooling="none"``, transformers).
 
         embed = hugot.pipeline("feature-extraction", "path/to/model")
         embed("one text")                    # float32 [dim]
         embed(["some", "texts"])             # float32 [2, dim]
         embed("one text", pooling="none")    # float32 [tokens, dim]
 
-    A list returns one array [n, dim]; with ``pooling="none"`` a list of arrays [tokens, dim], each with
-    memory of its own.
+    The result of a list is one array [n, dim]; with ``pooling="none"``, it is a list of arrays
+    [tokens, dim], each with memory of its own.
     """
 
     name: ClassVar[str] = "feature-extraction"
@@ -104,33 +104,33 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
     result_types: ClassVar[tuple[ResultType, ...]] = (Vector(None), ListOf(Vector(None)))
 
     def choose_tokenizer(self) -> TextTokenizer:
-        """``max_seq_length`` and lower-casing are those of sentence-transformers."""
+        """Return the tokenizer, with length limit and lower-casing as in sentence-transformers."""
         bundle = self.bundle
         return self.load_tokenizer(bundle.longest_sentence, lowercase=bundle.sentence.lowercase)
 
     def bind(self, graph: Graph, options: FeatureExtractionOptions) -> None:
-        """The graph needs token vectors [batch, tokens, dim], or finished ones [batch, dim]."""
+        """Find the output: token vectors [batch, tokens, dim], or pooled vectors [batch, dim]."""
         super().bind(graph, options)
         self._made: OptionsCache[FeatureExtractionOptions, _Steps] = OptionsCache()
         self._steps_of(options)
 
     def result_type(self, options: FeatureExtractionOptions) -> Vector | ListOf:
-        """A vector, or with ``pooling="none"`` a list of them."""
+        """Return a vector; with ``pooling="none"``, a list of vectors."""
         steps = self._steps_of(options)
         vector = Vector(steps.dimension)
         return ListOf(vector) if steps.modes is None and steps.rank == 3 else vector
 
     def wanted_outputs(self, options: FeatureExtractionOptions) -> Sequence[int]:
-        """The output named in the options, or the one that holds the token vectors."""
+        """Return the number of the output named in the options, or of that with token vectors."""
         return self._steps_of(options).outputs
 
     def make_rows(
         self, values: Sequence[Text], options: FeatureExtractionOptions, numbers: Sequence[int]
     ) -> tuple[TokenRows, dict[int, InputError]]:
-        """Tokenize the texts, each behind the prompt."""
+        """Tokenize the texts, each with the prompt before it."""
         tokenizer = self.tokenizer
         if options.pooling == "none":
-            # Token vectors are those of transformers, which knows no max_seq_length.
+            # Token vectors are those of transformers, which does not use max_seq_length.
             tokenizer = self.load_tokenizer(self.bundle.longest_row)
         if prompt := self._steps_of(options).prompt:
             values = [prompt + text for text in values]  # type: ignore[operator]  # str, by check_input
@@ -143,13 +143,13 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         )
 
     def allocate(self, rows: Rows, options: FeatureExtractionOptions) -> _Vectors:
-        """A cell per row for token vectors; pooled ones have the size of the first group's."""
+        """Return storage for vectors; the array of pooled ones is made with the first group."""
         return _Vectors(len(rows))
 
     def postprocess(
         self, outputs: list[Tensor], group: Group, prepared: Prepared[FeatureExtractionOptions]
     ) -> None:
-        """Pool the token vectors of a group, or copy each row's out."""
+        """Pool the token vectors of a group, or copy those of each row."""
         steps = self._steps_of(prepared.options)
         hidden_state = as_float32(outputs[0], steps.rank, len(group.rows), group.width)
         if len(hidden_state.shape) == 2:
@@ -165,7 +165,8 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         dim = hidden_state.shape[2]
         left = prepared.rows.padding.left
         out = prepared.results.pooled(dim * len(steps.modes))
-        # The only step behind a single pooling is done with it, while the vector is in the cache.
+        # Normalisation as the only step after a single pooling is done together with it, while the
+        # vector is in the CPU's cache.
         at_once = steps.ends_in_normalize
         for i, mode in enumerate(steps.modes):
             part = out if len(steps.modes) == 1 else out[:, i * dim : (i + 1) * dim]
@@ -174,7 +175,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
     def finish_row(
         self, outputs: list[Tensor], text: Text, row: TokenRow, options: FeatureExtractionOptions
     ) -> NDArray[np.float32]:
-        """The vector of a row that ran alone."""
+        """Return the vector of a row that ran alone."""
         steps = self._steps_of(options)
         hidden_state = as_float32(outputs[0], steps.rank, 1, row.size)
         shape = hidden_state.shape
@@ -190,7 +191,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         return array[0]  # type: ignore[no-any-return]
 
     def finish(self, prepared: Prepared[FeatureExtractionOptions]) -> Sequence[NDArray[np.float32]]:
-        """The vectors of the window, after the steps behind the pooling."""
+        """Return the vectors of the window, after the steps that follow the pooling."""
         array = prepared.results.array
         if array is None:
             return prepared.results.tokens  # type: ignore[no-any-return]
@@ -201,7 +202,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         return array  # type: ignore[no-any-return]  # an array of rows serves as a sequence
 
     def join(self, parts: list[Sequence[Any]]) -> Any:
-        """One array for a list of texts; with ``pooling="none"`` one list."""
+        """Return one array for a list of texts; with ``pooling="none"``, one list."""
         if len(parts) > 1 and isinstance(parts[0], np.ndarray):
             return np.concatenate(parts)
         return super().join(parts)
@@ -229,7 +230,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         return self._made.get(options, self._make_steps)
 
     def _make_steps(self, options: FeatureExtractionOptions) -> _Steps:
-        """All that follows from the options, checked against the model."""
+        """Return the steps for the options, which are checked against the model."""
         output = self._output(options)
         modes, modules = self._modules(options)
         prompt = self._prompt(options)
@@ -267,7 +268,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
     def _modules(
         self, options: FeatureExtractionOptions
     ) -> tuple[tuple[str, ...] | None, tuple[Dense | str, ...]]:
-        """Pooling modes (None for token vectors), and the steps behind them."""
+        """Return the pooling modes (None for token vectors), and the steps that follow them."""
         if options.pooling == "none":
             return None, ()
         if options.pooling != "auto":
@@ -283,7 +284,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         return files.pooling or ("mean",), files.steps
 
     def _prompt(self, options: FeatureExtractionOptions) -> str:
-        """The text that goes before every input."""
+        """Return the text that is put before every input."""
         files = self.bundle.sentence
         if options.prompt is not None:
             return options.prompt
@@ -299,7 +300,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         return files.prompts.get(files.default_prompt_name, "")
 
     def _prompt_tokens(self, prompt: str) -> int:
-        """Tokens at the beginning of each row that take no part in the pooling."""
+        """Return the number of tokens at the beginning of each row that are not pooled."""
         if not prompt or self.bundle.sentence.include_prompt:
             return 0
         return self.tokenizer.prompt_length(prompt)
@@ -307,16 +308,16 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
 
 @dataclass(frozen=True, kw_only=True)
 class _Steps:
-    """What is done for one set of options.
+    """The steps for one set of options.
 
     Attributes:
         outputs: number of the output that is read.
-        rank: number of its dimensions: 3 for token vectors, 2 for finished ones.
+        rank: number of its dimensions: 3 for token vectors, 2 for pooled ones.
         dimension: size of the vectors, None if the graph does not declare it.
-        prompt: the text that goes before every input.
-        skip: tokens of the prompt that take no part in the pooling.
+        prompt: the text that is put before every input.
+        skip: number of the prompt's tokens that are not pooled.
         modes: the kernel's pooling modes, None for token vectors.
-        after: what is done to all vectors of a window in turn, each from an array to an array.
+        after: the functions, from an array to an array, that are applied to all vectors of a window.
         ends_in_normalize: whether `after` is the normalisation of vectors pooled in one mode.
     """
 
@@ -352,7 +353,7 @@ class _Vectors:
         self._lock = threading.Lock()
 
     def pooled(self, dim: int) -> NDArray[np.float32]:
-        """The array [rows, dim], made by the first group that is done."""
+        """Return the array [rows, dim], which the first completed group allocates."""
         with self._lock:
             if self.array is None:
                 self.array = np.empty((len(self.tokens), dim), np.float32)

@@ -1,4 +1,4 @@
-"""The outputs of a graph that tasks read: found by name and shape, and checked."""
+"""Finding and checking the outputs of a graph that tasks read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _REAL_NUMBERS = ("float16", "float64", "bfloat16", "int", "uint", "bool")
 def find_logits(graph: Graph, task: str, axes: Sequence[str]) -> int:
     """Return the number of the output ``logits``, or of a graph's only output, with these axes.
 
-    Raises ModelFormatError if the graph has none, or one for another number of labels.
+    Raises ModelFormatError if the graph has no such output, or one for another number of labels.
     """
     specs = graph.outputs
     named = [i for i, spec in enumerate(specs) if spec.name == "logits"]
@@ -52,7 +52,7 @@ def describe_outputs(specs: Sequence[TensorSpec]) -> str:
 
 
 def as_float32(tensor: Tensor, rank: int, rows: int, width: int) -> Any:
-    """Return a buffer of float32 over an output [rows, n] or [rows, width, n]; a copy of other dtypes.
+    """Return an output [rows, n] or [rows, width, n] as a buffer of float32; other dtypes are copied.
 
     The kernels rely on these dimensions, and a graph may return others than it declares.
 
@@ -62,7 +62,7 @@ def as_float32(tensor: Tensor, rank: int, rows: int, width: int) -> Any:
         rows: rows that the model was run on.
         width: tokens in each, padding included.
 
-    Raises ModelFormatError for another shape, and for elements that are no real numbers.
+    Raises ModelFormatError for another shape, and for elements that are not real numbers.
     """
     if not tensor.is_shaped(rank, rows, width):
         raise ModelFormatError(

@@ -1,8 +1,8 @@
-"""What a task declares about its inputs and results.
+"""Declarations of the inputs and results of tasks.
 
-A declaration is made once, by the task's class, and everything else is derived from it: the flags of
-``hugot run`` and their help, keys of JSON, columns of CSV, Arrow types, sample inputs, reference tables.
-Options are declared by the dataclass of the task's options.
+The class of a task declares them, and everything else is derived from this: the flags of ``hugot run``
+and their help, keys of JSON, columns of CSV, Arrow types, sample inputs, reference tables. Options are
+declared by the dataclass of the task's options.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ class Field(NamedTuple):
     """A part of an input, read from one key or column of a record.
 
     Attributes:
-        name: names the flag ``--<name>-column``.
-        key: its key in the dict that a pipeline takes. The first field's value is passed as it is if no
-            other field is read.
-        help: what it is, for the help of its flag.
-        required: whether every record has it; it is then read from the key ``name``, otherwise only if
-            the flag says from which key.
+        name: the name in the flag ``--<name>-column``.
+        key: its key in the dict that a pipeline takes. If only the first field is read, its value is
+            passed instead of a dict.
+        help: its description, for the help of its flag.
+        required: whether every record has it. Without the flag, it is then read from the key that
+            equals `name`; a field that is not required is not read.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Field(NamedTuple):
 
     @property
     def flag(self) -> str:
-        """The flag that renames its key or column."""
+        """The flag that sets its key or column."""
         return f"--{self.name}-column"
 
     @property
@@ -42,7 +42,7 @@ TEXT: Final = Field("input", "text", "Key or column of the text.")
 
 
 class Scalar(NamedTuple):
-    """A string or a number of a result, of one size in all formats."""
+    """A string or a number in a result."""
 
     name: Literal["string", "float32", "int32", "int64"]
 
@@ -57,7 +57,7 @@ class Vector(NamedTuple):
     """A vector of float32.
 
     Attributes:
-        dimension: its size; None if the model's files do not say it, so that only a result does.
+        dimension: its size; None if the model's files do not state it.
     """
 
     dimension: int | None
@@ -72,7 +72,7 @@ class Member(NamedTuple):
 
     @property
     def go_key(self) -> str:
-        """The key in the style of hugot for Go: its words with capitals, without underscores."""
+        """The key in the style of hugot for Go: capitalized words without underscores."""
         return self.go_name or self.name.title().replace("_", "")
 
 
@@ -87,7 +87,7 @@ class Struct(NamedTuple):
 
 
 class ListOf(NamedTuple):
-    """A list of results of one type; a single result stands for a list of one.
+    """A list of results of one type; a single result is treated as a list of one.
 
     Attributes:
         item: the type of its items.
@@ -105,7 +105,7 @@ def struct(**members: ResultType) -> Struct:
 
 
 def input_value(values: dict[str, Any], fields: tuple[Field, ...]) -> Any:
-    """Return what a pipeline takes for the values of a record's fields, by the names of the fields."""
+    """Return the input of a pipeline for the values of a record's fields, by the fields' names."""
     first = fields[0].name
     if len(values) == 1 and first in values:
         return values[first]

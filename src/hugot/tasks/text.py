@@ -1,4 +1,4 @@
-"""What tasks on texts share: the tokenizer, the check of inputs, rows of tokens."""
+"""The base class of tasks on texts: the tokenizer, the check of inputs, rows of tokens."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class TextOptions(TaskOptions):
     """Options of every task on texts.
 
     Attributes:
-        truncation: True cuts a text that is too long for the model, as transformers does with
-            ``truncation=True``; ``"error"`` (or False) raises an InputError for it instead.
+        truncation: True truncates a text that is too long for the model, as transformers does with
+            ``truncation=True``; ``"error"`` (or False) raises an InputError instead.
     """
 
     truncation: bool | Literal["error"] = True
@@ -42,12 +42,12 @@ _ONLY_STR = {str}
 
 
 class TextTask(Task[Options, Result]):
-    """Base of the tasks on texts.
+    """Base class of tasks on texts.
 
     Attributes:
-        answers_empty: whether a text without any token has a result.
+        answers_empty: whether a text without tokens has a result.
         tokenizer: the model's tokenizer, with the task's longest row.
-        load_tokenizer: makes (or finds) the model's tokenizer with other settings.
+        load_tokenizer: returns the model's tokenizer with the given settings.
     """
 
     answers_empty: ClassVar[bool] = False
@@ -63,7 +63,7 @@ class TextTask(Task[Options, Result]):
         return self.load_tokenizer(self.bundle.longest_row)
 
     def bind(self, graph: Graph, options: Options) -> None:
-        """Check that rows of tokens can feed the graph; see `Task.bind`."""
+        """Check that the graph takes rows of tokens; see `Task.bind`."""
         super().bind(graph, options)
         check_token_inputs(graph.inputs, graph.path)
         self._type_ids = takes_type_ids(graph.inputs, self.bundle)

@@ -39,8 +39,8 @@ class TextClassificationOptions(TextOptions):
     """Options of text classification.
 
     Attributes:
-        top_k: number of labels to return, best first; None for all. Not given: the best one, with the
-            nesting that transformers uses for that case.
+        top_k: number of labels to return, best first; None for all. If it is not given, the best label
+            is returned, nested as transformers does in that case.
         function_to_apply: ``"softmax"``, ``"sigmoid"`` or ``"none"``; None follows the model's
             configuration, as transformers does.
     """
@@ -88,7 +88,7 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
         self._ranking: OptionsCache[TextClassificationOptions, tuple[int, int]] = OptionsCache()
 
     def result_type(self, options: TextClassificationOptions) -> ListOf:
-        """A list of labels and scores, best first."""
+        """Return a list of labels and scores, best first."""
         return self.result_types[0]
 
     def check_input(self, value: Any, index: int, options: TextClassificationOptions) -> Text:
@@ -101,27 +101,27 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
                     f'input {index}: a dict must be {{"text": str, "text_pair": str}}, not {value!r}',
                     index,
                 )
-            # transformers takes an empty second text for none at all.
+            # transformers ignores an empty second text.
             return (str(text), str(pair)) if pair else str(text)
         if isinstance(value, list) and len(value) == 1:
-            # An older form of a pair, which transformers still takes: [["text", "text_pair"]].
+            # An older form of a pair, which transformers still accepts: [["text", "text_pair"]].
             match value[0]:
                 case [str() as text, str() as pair]:
                     return str(text), str(pair)
         return super().check_input(value, index, options)
 
     def wanted_outputs(self, options: TextClassificationOptions) -> Sequence[int]:
-        """The logits."""
+        """Return the number of the logits."""
         return self._logits
 
     def allocate(self, rows: Rows, options: TextClassificationOptions) -> list[Any]:
-        """A place for the result of each row."""
+        """Return a list for the result of each row."""
         return [None] * len(rows)
 
     def postprocess(
         self, outputs: list[Tensor], group: Group, prepared: Prepared[TextClassificationOptions]
     ) -> None:
-        """Turn the logits of each row into its labels and scores."""
+        """Compute the labels and scores of each row from its logits."""
         logits = as_float32(outputs[0], 2, len(group.rows), group.width)
         if logits.shape[1] != len(self._labels):
             check_label_count(self.bundle, logits.shape[1])
@@ -129,13 +129,13 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
         ranking.classify(logits, group.rows, function, k, self._labels, prepared.results)
 
     def finish(self, prepared: Prepared[TextClassificationOptions]) -> Sequence[TextResult]:
-        """What `postprocess` made."""
+        """Return the results of `postprocess`."""
         return prepared.results  # type: ignore[no-any-return]
 
     def finish_row(
         self, outputs: list[Tensor], text: Text, row: TokenRow, options: TextClassificationOptions
     ) -> TextResult:
-        """Labels and scores of a row that ran alone."""
+        """Return the labels and scores of a row that ran alone."""
         logits = as_float32(outputs[0], 2, 1, row.size)
         if logits.shape[1] != len(self._labels):
             check_label_count(self.bundle, logits.shape[1])
@@ -147,13 +147,13 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
     def unwrap(
         self, results: Sequence[TextResult], value: Any, call_options: Mapping[str, Any]
     ) -> Any:
-        """As transformers: a str has a list around its result, unless ``top_k`` is in the call."""
+        """Nest the result as transformers: a str's is in a list, unless the call sets ``top_k``."""
         if isinstance(value, str) and "top_k" not in call_options:
             return [results[0]]
         return results[0]
 
     def _ranking_of(self, options: TextClassificationOptions) -> tuple[int, int]:
-        """The kernel's arguments `function` and `k`."""
+        """Return the kernel's arguments `function` and `k`."""
         function = ranking.FUNCTIONS[options.function_to_apply or self._default_function]
         if options.top_k is NOT_GIVEN:
             return function, 0
@@ -162,7 +162,7 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
 
 
 def _default_function(config: Mapping[str, Any], label_count: int) -> str:
-    """The rule of transformers' `TextClassificationPipeline.postprocess`."""
+    """Return the function to apply, as `TextClassificationPipeline.postprocess` of transformers."""
     problem = config.get("problem_type")
     if problem == "regression":
         return "none"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Entity(TypedDict):
     """A token (``entity``, ``index``) or a group of them (``entity_group``).
 
-    ``start`` and ``end`` are numbers of characters of the text.
+    ``start`` and ``end`` are character offsets in the text.
     """
 
     entity: NotRequired[str]
@@ -70,14 +70,14 @@ class TokenClassificationOptions(TextOptions):
 
     Attributes:
         aggregation_strategy: ``"none"`` returns a result per token; ``"simple"`` groups adjacent tokens
-            of one tag; ``"first"``, ``"average"`` and ``"max"`` do so after giving every word one
-            label: its first token's, that of its tokens' mean scores, or its most certain token's.
-        ignore_labels: labels (or, when grouped, tags) that are left out.
-        stride: tokens by which windows overlap: a text that is too long for the model is run in as many
-            windows as it takes, and their entities are merged. None: it is cut.
+            with the same tag; ``"first"``, ``"average"`` and ``"max"`` group words, whose label is
+            that of the first token, of the tokens' mean scores, or of the token with the highest score.
+        ignore_labels: labels (or, if grouped, tags) that are left out.
+        stride: number of tokens by which windows overlap: a text that is too long for the model is run
+            in several windows, and their entities are merged. With None, it is truncated.
         is_split_into_words: whether each input is a list of words.
-        delimiter: what stands between the words in the text that ``start`` and ``end`` refer to; a
-            blank by default.
+        delimiter: the string between the words in the text that ``start`` and ``end`` refer to; a space
+            by default.
     """
 
     aggregation_strategy: Literal["none", "simple", "first", "average", "max"] = "none"
@@ -97,7 +97,7 @@ class TokenClassificationOptions(TextOptions):
             raise InputError(
                 f"ignore_labels={self.ignore_labels!r}; it must be a list: [{self.ignore_labels!r}]"
             )
-        # The caller may change a list later; these options stay what they are.
+        # A copy, since the caller may change a list later.
         object.__setattr__(self, "ignore_labels", tuple(self.ignore_labels))
         if self.stride is not None and (type(self.stride) is not int or self.stride < 0):
             raise InputError(f"stride={self.stride!r}; it must be a whole number of at least 0")
@@ -142,22 +142,22 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         self._check_stride(options)
 
     def result_type(self, options: TokenClassificationOptions) -> ListOf:
-        """A list of tokens or, with aggregation, of entities."""
+        """Return a list of tokens or, with aggregation, of entities."""
         tokens, entities = self.result_types
         return tokens if options.aggregation_strategy == "none" else entities
 
     def sample_input(self, text: str, options: TokenClassificationOptions) -> Any:
-        """A text, or its words."""
+        """Return a text, or its words."""
         return text.split() if options.is_split_into_words else text
 
     def arrange(self, inputs: Any, options: TokenClassificationOptions) -> Any:
-        """A flat list of words is one input, as in transformers."""
+        """Return the argument of a call; a flat list of words is one input, as in transformers."""
         if options.is_split_into_words and isinstance(inputs, list | tuple):
             return inputs if all(isinstance(each, list) for each in inputs) else [list(inputs)]
         return inputs
 
     def accepts_all(self, inputs: Sequence[Any], options: TokenClassificationOptions) -> bool:
-        """Whether all inputs are of type str, unless they are to be lists of words."""
+        """Whether all inputs are of type str, rather than lists of words."""
         return not options.is_split_into_words and super().accepts_all(inputs, options)
 
     def check_input(self, value: Any, index: int, options: TokenClassificationOptions) -> Text:
@@ -173,7 +173,7 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
     def make_rows(
         self, values: Sequence[Text], options: TokenClassificationOptions, numbers: Sequence[int]
     ) -> tuple[TokenRows, dict[int, InputError]]:
-        """Tokenize the texts; with a stride, in as many windows as each needs."""
+        """Tokenize the texts; with a stride, to as many windows as each needs."""
         words = options.is_split_into_words
         if options.stride is None:
             return self.tokenizer.encode(
@@ -191,11 +191,11 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         )
 
     def wanted_outputs(self, options: TokenClassificationOptions) -> Sequence[int]:
-        """The logits."""
+        """Return the number of the logits."""
         return self._logits
 
     def allocate(self, rows: Rows, options: TokenClassificationOptions) -> list[Entities]:
-        """A list of entities for each row."""
+        """Return a list for the entities of each row."""
         return [[] for _ in range(len(rows))]
 
     def postprocess(
@@ -216,7 +216,7 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         )
 
     def finish(self, prepared: Prepared[TokenClassificationOptions]) -> Sequence[Entities]:
-        """The lists that `postprocess` made, those of one text's windows merged."""
+        """Return the results of `postprocess`, after merging those of each text's windows."""
         if prepared.rows.sources is None:
             return prepared.results  # type: ignore[no-any-return]
         found: list[list[Entities]] = [[] for _ in prepared.inputs]
@@ -230,7 +230,7 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
     def finish_row(
         self, outputs: list[Tensor], text: Text, row: TokenRow, options: TokenClassificationOptions
     ) -> Entities:
-        """The entities of a row that ran alone."""
+        """Return the entities of a row that ran alone."""
         logits = as_float32(outputs[0], 3, 1, row.size)
         if logits.shape[2] != len(self._labels):
             check_label_count(self.bundle, logits.shape[2])
@@ -256,7 +256,7 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
 
 
 def merge_overlapping(entities: Iterable[Entity]) -> Entities:
-    """Of entities that overlap, keep the longest, and of equally long ones the more certain.
+    """Keep the longest of overlapping entities, or of equally long ones that with the higher score.
 
     As `aggregate_overlapping_entities` of transformers.
     """
@@ -274,5 +274,5 @@ def _rank(entity: Entity) -> tuple[int, float]:
 
 
 def _tag(label: str) -> str:
-    """A label without its ``B-`` or ``I-``."""
+    """Return a label without its prefix ``B-`` or ``I-``."""
     return label[2:] if label.startswith(("B-", "I-")) else label

@@ -5,10 +5,10 @@
     embed = ArrowPipeline("feature-extraction", "path/to/model", input_column="text")
     embed(table)                          # the table with a column "output": fixed_size_list<float>[dim]
     embed(frame["text"])                  # a pandas or polars column → a column of results
-    embed(dataset.scanner())              # a RecordBatchReader: as much memory as a window takes
+    embed(dataset.scanner())              # a RecordBatchReader: the memory of two windows
 
-An `ArrowPipeline` is configuration: it pickles, and each process that calls it loads the model once.
-That is all that distributed engines need:
+An `ArrowPipeline` holds configuration: it can be pickled, and each process that calls it loads the model
+once, as distributed engines need it:
 
     # Ray Data: each actor makes one and is called with tables
     ds.map_batches(

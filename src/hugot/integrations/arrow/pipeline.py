@@ -24,32 +24,33 @@ if TYPE_CHECKING:
     from hugot.pipelines.pipeline import Pipeline
     from hugot.tasks.base import Task
 
-# The size of a model's vectors may take a run.
+# The result types of pipelines: the model may have to run to determine one.
 _types: WeakKeyDictionary[Pipeline[Any, Any], dict[str, pa.DataType]] = WeakKeyDictionary()
 
 
 class ArrowPipeline:
-    """A pipeline over Arrow data, as configuration: it pickles, and a process loads its model once.
+    """The configuration of a pipeline over Arrow data; it can be pickled.
 
         classify = ArrowPipeline("text-classification", "path/to/model", input_column="text", top_k=2)
         classify(table)["output"]          # list<struct<label: string, score: float>>
 
     Args:
         task: a task name, as for `hugot.pipeline`.
-        model: a model folder, an ``.onnx`` file or a hub name, to be found by every process.
+        model: a model folder, an ``.onnx`` file or a hub name, which every process must be able to find.
         input_column: name of the column of texts, by default ``"input"``.
         pair_column: name of the column of second texts, for text classification of pairs.
         output_column: name of the column that is added.
-        columns: names of the columns to carry over; None for all, ``()`` for none.
-        vector_type: ``"float32"`` or ``"float16"``, the numbers of vectors.
+        columns: names of the columns to copy to the output; None for all, ``()`` for none.
+        vector_type: ``"float32"`` or ``"float16"``, the type of the numbers in vectors.
         **options: those of `hugot.pipeline`: of the session (``threads``, ``providers``, …) and of
-            the task; and for further fields of a task's inputs the names of their columns.
+            the task; and the names of the columns of further fields of a task's inputs.
 
-    The result of a null text, or of a pair with a null in it, is null. Safe to call from many threads,
-    and in processes that were forked after it was used.
+    Each process loads the model once, with the first call. The result of a null text, or of a pair with
+    a null in it, is null. Safe to call from many threads, and in processes that were forked after it
+    was used.
 
-    Raises InputError for an unknown task and an option of the task that cannot be used; what
-    `hugot.pipeline` raises comes with the first call.
+    Raises InputError for an unknown task and for an option of the task that cannot be used; the first
+    call raises what `hugot.pipeline` raises.
     """
 
     def __init__(
@@ -78,13 +79,13 @@ class ArrowPipeline:
         check_choice("vector_type", vector_type, VECTOR_TYPES)
         if isinstance(columns, str):
             raise InputError(f"columns={columns!r}; it must be a list of names: [{columns!r}]")
-        # A mistake is reported when the job is written, not by its workers.
+        # So that a wrong option is reported here, not in the workers.
         names = option_names(kind.options_type)
         kind.options_type(**{name: options[name] for name in names if name in options})
 
     @property
     def pipeline(self) -> Pipeline[Any, Any]:
-        """The pipeline of this process; it is loaded if no `ArrowPipeline` of this configuration has."""
+        """The pipeline of this process, shared by all objects with the same configuration."""
         return load_once(self.task, self.model, self.options)
 
     def unload(self) -> None:
@@ -93,19 +94,19 @@ class ArrowPipeline:
 
     @property
     def type(self) -> pa.DataType:
-        """The type of the results; loads the model for the size of vectors."""
+        """The type of the results; the model is loaded to determine the size of vectors."""
         made = _types.setdefault(pipeline := self.pipeline, {})
         if self.vector_type not in made:
             made[self.vector_type] = result_type(pipeline, self.vector_type)
         return made[self.vector_type]
 
     def schema(self, schema: pa.Schema) -> pa.Schema:
-        """Return the schema of the results for data of a schema."""
+        """Return the schema of the output for data with the given schema."""
         fields = [schema.field(number) for number in self._carried(schema)]
         return pa.schema([*fields, pa.field(self.output_column, self.type)], schema.metadata)
 
     def __call__(self, data: Any) -> Any:
-        """Run the pipeline over data of any of these kinds.
+        """Run the pipeline over data of one of these kinds.
 
         ====================================================  ========================================
         RecordBatch                                           RecordBatch
@@ -114,8 +115,8 @@ class ArrowPipeline:
         Array, ChunkedArray, pandas or polars Series, list    ChunkedArray of the results
         ====================================================  ========================================
 
-        Raises InputError for missing columns and columns that hold no texts, and with the row's number
-        for a text that cannot be used.
+        Raises InputError for missing columns, for columns that do not hold texts, and, with the row's
+        number, for a text that cannot be used.
         """
         if isinstance(data, (pa.Table, pa.RecordBatch)):
             return self._whole(data)
@@ -138,10 +139,10 @@ class ArrowPipeline:
         return self._results(dict(zip(names, map(as_column, given), strict=False)))
 
     def stream(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """Run the pipeline over record batches as they come; for Spark's ``mapInArrow``.
+        """Run the pipeline over an iterator of record batches, such as that of Spark's ``mapInArrow``.
 
-        Small batches run together and come out as they went in; one beyond 1536 rows comes out in
-        pieces. Memory is that of two windows of about 1024 rows.
+        Small batches run together, but are returned separately; a batch of more than 1536 rows is
+        returned in several. Memory is that of two windows of about 1024 rows.
         """
         pending: deque[list[pa.RecordBatch]] = deque()
         names = self.input_columns
@@ -162,9 +163,9 @@ class ArrowPipeline:
                 start += piece.num_rows
 
     def reader(self, source: Any) -> pa.RecordBatchReader:
-        """As `stream`, over a RecordBatchReader, a dataset or its Scanner, to a RecordBatchReader.
+        """As `stream`, for a RecordBatchReader, a dataset or its Scanner; returns a RecordBatchReader.
 
-        Of a dataset, only the columns that are wanted are read.
+        Only the needed columns of a dataset are read.
         """
         if hasattr(source, "scanner"):
             carried = self._carried(source.schema)
@@ -209,7 +210,7 @@ class ArrowPipeline:
         return type(data).from_arrays([*kept, answers], schema=self.schema(data.schema))
 
     def _carried(self, schema: pa.Schema) -> list[int]:
-        """Return the numbers of the columns to carry over; raises InputError if one is missing."""
+        """Return the indexes of the columns to copy; raises InputError if one is missing."""
         names = schema.names
         for name in (*self.input_columns.values(), *(self.columns or ())):
             if names.count(name) != 1:
@@ -227,9 +228,9 @@ class ArrowPipeline:
 
 
 def _input_columns(kind: type[Task[Any, Any]], given: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the name of each field of a task's inputs that is read → its column.
+    """Return a mapping from the names of the fields to read to their columns.
 
-    Raises InputError for a column of a field that the task does not have.
+    Raises InputError for a field that the task does not have.
     """
     columns = {}
     for field in kind.fields:
@@ -249,7 +250,7 @@ def _input_columns(kind: type[Task[Any, Any]], given: Mapping[str, str | None]) 
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Yield windows of batches: small ones together, large ones in pieces."""
+    """Yield windows of batches: small ones are combined, large ones split."""
     window: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:

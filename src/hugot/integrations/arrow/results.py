@@ -23,20 +23,20 @@ def result_type(pipeline: Pipeline[Any, Any], vector_type: str = "float32") -> p
     """Return the Arrow type of a pipeline's results, with the options that it was made with.
 
     Args:
-        pipeline: the pipeline. It runs a short text if only a result shows the size of its vectors.
+        pipeline: the pipeline. It runs a short text if the files do not state the size of its vectors.
         vector_type: ``"float32"`` or ``"float16"``.
     """
     return arrow_type(runner_of(pipeline).result_type(), half=vector_type == "float16")
 
 
 def results_array(task: str, results: Sequence[Any], type: pa.DataType | None = None) -> pa.Array:
-    """Return the results of a list of inputs as an Arrow array, a row each.
+    """Return the results of a list of inputs as an Arrow array with a row for each.
 
     Args:
         task: name of the task.
         results: what a pipeline returned for a list of inputs.
-        type: as `result_type` returns it; by default the type of the task that fits the results, of
-            which one must then not be empty.
+        type: the type, as `result_type` returns it; by default the type of the task that fits the
+            results, which requires that one of them is not empty.
 
     An array [n, dim] of float32 becomes a fixed-size list over the array's own memory, which lives as
     long as the Arrow array does; do not write to it.

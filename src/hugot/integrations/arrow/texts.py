@@ -1,4 +1,4 @@
-"""Arrow columns to the Python strings that a tokenizer takes."""
+"""Converting Arrow columns to the Python strings that a tokenizer takes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from hugot.errors import InputError
 
-# An Arrow column; pyarrow carries no types of its own.
+# An Arrow column; pyarrow has no type annotations.
 Column: TypeAlias = Any
 
 _TEXT_TYPES = "string, large_string, string_view, a dictionary of these, or lists of them (words)"
@@ -18,14 +18,14 @@ _TEXT_TYPES = "string, large_string, string_view, a dictionary of these, or list
 def as_column(column: Any) -> Column:
     """Return a column of any library as a `pyarrow.Array` or `pyarrow.ChunkedArray`.
 
-    Arrow's own are returned as they are; columns with the Arrow C stream (polars and pandas Series)
-    share their memory; others are converted by `pyarrow.array`, for which NaN in a column of objects is
-    null, as in pandas.
+    Arrow columns are returned unchanged; the memory of columns with the Arrow C stream (polars and
+    pandas Series) is shared; others are converted by `pyarrow.array`, for which NaN in a column of
+    objects is null, as in pandas.
     """
     if isinstance(column, (pa.Array, pa.ChunkedArray)):
         return column
     try:
-        # A pandas column of objects exports its values type by type; pyarrow.array looks at them.
+        # The type of a pandas column of objects depends on its values, which pyarrow.array reads.
         if hasattr(column, "__arrow_c_stream__") and str(getattr(column, "dtype", "")) != "object":
             return pa.chunked_array(column)
         return pa.array(column, from_pandas=True)
@@ -40,9 +40,9 @@ def texts_of(column: Any, first_row: int = 0) -> list[Any]:
     sliced or not, or anything that `as_column` converts. The texts of a column of lists of strings are
     lists of words.
 
-    A tokenizer needs each text as a Python object, so bytes are copied here, once. pyarrow's conversion
-    to numpy objects takes under 0.1 microseconds a short text in all versions; `to_pylist` takes 0.1 to
-    1, and slicing the buffers in Python 0.5.
+    A tokenizer needs each text as a Python object, so the bytes are copied once. pyarrow's conversion to
+    numpy objects takes less than 0.1 microseconds per short text in all versions; `to_pylist` takes 0.1
+    to 1, and slicing the buffers in Python 0.5.
 
     Raises InputError for a column of another type, and with the row's number, counted from
     `first_row`, for a text that is not UTF-8.
@@ -68,12 +68,12 @@ def _objects(array: Column) -> list[Any]:
 
 
 def _looked_up(array: Column) -> list[Any]:
-    """Return the texts of a dictionary array; of a large dictionary only those used are converted."""
+    """Return the texts of a dictionary array; of a large dictionary, only used entries are converted."""
     valid = array.is_valid().to_numpy(zero_copy_only=False)
     indices = array.indices.cast(pa.int64()).fill_null(0).to_numpy()
     dictionary = array.dictionary
     texts = {number: dictionary[number].as_py() for number in np.unique(indices[valid]).tolist()}
-    # The index of a null row is no entry of the dictionary.
+    # The index of a null row does not refer to an entry of the dictionary.
     return [
         texts[number] if there else None
         for number, there in zip(indices.tolist(), valid.tolist(), strict=True)

@@ -1,4 +1,4 @@
-"""Windows of Arrow columns through a pipeline: nulls stay null, rows keep their order."""
+"""Running windows of Arrow columns: nulls stay null, and rows keep their order."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def run_columns(
     windows: Iterable[Sequence[Column]],
     type: pa.DataType,
 ) -> Iterator[pa.Array]:
-    """Yield an array of results for each window; one window is read while the one before it runs.
+    """Yield an array of results for each window; a window is read while the previous one runs.
 
     Args:
         pipeline: the pipeline.
@@ -91,7 +91,7 @@ def run_columns(
         windows: columns of equal length.
         type: type of the results.
 
-    Raises InputError with the row of a text that is refused, after all windows before it.
+    Raises InputError with the row of a refused text, after all windows before it.
     """
     runner = runner_of(pipeline)
     fields = runner.task.fields
