@@ -93,6 +93,16 @@ def test_without_texts_nothing_can_be_measured(models) -> None:
         measure.measure("text-classification", models / "bert-uncased-text", [])
 
 
+def test_without_texts_samples_of_the_task_are_used(models, monkeypatch) -> None:
+    seen = []
+    monkeypatch.setattr(measure, "_texts_for_a_list", lambda _, texts: seen.append(texts) or texts)
+    monkeypatch.setattr(measure, "_take_turn", lambda *_: (1.0, 1.0, 1.0))
+    words = {"is_split_into_words": True}
+    model = models / "bert-cased-token"
+    measure.measure("token-classification", model, threads=1, rounds=1, **words)
+    assert seen == [[text.split() for text in sample_texts()]]
+
+
 def test_sample_texts_are_of_several_lengths_and_always_the_same() -> None:
     texts = sample_texts()
     assert texts == sample_texts()

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from hugot.errors import InputError
+from hugot.pipelines.pipeline import runner_of
 from hugot.runtime.resources import available_cpus
 from hugot.session import Session
 
@@ -69,7 +70,7 @@ def recommend(measurements: Sequence[Measurement]) -> dict[str, Measurement]:
 def measure(
     task: str,
     model: Any,
-    texts: Sequence[Any],
+    texts: Sequence[Any] | None = None,
     *,
     rounds: int = LEAST_ROUNDS,
     providers: Sequence[str] = (),
@@ -82,7 +83,8 @@ def measure(
     Args:
         task: the task.
         model: as for `Session.pipeline`; it is loaded once for each setting, all at the same time.
-        texts: typical inputs, which are repeated if there are too few.
+        texts: typical inputs, which are repeated if they are too few; by default inputs of the task
+            made from `sample_texts`.
         rounds: how often each setting is measured.
         providers: execution providers to compare; by default the CPU.
         threads: number of CPUs to use; by default all that are available to the process.
@@ -91,7 +93,7 @@ def measure(
 
     Raises InputError for an input that cannot be used, and as `Session` and `Session.pipeline`.
     """
-    if not texts:
+    if texts is not None and not texts:
         raise InputError("there are no texts to measure with")
     common: dict[str, Any] = {} if threads is None else {"threads": threads}
     settings: dict[tuple[object, ...], _Setting] = {}
@@ -106,7 +108,10 @@ def measure(
                     session.close()
         for setting in settings.values():
             setting.pipeline.warmup()
-        chosen = _texts_for_a_list(next(iter(settings.values())).pipeline, texts)
+        first = next(iter(settings.values())).pipeline
+        if texts is None:
+            texts = [runner_of(first).sample_input(text) for text in sample_texts()]
+        chosen = _texts_for_a_list(first, texts)
         for number in range(rounds):
             for setting in list(settings.values())[:: 1 if number % 2 == 0 else -1]:
                 setting.turns.append(_take_turn(setting.pipeline, chosen))

@@ -94,6 +94,7 @@ class Example:
         mixed: a truth or a word.
         names: several.
         table: values by name.
+        switches: on or off, by name.
         special: a number, or none at all.
         entries: names, or pairs of a name and settings.
     """
@@ -106,6 +107,7 @@ class Example:
     mixed: bool | Literal["error"] = True
     names: Sequence[str] = ()
     table: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    switches: Mapping[str, bool] | None = None
     special: int | Any | None = NOT_GIVEN
     entries: Sequence[str | tuple[str, Mapping[str, object]]] | None = None
 
@@ -124,6 +126,10 @@ class Example:
         (["--mixed", "false"], {"mixed": False}),
         (["--names", "a", "--names", "b"], {"names": ("a", "b")}),
         (["--table", "x=1", "--table", "y=2"], {"table": {"x": 1, "y": 2}}),
+        (
+            ["--switches", "a=no", "--switch", "--switches", "b=true"],
+            {"switches": {"a": False, "b": True}, "switch": True},
+        ),
         (["--special", "7"], {"special": 7}),
         (["--special", "none"], {"special": None}),
         (["--entries", "a", "--entry", "b:k=v"], {"entries": ("a", ("b", {"k": "v"}))}),
@@ -139,7 +145,14 @@ def test_a_flag_gives_its_option_what_the_library_takes(arguments, options) -> N
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--count", "x"], ["--word", "three"], ["--mixed", "x"], ["--table", "x"], ["--table", "x=y"]],
+    [
+        ["--count", "x"],
+        ["--word", "three"],
+        ["--mixed", "x"],
+        ["--table", "x"],
+        ["--table", "x=y"],
+        ["--switches", "x=y"],
+    ],
 )
 def test_a_value_that_the_option_cannot_have_is_refused(arguments) -> None:
     parser = click.Command("example", params=list(option_flags(Example)))

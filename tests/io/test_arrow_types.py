@@ -84,8 +84,11 @@ def test_labels_that_are_numbers_become_strings():
 
 
 def test_results_of_another_type_are_refused():
-    with pytest.raises(InputError, match="another kind"):
-        arrow_array([{"word": "a"}], arrow_type(SPANS))
+    fits = {"word": "a", "start": 1, "index": 2}
+    for wrong in ({"word": "a"}, [[fits]]):
+        with pytest.raises(InputError, match="another kind") as raised:
+            arrow_array([fits, wrong], arrow_type(SPANS))
+        assert raised.value.index == 1
 
 
 def test_the_type_that_fits_results_is_found_with_the_dimension_of_vectors():

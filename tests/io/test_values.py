@@ -30,6 +30,14 @@ def test_a_single_result_becomes_a_list_if_the_type_is_one():
     ]
 
 
+def test_a_list_of_lists_is_a_result_if_the_type_nests():
+    value = [[{"label": "A", "score": 0.5}], [{"label": "B", "score": 0.25}]]
+    assert json_value(ListOf(BEST.item, nests=True), "hugot")(value) == [
+        [{"Label": "A", "Score": 0.5}],
+        [{"Label": "B", "Score": 0.25}],
+    ]
+
+
 def test_the_style_of_go_has_words_with_capitals():
     type_ = struct(corpus_id=INT32, items=ListOf(struct(token_str=STRING)))
     value = {"corpus_id": 1, "items": [{"token_str": "a"}]}

@@ -58,10 +58,10 @@ def bench(
     """
     import orjson
 
-    from hugot.measure import measure, recommend, sample_texts
+    from hugot.measure import measure, recommend
     from hugot.models.find import open_model
 
-    texts = sample_texts() if source is None else _read_texts(Path(source))
+    texts = None if source is None else _read_texts(Path(source))
     bundle = open_model(
         model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision
     )

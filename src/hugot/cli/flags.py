@@ -163,7 +163,7 @@ def _flag_details(hint: Any, default: Any) -> dict[str, Any] | None:
     """Return arguments of `click.Option` for a type; None if a command line cannot express it."""
     kinds = _members(hint)
     if (values := _items(kinds, collections.abc.Mapping)) is not None:
-        type_ = KeyValue(_first_plain(values))
+        type_ = KeyValue(bool if bool in values else _first_plain(values))
         return {"type": type_, "multiple": True, "metavar": "KEY=VALUE", "callback": _as_dict}
     if (items := _items(kinds, collections.abc.Sequence)) is not None:
         if any(get_origin(item) is tuple for item in items):
@@ -274,7 +274,7 @@ class KeyValue(ParamType):
     """``KEY=VALUE``, as a pair.
 
     Args:
-        kind: the type of the value.
+        kind: the type of the value; a bool is written as for a switch, such as ``true`` or ``no``.
     """
 
     name = "key=value"
@@ -290,8 +290,8 @@ class KeyValue(ParamType):
         if not key or not equals:
             self.fail(f"{value!r} is not KEY=VALUE", param, ctx)
         try:
-            return key, self.kind(text)
-        except ValueError:
+            return key, _SWITCH[text.lower()] if self.kind is bool else self.kind(text)
+        except (KeyError, ValueError):
             self.fail(f"{text!r} is not of type {self.kind.__name__}", param, ctx)
 
 

@@ -77,12 +77,14 @@ def arrow_array(
         type: the type of the array.
         keys: name of a struct's field → key of the result, if they differ.
 
-    Raises InputError for results of another type.
+    Raises InputError, with the index of the result, for one of another type.
     """
     try:
         return _array(results, type, keys or {})
     except (KeyError, TypeError) as error:
-        raise InputError(f"results of another kind than {type}: {error}") from error
+        raise InputError(
+            f"a result is of another kind than {type}", _first_misfit(results, type, keys or {})
+        ) from error
 
 
 def fitting_type(results: Sequence[Any], types: Iterable[ResultType]) -> ResultType | None:
@@ -115,6 +117,16 @@ def _array(results: Sequence[Any], type: pa.DataType, keys: Mapping[str, str]) -
         return pa.array([each if isinstance(each, str) else str(each) for each in results], type)
     # By way of numpy, which rounds a float to the float32 that was computed.
     return pa.array(np.array(results, type.to_pandas_dtype()))
+
+
+def _first_misfit(results: Sequence[Any], type: pa.DataType, keys: Mapping[str, str]) -> int | None:
+    """Return the index of the first result that has another type, if it is one by itself."""
+    for index, result in enumerate(results):
+        try:
+            _array([result], type, keys)
+        except (KeyError, TypeError):
+            return index
+    return None
 
 
 def _vectors(results: Sequence[Any], type: pa.DataType) -> pa.Array:

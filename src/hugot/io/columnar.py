@@ -192,10 +192,22 @@ class ColumnarEncoder:
             raise _misfit(batch, "one column", error) from error
         columns = dict(zip(table.schema.names, table.columns, strict=True))
         fields = dict(zip(table.schema.names, table.schema, strict=True))
-        columns[OUTPUT] = arrow_array(results, self._type, self._keys)
+        columns[OUTPUT] = self._output(batch, results)
         fields[OUTPUT] = pa.field(OUTPUT, self._type)
         schema = pa.schema(list(fields.values()))
         return _plain(pa.RecordBatch.from_arrays(list(columns.values()), schema=schema))
+
+    def _output(self, batch: Batch, results: Sequence[Any]) -> pa.Array:
+        """Return the column of the results; raises InputError with the record of one that misfits."""
+        try:
+            return arrow_array(results, self._type, self._keys)
+        except InputError as error:
+            source, line = batch.places[error.index or 0]
+            raise InputError(
+                f"{source}, line {line}: {error}, the type of its column; "
+                "choose --output-format jsonl",
+                error.index,
+            ) from error
 
     def _unify(self, schema: pa.Schema, batch: Batch) -> None:
         """Raise InputError now, instead of at the end, for columns that do not fit those before."""

@@ -78,12 +78,14 @@ def json_value(
 
         return convert_dict
     if isinstance(result, ListOf):
-        item = json_value(result.item, key_style, half=half)
+        item, nests = json_value(result.item, key_style, half=half), result.nests
 
         def convert_list(value: Any) -> Any:
             if isinstance(value, np.ndarray):
                 return value
             items = value if isinstance(value, list) else [value]
+            if nests and items and isinstance(items[0], list):
+                return list(map(convert_list, items))
             return items if item is None else list(map(item, items))
 
         return convert_list

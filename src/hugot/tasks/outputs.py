@@ -62,7 +62,24 @@ def as_float32(tensor: Tensor, rank: int, rows: int, width: int) -> Any:
         rows: rows that the model was run on.
         width: tokens in each, padding included.
 
-    Raises ModelFormatError for another shape, and for elements that are not real numbers.
+    Raises ModelFormatError as `check_output`.
+    """
+    check_output(tensor, rank, rows, width)
+    if tensor.dtype == "float32":
+        return tensor
+    return np.ascontiguousarray(tensor.numpy(), np.float32)
+
+
+def check_output(tensor: Tensor, rank: int, rows: int, width: int) -> None:
+    """Check the shape of an output, [rows, n] or [rows, width, n], and the type of its elements.
+
+    Args:
+        tensor: the output.
+        rank: number of its dimensions, 2 or 3.
+        rows: rows that the model was run on.
+        width: tokens in each, padding included.
+
+    Raises ModelFormatError for another shape, and for elements that are no real numbers.
     """
     if not tensor.is_shaped(rank, rows, width):
         raise ModelFormatError(
@@ -71,10 +88,7 @@ def as_float32(tensor: Tensor, rank: int, rows: int, width: int) -> Any:
             "dynamic axes for batch and sequence."
         )
     dtype = tensor.dtype
-    if dtype == "float32":
-        return tensor
-    if not dtype.startswith(_REAL_NUMBERS):
+    if dtype != "float32" and not dtype.startswith(_REAL_NUMBERS):
         raise ModelFormatError(
             f"the graph gave an output of {dtype}; it must be of float32 or float16"
         )
-    return np.ascontiguousarray(tensor.numpy(), np.float32)

@@ -91,9 +91,12 @@ class ListOf(NamedTuple):
 
     Attributes:
         item: the type of its items.
+        nests: whether an input may have a list of such lists as its result. JSON has both; a column of
+            Arrow has room for the plain list alone.
     """
 
     item: ResultType
+    nests: bool = False
 
 
 ResultType: TypeAlias = "Scalar | Vector | Struct | ListOf"

@@ -91,7 +91,8 @@ def run_columns(
         windows: columns of equal length.
         type: type of the results.
 
-    Raises InputError with the row of a refused text, after all windows before it.
+    Raises InputError with the row of a text that is refused, or whose result is of another type, after
+    all windows before it.
     """
     runner = runner_of(pipeline)
     fields = runner.task.fields
@@ -113,6 +114,15 @@ def run_columns(
         window = pending.popleft()
         if refusals:
             place = min(refusals)
-            error, row = refusals[place], window.row_of(place)
-            raise InputError(f"row {row} of the column: {error}", row) from error
-        yield window.place(arrow_array(results, type))
+            raise _at_row(window, place, refusals[place]) from refusals[place]
+        try:
+            array = arrow_array(results, type)
+        except InputError as error:
+            raise _at_row(window, error.index or 0, error) from error
+        yield window.place(array)
+
+
+def _at_row(window: Window, number: int, error: InputError) -> InputError:
+    """Return the error of one of a window's inputs, with its row."""
+    row = window.row_of(number)
+    return InputError(f"row {row} of the column: {error}", row)
