@@ -22,6 +22,7 @@ _HOMES = {
     "DeadlineExceededError": "hugot.errors",
     "DownloadError": "hugot.errors",
     "FeatureExtractionPipeline": "hugot.pipelines.classes",
+    "FillMaskPipeline": "hugot.pipelines.classes",
     "ForkedProcessError": "hugot.errors",
     "HugotError": "hugot.errors",
     "InferenceError": "hugot.errors",
@@ -46,6 +47,7 @@ __all__ = [
     "DeadlineExceededError",
     "DownloadError",
     "FeatureExtractionPipeline",
+    "FillMaskPipeline",
     "ForkedProcessError",
     "HugotError",
     "InferenceError",
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
     from hugot.models.download import download_model
     from hugot.pipelines.classes import (
         FeatureExtractionPipeline,
+        FillMaskPipeline,
         TextClassificationPipeline,
         TokenClassificationPipeline,
     )

@@ -38,6 +38,12 @@ def pipeline(
 ) -> classes.TokenClassificationPipeline: ...
 @overload
 def pipeline(
+    task: Literal["fill-mask", "fillMask"],
+    model: str | PathLike[str],
+    **options: Any,
+) -> classes.FillMaskPipeline: ...
+@overload
+def pipeline(
     task: str,
     model: str | PathLike[str],
     **options: Any,

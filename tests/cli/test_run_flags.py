@@ -61,8 +61,12 @@ def test_every_field_of_a_task_has_its_flag(hugot_command, task) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_the_help_of_a_type_leaves_out_the_flags_of_others(hugot_command, task) -> None:
     shown = hugot_command("run", "--type", task, "--help").stdout
-    own = {"feature-extraction": "--pooling", "text-classification": "--top-k"}
-    own["token-classification"] = "--stride"
+    own = {
+        "feature-extraction": "--pooling",
+        "text-classification": "--function-to-apply",
+        "token-classification": "--stride",
+        "fill-mask": "--targets",
+    }
     for owner, flag in own.items():
         assert (flag in shown) == (owner == task)
 
@@ -219,7 +223,8 @@ def test_the_help_without_a_type_says_whose_a_flag_is(ranking, hugot_command) ->
     shown = " ".join(hugot_command("run", "--help").stdout.split())
     assert "--query-column TEXT (text-classification) Key of the query." in shown
     assert "--input-column TEXT Key or column of the text." in shown
-    assert "--truncation [true|false|error] (feature-extraction, token-classification)" in shown
+    others = "feature-extraction, token-classification, fill-mask"
+    assert f"--truncation [true|false|error] ({others})" in shown
 
 
 def test_a_column_of_another_type_is_refused(ranking, hugot_command) -> None:

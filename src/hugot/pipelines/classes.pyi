@@ -7,6 +7,7 @@ from hugot.pipelines.pipeline import Pipeline
 from hugot.pipelines.spec import PipelineSpec
 from hugot.runtime.engine import Engine
 from hugot.tasks.feature_extraction import FeatureExtractionOptions, Vectors
+from hugot.tasks.fill_mask import FilledMasks, FillMaskOptions
 from hugot.tasks.text_classification import TextClassificationOptions, TextResult
 from hugot.tasks.token_classification import Entities, TokenClassificationOptions
 
@@ -28,6 +29,21 @@ class FeatureExtractionPipeline(Pipeline[FeatureExtractionOptions, Vectors]):
 
     The result of a list is one array [n, dim]; with ``pooling="none"``, it is a list of arrays
     [tokens, dim], each with memory of its own.
+    """
+
+class FillMaskPipeline(Pipeline[FillMaskOptions, FilledMasks]):
+    """Find the tokens that fit best into the place of a mask, as `transformers.FillMaskPipeline`.
+
+        fill = hugot.pipeline("fill-mask", "path/to/model")
+        fill("Paris is the [MASK] of France.")
+        # [{'score': 0.97, 'token': 3007, 'token_str': 'capital',
+        #   'sequence': 'paris is the capital of france.'}, ...]
+        fill("Paris is the [MASK] of France.", targets=["capital", "heart"])
+
+    A result is a list of dicts, best first, with the keys ``score`` (float), ``token`` (int),
+    ``token_str`` and ``sequence`` (str); for a text with several masks a list of such lists, a list for
+    each mask, whose sequences keep the special tokens. The result of a list of one text is that of the
+    text.
     """
 
 class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]):

@@ -76,11 +76,11 @@ SPECS: Final = (
         aliases=("ner",),
         meant=("entities", "tokens"),
     ),
+    TaskSpec("fill-mask", ("ForMaskedLM",), meant=("mask", "unmask", "masked-lm")),
 )
 # Architectures of tasks that hugot does not run, for messages.
 _OTHER_ARCHITECTURES: Final = {
     "ForQuestionAnswering": "question-answering",
-    "ForMaskedLM": "fill-mask",
     "ForCausalLM": "text-generation",
     "ForConditionalGeneration": "text2text-generation",
 }
