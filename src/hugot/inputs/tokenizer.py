@@ -163,23 +163,21 @@ class TextTokenizer:
         Returns the rows, and the error of each refused text by its place; refused texts have no row.
         """
         numbers = range(len(texts)) if numbers is None else numbers
-        lenient = truncate and check is None and (allow_empty or self.adds_special_tokens)
-        single = len(texts) == 1 and type(texts[0]) is str
-        given, texts = texts, texts if truncate else self._beginnings(texts)
-        encodings, refused = (self._encode_single if single else self._encode)(
-            texts, spans, words, numbers
-        )
-        if texts is not given:
-            self._refuse_beginnings(given, texts, encodings, refused, spans, numbers)
-        if lenient and single and not refused:
-            return self._row(encodings[0], type_ids and self._types_in_single), refused
-        if not lenient:
+        if truncate and check is None and (allow_empty or self.adds_special_tokens):
+            if len(texts) == 1 and type(texts[0]) is str:
+                row = self._encode_row(texts[0], type_ids)
+                if row is not None:
+                    return row, {}
+            encodings, refused = self._encode(texts, spans, words, numbers)
+        else:
+            given, texts = texts, texts if truncate else self._beginnings(texts)
+            encodings, refused = self._encode(texts, spans, words, numbers)
+            if texts is not given:
+                self._refuse_beginnings(given, texts, encodings, refused, spans, numbers)
             self._refuse(encodings, refused, truncate, allow_empty, check, numbers)
         if refused:
             encodings = [each for place, each in enumerate(encodings) if place not in refused]
         differ = type_ids and (self._types_in_single or tuple in map(type, texts))
-        if len(encodings) == 1:
-            return self._row(encodings[0], differ), refused
         rows = rows_from_encodings(encodings, self.padding, with_type_ids=differ)
         longest = self.max_length
         rows.truncated = sum([len(x) == longest and bool(x.overflowing) for x in encodings])
@@ -308,21 +306,17 @@ class TextTokenizer:
         special = sum(encoding.special_tokens_mask)
         return len(encoding) + sum([len(more) - special for more in encoding.overflowing])
 
-    def _row(self, encoding: Encoding, with_type_ids: bool) -> TokenRow:
-        row = TokenRow(encoding, self.padding, with_type_ids)
+    def _encode_row(self, text: str, type_ids: bool) -> TokenRow | None:
+        """Tokenize one text without the thread pool of `tokenizers`; return None if it fails."""
+        try:
+            encoding = self._tokenizer.encode(text)
+        except BaseException as error:
+            raise_others(error)
+            return None
+        row = TokenRow(encoding, self.padding, type_ids and self._types_in_single)
         if row.size == self.max_length and encoding.overflowing:
             row.truncated = 1
         return row
-
-    def _encode_single(
-        self, texts: Sequence[Any], spans: bool, words: bool, numbers: Sequence[int]
-    ) -> tuple[list[Any], dict[int, InputError]]:
-        """As `_encode` for one str, without the thread pool of `tokenizers`."""
-        try:
-            return [self._tokenizer.encode(texts[0])], {}
-        except BaseException as error:
-            raise_others(error)
-            return self._encode_each(texts, False, error, numbers)
 
     def _encode(
         self, texts: Sequence[Text], spans: bool, words: bool, numbers: Sequence[int]
