@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence  # noqa: TC003  (get_type_hints looks for them)
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import click
 import pytest
@@ -18,7 +18,7 @@ from hugot.cli import run_flags
 from hugot.cli.flags import given_options, option_flags
 from hugot.cli.main import hugot as command
 from hugot.options import NOT_GIVEN, RuntimeOptions
-from hugot.tasks import SPECS, task_class
+from hugot.tasks import SPECS, task_class, task_spec
 from hugot.tasks.schema import TEXT, Field
 
 TASKS = [spec.name for spec in SPECS]
@@ -194,7 +194,6 @@ class Ranking:
         TEXT,
         Field("hint", "h", "More.", False),
     )
-    run_defaults: ClassVar = {"count": 5}
 
 
 @pytest.fixture
@@ -205,6 +204,10 @@ def ranking(monkeypatch):
         run_flags,
         "task_class",
         lambda task: Ranking if task == "text-classification" else known(task),
+    )
+    spec = task_spec("text-classification")._replace(run_defaults={"count": 5})
+    monkeypatch.setattr(
+        run_flags, "task_spec", lambda task: spec if task == spec.name else task_spec(task)
     )
 
 

@@ -18,11 +18,11 @@ from hugot.cli.task_command import RUNTIME, TASK, TaskCommand, options_given, se
 from hugot.errors import HugotError
 from hugot.io.files import find_inputs, lock_folder, refuse_overwriting, unlock
 from hugot.io.formats import Format, parse_format, require_arrow
-from hugot.tasks import task_class, task_spec
+from hugot.tasks import task_spec
 from hugot.tasks.schema import ListOf, Struct, Vector
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from hugot.io.batch import Position
     from hugot.io.files import InputFile
@@ -60,20 +60,19 @@ def run(context: click.Context, /, **values: Any) -> None:
     options = {**RUNTIME_DEFAULTS, **options_given(context, RUNTIME)}
     options["onnxruntime_library"] = values["library"]
     with begin_session(values["model_folder"], options) as session:
-        defaults = _import_while_loading(values["task"])
+        _import_while_loading()
         engine_of(session).wait()
+        defaults = task_spec(values["task"]).run_defaults
         pipeline = _make_pipeline(session, values, {**defaults, **options_given(context, TASK)})
         code = job.run(session, pipeline)
     if code:
         raise click.exceptions.Exit(code)
 
 
-def _import_while_loading(task: str) -> Mapping[str, Any]:
-    """Import modules of the run while a thread loads ONNX Runtime; return the task's defaults."""
+def _import_while_loading() -> None:
+    """Import modules of the run that do without numpy while a thread loads ONNX Runtime."""
     import hugot.io.job
     import hugot.io.records  # noqa: F401
-
-    return task_class(task).run_defaults
 
 
 def _make_pipeline(

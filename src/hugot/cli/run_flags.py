@@ -11,7 +11,7 @@ from hugot.cli.options import library_option, model_options
 from hugot.cli.report import LOG_LEVELS
 from hugot.cli.suggestions import TaskType
 from hugot.options import RuntimeOptions
-from hugot.tasks import SPECS, task_class
+from hugot.tasks import SPECS, task_class, task_spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
@@ -212,7 +212,8 @@ def task_flags(task: str | None, leave_out: Container[str] = ()) -> list[Option]
     if task is None:
         return _each_once({spec.name: task_flags(spec.name, leave_out) for spec in SPECS})
     found = task_class(task)
-    return option_flags(found.options_type, leave_out=leave_out, defaults=found.run_defaults)
+    defaults = task_spec(task).run_defaults
+    return option_flags(found.options_type, leave_out=leave_out, defaults=defaults)
 
 
 def column_flags(task: str | None) -> list[Option]:

@@ -8,12 +8,13 @@ used.
 from __future__ import annotations
 
 import importlib
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from hugot.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from hugot.tasks.base import Task
 
@@ -28,6 +29,8 @@ class TaskSpec(NamedTuple):
         aliases: further names.
         meant: names that are used by mistake, for suggestions.
         needs: the component that converts its inputs to rows.
+        run_defaults: defaults of options in ``hugot run``, if they differ. They stand here because the
+            command imports no task, and numpy with it, before it begins to load the model.
     """
 
     name: str
@@ -35,6 +38,7 @@ class TaskSpec(NamedTuple):
     aliases: tuple[str, ...] = ()
     meant: tuple[str, ...] = ()
     needs: Literal["tokenizer"] = "tokenizer"
+    run_defaults: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def class_name(self) -> str:
@@ -75,6 +79,7 @@ SPECS: Final = (
         ("ForTokenClassification",),
         aliases=("ner",),
         meant=("entities", "tokens"),
+        run_defaults={"aggregation_strategy": "simple"},
     ),
     TaskSpec("fill-mask", ("ForMaskedLM",), meant=("mask", "unmask", "masked-lm")),
 )

@@ -117,7 +117,6 @@ class Task(Generic[Options, Result]):
         fields: the parts of an input.
         result_types: the possible types of a result; the options determine which. Dimensions of
             vectors are None.
-        run_defaults: defaults of options in ``hugot run``, if they differ.
         bundle: the model's files.
         graph: the loaded graph, from `bind` on.
     """
@@ -126,7 +125,6 @@ class Task(Generic[Options, Result]):
     options_type: ClassVar[type[Any]]
     fields: ClassVar[tuple[Field, ...]] = (TEXT,)
     result_types: ClassVar[tuple[ResultType, ...]]
-    run_defaults: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, bundle: ModelBundle, load_tokenizer: LoadTokenizer) -> None:
         self.bundle = bundle

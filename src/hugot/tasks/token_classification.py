@@ -21,7 +21,7 @@ from hugot.tasks.schema import FLOAT32, INT32, INT64, STRING, ListOf, Member, St
 from hugot.tasks.text import TextOptions, TextTask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from hugot._ort.tensor import Tensor
     from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
@@ -120,7 +120,6 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
     name: ClassVar[str] = "token-classification"
     options_type: ClassVar[type[Any]] = TokenClassificationOptions
     result_types: ClassVar[tuple[ListOf, ListOf]] = (ListOf(_TOKEN), ListOf(_GROUP))
-    run_defaults: ClassVar[Mapping[str, Any]] = {"aggregation_strategy": "simple"}
     answers_empty: ClassVar[bool] = True
 
     def bind(self, graph: Graph, options: TokenClassificationOptions) -> None:
