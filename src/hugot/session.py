@@ -249,6 +249,10 @@ class Session:
         """Import the task and load its tokenizer while a thread loads the model."""
         self._engine.start_loading(bundle)
         try:
+            # First: in the middle of hugot's own imports it takes a tenth of a start longer
+            # (benchmarks/versions.py), since the heap is then trimmed and grown again and again.
+            import numpy  # noqa: F401
+
             from hugot.pipelines.classes import make_pipeline
             from hugot.pipelines.pipeline import runner_of
 
