@@ -77,3 +77,12 @@ def test_a_session_needs_neither_numpy_nor_tokenizers_before_it_has_a_pipeline(m
         f"print(json.dumps([name for name in {names!r} if name in sys.modules]))"
     )
     assert json.loads(run_python(code)) == []
+
+
+def test_a_pipeline_has_no_public_attributes_but_those_of_the_reference(models) -> None:
+    with hugot.pipeline("text-classification", models / "bert-uncased-text") as pipeline:
+        names = [name for name in dir(pipeline) if not name.startswith("_")]
+    assert names == [
+        *("acall", "close", "name", "options", "plan", "providers", "reset_stats", "stats"),
+        *("stream", "stream_batches", "submit", "task", "tune", "warmup"),
+    ]
