@@ -6,7 +6,9 @@ an InputError that lists the known names for an unknown one.
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike
@@ -292,13 +294,11 @@ def check_plugins(plugins: object) -> None:
 
 
 def attribute_docs(kind: type[Any]) -> dict[str, str]:
-    """Return what the ``Attributes`` of a docstring, its own or an inherited one, say of each option."""
-    import re
-
-    docs: dict[str, str] = {}
+    """Return the ``Attributes`` of a docstring, its own or an inherited one, by their names."""
+    helps: dict[str, str] = {}
     for each in reversed(kind.__mro__):
-        _, _, text = (each.__doc__ or "").partition("Attributes:\n")
-        for name, doc in re.findall(r"^ {8}(\w+): (.*?)(?=^ {8}\w+: |\Z)", text, re.M | re.S):
-            sentence = " ".join(doc.replace("``", "").replace("`", "").split())
-            docs[name] = sentence[:1].upper() + sentence[1:]
-    return docs
+        _, _, text = inspect.cleandoc(each.__doc__ or "").partition("Attributes:\n")
+        for name, help in re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w+: |\Z)", text, re.M | re.S):
+            sentence = " ".join(help.replace("``", "").replace("`", "").split())
+            helps[name] = sentence[:1].upper() + sentence[1:]
+    return helps

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
-import inspect
 import os
-import re
 import types
 import typing
 from dataclasses import fields
@@ -13,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, Union, get_arg
 
 import click
 
-from hugot.options import NOT_GIVEN
+from hugot.options import NOT_GIVEN, attribute_docs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
@@ -104,7 +102,7 @@ def option_flags(
         defaults: values of fields that are not given, for the help.
     """
     hints = typing.get_type_hints(kind, localns=_NAMES)
-    helps = option_helps(kind)
+    helps = attribute_docs(kind)
     made = []
     for field in fields(kind):
         if flag_name(field.name) in leave_out:
@@ -137,17 +135,6 @@ def given_options(flags: Iterable[Option], values: Mapping[str, Any]) -> dict[st
         for name, value in named.items()
         if value is not None and value != ()
     }
-
-
-def option_helps(kind: type[Any]) -> dict[str, str]:
-    """Return the ``Attributes`` of a docstring, its own or an inherited one, by their names."""
-    helps: dict[str, str] = {}
-    for each in reversed(kind.__mro__):
-        _, _, text = inspect.cleandoc(each.__doc__ or "").partition("Attributes:\n")
-        for name, help in re.findall(r"^ {4}(\w+): (.*?)(?=^ {4}\w+: |\Z)", text, re.M | re.S):
-            sentence = " ".join(help.replace("``", "").replace("`", "").split())
-            helps[name] = sentence[:1].upper() + sentence[1:]
-    return helps
 
 
 def _flags(name: str, details: Mapping[str, Any]) -> list[str]:

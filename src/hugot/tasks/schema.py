@@ -7,7 +7,7 @@ declared by the dataclass of the task's options.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 
 class Field(NamedTuple):
@@ -105,12 +105,3 @@ ResultType: TypeAlias = "Scalar | Vector | Struct | ListOf"
 def struct(**members: ResultType) -> Struct:
     """Return a struct with these keys."""
     return Struct(tuple(map(Member, members, members.values())))
-
-
-def input_value(values: dict[str, Any], fields: tuple[Field, ...]) -> Any:
-    """Return the input of a pipeline for the values of a record's fields, by the fields' names."""
-    first = fields[0].name
-    if len(values) == 1 and first in values:
-        return values[first]
-    keys = {field.name: field.key for field in fields}
-    return {keys[name]: value for name, value in values.items()}
