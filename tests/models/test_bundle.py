@@ -117,18 +117,6 @@ def test_relative_positions_set_no_limit(folder) -> None:
     assert open_bundle(folder).longest_row is None
 
 
-def test_max_seq_length_comes_first_for_sentences_alone(folder) -> None:
-    write(folder / "sentence_bert_config.json", {"max_seq_length": 256})
-    bundle = open_bundle(folder)
-    assert bundle.longest_sentence == 256
-    assert bundle.longest_row == 128
-
-
-def test_max_seq_length_beyond_the_positions_is_cut_to_them(folder) -> None:
-    write(folder / "sentence_bert_config.json", {"max_seq_length": 4096})
-    assert open_bundle(folder).longest_sentence == 512
-
-
 def test_labels_come_by_number(folder) -> None:
     write(folder / "config.json", {"id2label": {"1": "no", "0": "yes"}})
     assert open_bundle(folder).labels == ["yes", "no"]
@@ -159,6 +147,18 @@ def sentence_folder(folder):
     (folder / "1_Pooling").mkdir()
     write(folder / "1_Pooling" / "config.json", {"pooling_mode_cls_token": True})
     return folder
+
+
+def test_max_seq_length_comes_first_for_sentences_alone(sentence_folder) -> None:
+    write(sentence_folder / "sentence_bert_config.json", {"max_seq_length": 256})
+    bundle = open_bundle(sentence_folder)
+    assert bundle.longest_sentence == 256
+    assert bundle.longest_row == 128
+
+
+def test_max_seq_length_beyond_the_positions_is_cut_to_them(sentence_folder) -> None:
+    write(sentence_folder / "sentence_bert_config.json", {"max_seq_length": 4096})
+    assert open_bundle(sentence_folder).longest_sentence == 512
 
 
 def test_pooling_and_normalisation_come_from_the_modules(sentence_folder) -> None:
@@ -197,15 +197,15 @@ def test_prompts_are_read(sentence_folder) -> None:
     assert files.default_prompt_name == "query"
 
 
-def test_a_folder_without_sentence_files_says_nothing(folder) -> None:
+def test_a_folder_without_sentence_files_takes_the_mean(folder) -> None:
     files = open_bundle(folder).sentence
-    assert (files.pooling, files.steps, files.max_seq_length) == (None, (), None)
+    assert (files.pooling, files.steps, files.max_seq_length) == (("mean",), (), None)
 
 
 def test_a_damaged_list_of_modules_raises(sentence_folder) -> None:
     write(sentence_folder / "modules.json", {"a": 1})
     with pytest.raises(ModelFormatError, match=r"modules\.json"):
-        _ = open_bundle(sentence_folder).sentence
+        open_bundle(sentence_folder)
 
 
 def test_special_tokens_map_tells_what_the_tokenizer_config_does_not(models, tmp_path) -> None:
@@ -221,4 +221,4 @@ def test_special_tokens_map_tells_what_the_tokenizer_config_does_not(models, tmp
 def test_a_module_whose_path_leads_out_of_the_folder_is_refused(sentence_folder, path) -> None:
     write(sentence_folder / "modules.json", [{"type": "models.Pooling", "path": path}])
     with pytest.raises(ModelFormatError, match="leads out of the model's folder"):
-        _ = open_bundle(sentence_folder).sentence
+        open_bundle(sentence_folder)

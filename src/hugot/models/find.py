@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hugot.errors import DownloadError, ModelFormatError, ModelNotFoundError
 from hugot.models.bundle import open_bundle
+from hugot.models.log import debug
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -97,7 +97,7 @@ def find_model(
         revision = None  # checked already
     if revision is not None:
         _check_revision_of(found.path, revision)
-    _debug("%s: %s, since %s", name, found.path, found.why)
+    debug("%s: %s, since %s", name, found.path, found.why)
     return found
 
 
@@ -164,12 +164,12 @@ def _find_by_name(
     for root in roots:
         folder = folders.model_folder_path(root, name, revision)
         if not folder.is_dir():
-            _debug("%s: there is no folder %s", name, folder)
+            debug("%s: there is no folder %s", name, folder)
             continue
         graph = folders.find_graph(folder, name, onnx_file, variant)
         if graph is not None:
             return FoundModel(folder, graph, None, f"it is in the model folder {root}")
-        _debug("%s: %s is without the graph asked for", name, folder)
+        debug("%s: %s is without the graph asked for", name, folder)
     snapshot, reason = _find_cached(name, onnx_file, variant, revision)
     if snapshot is not None:
         why = f"commit {snapshot.commit} is in the hub's cache on this machine"
@@ -199,7 +199,7 @@ def _find_cached(
     try:
         snapshot = find_snapshot(name, revision, onnx_file, variant)
     except NotCachedError as reason:
-        _debug("%s: not from the hub's cache: %s", name, reason)
+        debug("%s: not from the hub's cache: %s", name, reason)
         return None, str(reason)
     if snapshot.unknown:
         from hugot.models.download import fetch_missing_files
@@ -216,13 +216,3 @@ def _check_revision_of(path: Path, revision: str) -> None:
     if revision not in recorded:
         found = " or ".join(recorded) or "none that is recorded"
         raise ModelFormatError(f"{path} is of revision {found}, not {revision}")
-
-
-def _debug(message: str, *values: Any) -> None:
-    """Log a message at level DEBUG.
-
-    If logging is not imported, nobody has set a level that low, and importing it would slow the start.
-    """
-    logging = sys.modules.get("logging")
-    if logging is not None:
-        logging.getLogger("hugot.models").debug(message, *values)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hugot.errors import InputError, ModelFormatError, ModelNotFoundError
+from hugot.models.modules import transformer_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,6 +49,7 @@ def choose_graph(
     *,
     where: str,
     features: Sequence[str] | None = None,
+    inner: str = "",
 ) -> str:
     """Return the name of the ``.onnx`` file to use.
 
@@ -58,11 +60,24 @@ def choose_graph(
             None, is the only file, or fp32 among several: precision is never lowered unasked.
         where: the folder or repository of the files, for messages.
         features: features of the CPU, by `cpu_features`; by default those of this CPU.
+        inner: the folder, among the files, that is searched first; see `transformer_folder`.
 
     Raises ModelNotFoundError if no file is the one asked for, or it is not clear which of several is
     meant; ModelFormatError if the CPU lacks the instruction set of every such file; InputError for an
     unknown variant.
     """
+    if inner:
+        prefix = f"{inner}/"
+        nested = {
+            name.removeprefix(prefix): size
+            for name, size in files.items()
+            if name.startswith(prefix) and name.endswith(".onnx")
+        }
+        if nested:
+            asked_for = onnx_file and onnx_file.removeprefix(prefix)
+            return prefix + choose_graph(
+                nested, asked_for, variant, where=f"{where}/{inner}", features=features
+            )
     graphs = {name: size for name, size in files.items() if name.endswith(".onnx")}
     if not graphs:
         raise ModelNotFoundError(f"{where} has no .onnx file. {EXPORT_HINT}")
@@ -85,7 +100,14 @@ def choose_graph(
 
 
 def find_onnx(folder: Path, onnx_file: str | None = None, variant: str | None = None) -> Path:
-    """Return the ``.onnx`` file to use in a folder; see `choose_graph`."""
+    """Return the ``.onnx`` file to use in a folder, or in that of its Transformer module.
+
+    See `choose_graph` and `hugot.models.modules.transformer_folder`.
+    """
+    own = transformer_folder(folder)
+    if own != folder and (any(own.glob("*.onnx")) or any(own.glob("onnx/*.onnx"))):
+        prefix = f"{own.relative_to(folder).as_posix()}/"
+        return find_onnx(own, onnx_file and onnx_file.removeprefix(prefix), variant)
     asked_for = file_asked_for(onnx_file, variant)
     if asked_for is not None:
         for inner in FOLDERS:

@@ -11,9 +11,11 @@ import numpy as np
 from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
 from hugot.inputs.rows import token_spans
+from hugot.models.log import debug
+from hugot.models.vector_output import choose_output, describe_outputs, named_output
 from hugot.options import check_positive
 from hugot.tasks.base import OptionsCache
-from hugot.tasks.outputs import as_float32, describe_outputs
+from hugot.tasks.outputs import as_float32
 from hugot.tasks.schema import ListOf, Vector
 from hugot.tasks.text import TextOptions, TextTask
 
@@ -25,15 +27,16 @@ if TYPE_CHECKING:
     from hugot._ort.tensor import Tensor
     from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
     from hugot.inputs.tokenizer import Text, TextTokenizer
-    from hugot.models.dense import Dense
+    from hugot.models.modules import Step
+    from hugot.models.vector_output import VectorOutput
     from hugot.tasks.base import Graph, Prepared
     from hugot.tasks.schema import ResultType
 
-# Names that exporters use for the output with token vectors.
-_TOKEN_OUTPUTS = ("last_hidden_state", "token_embeddings")
 # Other names of modes in sentence-transformers.
 _OTHER_NAMES = {"mean_sqrt_len_tokens": "mean_sqrt_len"}
 Vectors: TypeAlias = "NDArray[np.float32]"
+# A function from vectors [n, dim] to vectors [n, dim].
+Function: TypeAlias = "Callable[[NDArray[np.float32]], NDArray[np.float32]]"
 
 POOLING_MODES = ("auto", "none", *kernels.MODES)
 
@@ -46,8 +49,8 @@ class FeatureExtractionOptions(TextOptions):
         pooling: how token vectors are combined to one vector: ``"mean"``, ``"cls"``, ``"max"``,
             ``"mean_sqrt_len"``, ``"weightedmean"``, ``"lasttoken"``, or a tuple of these, whose results
             are concatenated; ``"none"`` returns the token vectors, as transformers does; ``"auto"`` runs
-            the modules in the model's sentence-transformers files (Pooling, Dense, Normalize), or
-            takes the mean if it has none.
+            the modules in the model's sentence-transformers files (Pooling, Dense, LayerNorm,
+            Normalize); without them, it takes the graph's output ``sentence_embedding``, or the mean.
         normalize: whether the vectors are scaled to length 1 at the end; with None, ``pooling="auto"``
             follows the model's files, and other modes do not scale.
         truncate_dim: number of first components to keep; with None, ``pooling="auto"`` follows the
@@ -55,7 +58,7 @@ class FeatureExtractionOptions(TextOptions):
         prompt: text to put before every input; ``""`` for none, not even the model's default.
         prompt_name: name of a prompt in ``config_sentence_transformers.json``.
         output_name: the output of the graph to read, such as ``"pooler_output"``; an output of shape
-            [batch, dim] is not pooled.
+            [batch, dim] is not pooled, and no module is applied to it.
     """
 
     pooling: str | tuple[str, ...] = "auto"
@@ -113,6 +116,9 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         super().bind(graph, options)
         self._made: OptionsCache[FeatureExtractionOptions, _Steps] = OptionsCache()
         self._steps_of(options)
+        output = self._output(options)
+        name = graph.outputs[output.number].name
+        debug("%s: the vectors are made of the output %s: %s", graph.path, name, output.why)
 
     def result_type(self, options: FeatureExtractionOptions) -> Vector | ListOf:
         """Return a vector; with ``pooling="none"``, a list of vectors."""
@@ -155,6 +161,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         if len(hidden_state.shape) == 2:
             prepared.results.pooled(hidden_state.shape[1])[group.rows] = hidden_state
             return
+        hidden_state = _apply_to_tokens(steps.before, hidden_state)
         offsets = prepared.rows.offsets
         if steps.modes is None:
             starts, stops = token_spans(prepared.rows, group)
@@ -181,6 +188,9 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         shape = hidden_state.shape
         if steps.modes is None or len(steps.modes) > 1 or len(shape) != 3:
             return super().finish_row(outputs, text, row, options)  # type: ignore[no-any-return]
+        if steps.before:
+            hidden_state = _apply_to_tokens(steps.before, hidden_state)
+            shape = hidden_state.shape
         vector = np.empty(shape[2], np.float32)
         kernels.pool_row(hidden_state, steps.skip, steps.modes[0], steps.ends_in_normalize, vector)
         if steps.ends_in_normalize or not steps.after:
@@ -207,43 +217,40 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
             return np.concatenate(parts)
         return super().join(parts)
 
-    def _output(self, options: FeatureExtractionOptions) -> int:
+    def _output(self, options: FeatureExtractionOptions) -> VectorOutput:
+        """Return the output that the vectors are made of."""
         specs = self.graph.outputs
         if options.output_name is not None:
-            named = [i for i, spec in enumerate(specs) if spec.name == options.output_name]
-            if not named:
+            named = named_output(specs, options.output_name)
+            if named is None:
                 raise InputError(
-                    f"output_name={options.output_name!r}; the graph has {describe_outputs(specs)}"
+                    f"output_name={options.output_name!r}; the graph has, with 2 or 3 dimensions, "
+                    f"{describe_outputs(each for each in specs if len(each.shape) in (0, 2, 3))}"
                 )
-            number = named[0]
-        else:
-            number = next((i for i, spec in enumerate(specs) if spec.name in _TOKEN_OUTPUTS), 0)
-        if not specs or len(specs[number].shape) not in (2, 3):
-            raise ModelFormatError(
-                f"{self.bundle.onnx_path} has no output for feature-extraction: it needs token "
-                "vectors [batch, tokens, dim] or vectors [batch, dim], and has "
-                f"{describe_outputs(specs)}. Export it with --task feature-extraction."
-            )
-        return number
+            return named
+        files = self.bundle.sentence if options.pooling == "auto" else None
+        return choose_output(specs, files, self.bundle.config, self.bundle.onnx_path)
 
     def _steps_of(self, options: FeatureExtractionOptions) -> _Steps:
         return self._made.get(options, self._make_steps)
 
     def _make_steps(self, options: FeatureExtractionOptions) -> _Steps:
         """Return the steps for the options, which are checked against the model."""
+        self._check_files(options)
         output = self._output(options)
-        modes, modules = self._modules(options)
+        modes, modules, before = self._modules(options, output)
         prompt = self._prompt(options)
-        *axes, declared = self.graph.outputs[output].shape
-        rank, pools = len(axes) + 1, len(axes) == 2
-        size = declared if isinstance(declared, int) else None
+        declared = self.graph.outputs[output.number].shape[-1:]
+        size = next((each for each in declared if isinstance(each, int)), None)
+        size = next((step.size for step in before[::-1] if not isinstance(step, str)), size)
+        pools = output.rank == 3 and modes is not None
         if pools and modes is not None and size is not None:
             size *= len(modes)
-        after: list[Callable[[NDArray[np.float32]], NDArray[np.float32]]] = []
-        for module in modules if pools else ():
+        after: list[Function] = []
+        for module in modules:
             if not isinstance(module, str):
-                after.append(_dense(module))
-                size = len(module.weight)
+                after.append(module)
+                size = module.size
             elif options.normalize is not False:
                 after.append(_normalize)
         dim = options.truncate_dim
@@ -255,33 +262,43 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         if options.normalize:
             after.append(_normalize)
         return _Steps(
-            outputs=[output],
-            rank=rank,
+            outputs=[output.number],
+            rank=output.rank,
             dimension=size,
             prompt=prompt,
             skip=self._prompt_tokens(prompt),
+            before=tuple(_normalize if isinstance(step, str) else step for step in before),
             modes=None if modes is None else tuple(kernels.MODES[mode] for mode in modes),
             after=tuple(after),
             ends_in_normalize=pools and len(modes or ()) == 1 and set(after) == {_normalize},
         )
 
+    def _check_files(self, options: FeatureExtractionOptions) -> None:
+        """Raise ModelFormatError if the model's files ask for something that hugot does not do."""
+        if options.pooling == "none":  # token vectors are those of transformers
+            return
+        files = self.bundle.sentence
+        if files.text_refusal is not None:
+            raise ModelFormatError(files.text_refusal)
+        runs_modules = options.pooling == "auto" and not (
+            options.output_name is not None and self._output(options).is_final
+        )
+        if runs_modules and files.module_refusal is not None:
+            raise ModelFormatError(files.module_refusal)
+
     def _modules(
-        self, options: FeatureExtractionOptions
-    ) -> tuple[tuple[str, ...] | None, tuple[Dense | str, ...]]:
-        """Return the pooling modes (None for token vectors), and the steps that follow them."""
+        self, options: FeatureExtractionOptions, output: VectorOutput
+    ) -> tuple[tuple[str, ...] | None, tuple[Step, ...], tuple[Step, ...]]:
+        """Return the pooling modes (None for token vectors), the steps after and those before it."""
         if options.pooling == "none":
-            return None, ()
+            return None, (), ()
         if options.pooling != "auto":
             modes = (options.pooling,) if isinstance(options.pooling, str) else options.pooling
-            return modes, ()
+            return modes, (), ()
         files = self.bundle.sentence
-        for step in files.steps:
-            if isinstance(step, str) and step != "normalize":
-                raise ModelFormatError(
-                    f"{self.bundle.folder / 'modules.json'} has a module of type {step!r}, which "
-                    "hugot does not run; pooling= with the name of a mode leaves the modules out"
-                )
-        return files.pooling or ("mean",), files.steps
+        if output.is_final:
+            return files.pooling or ("mean",), (), ()
+        return files.pooling or ("mean",), files.steps, files.before
 
     def _prompt(self, options: FeatureExtractionOptions) -> str:
         """Return the text that is put before every input."""
@@ -316,6 +333,7 @@ class _Steps:
         dimension: size of the vectors, None if the graph does not declare it.
         prompt: the text that is put before every input.
         skip: number of the prompt's tokens that are not pooled.
+        before: the functions that are applied to all token vectors before the pooling.
         modes: the kernel's pooling modes, None for token vectors.
         after: the functions, from an array to an array, that are applied to all vectors of a window.
         ends_in_normalize: whether `after` is the normalisation of vectors pooled in one mode.
@@ -326,8 +344,9 @@ class _Steps:
     dimension: int | None
     prompt: str
     skip: int
+    before: tuple[Function, ...]
     modes: tuple[int, ...] | None
-    after: tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], ...]
+    after: tuple[Function, ...]
     ends_in_normalize: bool
 
 
@@ -336,11 +355,21 @@ def _normalize(array: NDArray[np.float32]) -> NDArray[np.float32]:
     return array
 
 
-def _dense(module: Dense) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    return lambda array: np.ascontiguousarray(module(array), np.float32)
+def _apply_to_tokens(functions: Sequence[Function], hidden_state: Any) -> Any:
+    """Return token vectors [rows, tokens, dim] after functions of vectors [n, dim]."""
+    if not functions:
+        return hidden_state
+    array = np.asarray(hidden_state)
+    rows, width, dim = array.shape
+    vectors = array.reshape(-1, dim)
+    if functions[0] is _normalize:
+        vectors = vectors.copy()  # it works in place, and the memory is ONNX Runtime's
+    for function in functions:
+        vectors = function(vectors)
+    return vectors.reshape(rows, width, -1)
 
 
-def _first_components(dim: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+def _first_components(dim: int) -> Function:
     return lambda array: np.ascontiguousarray(array[:, :dim])
 
 
