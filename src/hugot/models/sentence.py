@@ -151,5 +151,5 @@ def _default_files(
             f"{folder} has a chat_template and no modules.json: sentence-transformers puts each text "
             "through the template, which hugot does not run"
         )
-    choose = "choose with pooling= how the plain texts are pooled"
+    choose = "choose with pooling= how plain texts are pooled, or an output with output_name="
     return SentenceFiles(pooling=modes, module_refusal=refusal and f"{refusal}; {choose}")
