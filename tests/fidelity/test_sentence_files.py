@@ -42,8 +42,7 @@ def reference(case: dict[str, Any]) -> Any:
 def same_vectors(one: Any, other: Any) -> bool:
     flat = [numbers if isinstance(numbers[0], list) else [numbers] for numbers in (one, other)]
     return all(
-        row == pytest.approx(expected, abs=2e-5)
-        for row, expected in zip(*flat, strict=True)
+        row == pytest.approx(expected, abs=2e-5) for row, expected in zip(*flat, strict=True)
     )
 
 

@@ -222,3 +222,38 @@ def test_a_module_whose_path_leads_out_of_the_folder_is_refused(sentence_folder,
     write(sentence_folder / "modules.json", [{"type": "models.Pooling", "path": path}])
     with pytest.raises(ModelFormatError, match="leads out of the model's folder"):
         open_bundle(sentence_folder)
+
+
+@pytest.fixture
+def nested_folder(sentence_folder):
+    """A model whose Transformer module has a folder of its own, with all files of the model."""
+    write(sentence_folder / "modules.json", [{**MODULES[0], "path": "0_Transformer"}, *MODULES[1:]])
+    inner = sentence_folder / "0_Transformer"
+    inner.mkdir()
+    for name in ("model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json"):
+        (sentence_folder / name).rename(inner / name)
+    write(inner / "sentence_bert_config.json", {"max_seq_length": 9})
+    return sentence_folder
+
+
+@pytest.mark.parametrize("onnx_file", [None, "model.onnx", "0_Transformer/model.onnx"])
+def test_a_transformer_in_a_folder_of_its_own_has_its_files_there(nested_folder, onnx_file) -> None:
+    bundle = open_bundle(nested_folder, onnx_file)
+    inner = nested_folder / "0_Transformer"
+    assert (bundle.folder, bundle.onnx_path) == (nested_folder, inner / "model.onnx")
+    assert (bundle.tokenizer_path, bundle.config_path) == (
+        inner / "tokenizer.json",
+        inner / "config.json",
+    )
+    assert (bundle.longest_row, bundle.longest_sentence) == (128, 9)
+
+
+def test_the_graph_of_a_transformer_in_a_folder_of_its_own_has_the_modules(nested_folder) -> None:
+    bundle = open_bundle(nested_folder / "0_Transformer" / "model.onnx")
+    assert bundle.folder == nested_folder
+    assert bundle.sentence.steps == ("normalize",)
+
+
+def test_a_graph_beside_the_folder_of_the_transformer_is_used(nested_folder) -> None:
+    (nested_folder / "0_Transformer" / "model.onnx").rename(nested_folder / "model.onnx")
+    assert open_bundle(nested_folder).onnx_path == nested_folder / "model.onnx"
