@@ -152,7 +152,7 @@ def test_modules_with_weights_and_settings_come_with_them(server, models, dest) 
 
 
 def move_transformer(repository: Path, graph: str) -> None:
-    """Move the files of a model into the folder of its Transformer module, as older versions wrote them."""
+    """Move the files of a model into a folder of its Transformer module."""
     modules = json.loads((repository / "modules.json").read_text())
     modules[0]["path"] = "0_Transformer"
     (repository / "modules.json").write_text(json.dumps(modules))

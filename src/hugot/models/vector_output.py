@@ -135,34 +135,40 @@ def _of_unknown_name(
     """Return the only output with the right number of dimensions, whatever its name."""
     logits = [name for name in numbers if name.endswith("logits")]
     others = [name for name in numbers if name not in (*logits, _POOLER_OUTPUT, _SENTENCE_OUTPUT)]
+    head = _head(config)
     # Without the modules of a file to apply, a vector for a text will do.
     ranks = (3, 2) if files is not None and files.source is None else (3,)
     for rank in ranks:
         found = [name for name in others if len(outputs[numbers[name]].shape) == rank]
-        if len(found) == 1 and not (head := _head(config)):
-            axes = "[batch, tokens, dim]" if rank == 3 else "[batch, dim]"
-            why = f"no output has a known name, and this is the only one of floats {axes}"
-            return VectorOutput(numbers[found[0]], rank, False, why)
-        if len(found) == 1:
-            logits = found
-            break
-        if found:
+        if len(found) > 1:
             raise ModelFormatError(
                 f"{where} has several outputs that may be the vectors: {', '.join(found)}. Choose one "
                 f"with output_name=; it has {describe_outputs(outputs)}"
             )
+        if found and head is None:
+            axes = "[batch, tokens, dim]" if rank == 3 else "[batch, dim]"
+            why = f"no output has a known name, and this is the only one of floats {axes}"
+            return VectorOutput(numbers[found[0]], rank, False, why)
+        if found:
+            logits = found
+            break
+    raise _no_output_error(outputs, where, logits, head)
+
+
+def _no_output_error(
+    outputs: Sequence[Output], where: object, logits: Sequence[str], head: str | None
+) -> ModelFormatError:
+    described = describe_outputs(outputs)
     if logits:
-        head = f", and config.json names {head}" if (head := _head(config)) else ""
-        raise ModelFormatError(
-            f"{where} has logits of a task, not vectors for feature-extraction: "
-            f"{describe_outputs(outputs)}{head}. Export it with --task feature-extraction, or "
-            "choose an output with output_name=."
+        named = f", and config.json names {head}" if head else ""
+        return ModelFormatError(
+            f"{where} has logits of a task, not vectors for feature-extraction: {described}{named}. "
+            "Export it with --task feature-extraction, or choose an output with output_name=."
         )
-    raise ModelFormatError(
-        f"{where} has no output for feature-extraction: it needs floats, token vectors "
-        f"[batch, tokens, dim]{' or vectors [batch, dim]' * (len(ranks) == 2)}, and has "
-        f"{describe_outputs(outputs)}. Export it with --task feature-extraction, or choose an output "
-        "with output_name=."
+    return ModelFormatError(
+        f"{where} has no output for feature-extraction: it needs floats, vectors of tokens "
+        f"[batch, tokens, dim], or of texts [batch, dim] if there is no modules.json, and has "
+        f"{described}. Export it with --task feature-extraction, or choose an output with output_name=."
     )
 
 

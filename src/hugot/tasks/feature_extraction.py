@@ -246,6 +246,23 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         pools = output.rank == 3 and modes is not None
         if pools and modes is not None and size is not None:
             size *= len(modes)
+        after, size = self._functions(options, modules, size)
+        return _Steps(
+            outputs=[output.number],
+            rank=output.rank,
+            dimension=size,
+            prompt=prompt,
+            skip=self._prompt_tokens(prompt),
+            before=tuple(_normalize if isinstance(step, str) else step for step in before),
+            modes=None if modes is None else tuple(kernels.MODES[mode] for mode in modes),
+            after=tuple(after),
+            ends_in_normalize=pools and len(modes or ()) == 1 and set(after) == {_normalize},
+        )
+
+    def _functions(
+        self, options: FeatureExtractionOptions, modules: Sequence[Step], size: int | None
+    ) -> tuple[list[Function], int | None]:
+        """Return the functions of pooled vectors, and the size of their results."""
         after: list[Function] = []
         for module in modules:
             if not isinstance(module, str):
@@ -258,20 +275,11 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
             dim = self.bundle.sentence.truncate_dim
         if dim is not None:
             after.append(_first_components(dim))
-            size = min(size, dim) if size is not None and modes is not None else size
+            if size is not None and options.pooling != "none":
+                size = min(size, dim)
         if options.normalize:
             after.append(_normalize)
-        return _Steps(
-            outputs=[output.number],
-            rank=output.rank,
-            dimension=size,
-            prompt=prompt,
-            skip=self._prompt_tokens(prompt),
-            before=tuple(_normalize if isinstance(step, str) else step for step in before),
-            modes=None if modes is None else tuple(kernels.MODES[mode] for mode in modes),
-            after=tuple(after),
-            ends_in_normalize=pools and len(modes or ()) == 1 and set(after) == {_normalize},
-        )
+        return after, size
 
     def _check_files(self, options: FeatureExtractionOptions) -> None:
         """Raise ModelFormatError if the model's files ask for something that hugot does not do."""
