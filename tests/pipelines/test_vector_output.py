@@ -181,6 +181,26 @@ def test_the_choice_and_its_reason_are_logged(with_outputs, caplog):
     assert "made of the output last: no output has a known name" in caplog.text
 
 
+def test_modules_and_the_longest_row_are_logged_with_their_files(copy_of, caplog):
+    folder = copy_of("electra-features")
+    edit_folder(folder, {"sentence_bert_config.json": {"max_seq_length": 9}})
+    with caplog.at_level(logging.DEBUG, "hugot.models"):
+        vector(folder)
+    assert "cls, Dense, normalize are applied to it, as modules.json says" in caplog.text
+    assert "longest row 9: max_seq_length in sentence_bert_config.json" in caplog.text
+
+
+def test_texts_that_would_go_through_a_template_are_refused_whatever_the_pooling(copy_of):
+    folder = copy_of("bert-uncased-features-sentence")
+    edit_folder(folder, {"sentence_bert_config.json": {"modality_config": {"message": {}}}})
+    for pooling in ("auto", "mean"):
+        with pytest.raises(hugot.ModelFormatError, match="modality_config has 'message'"):
+            vector(folder, pooling=pooling)
+    assert (
+        vector(folder, pooling="none").shape[1] == 16
+    )  # as transformers, which reads no such file
+
+
 @pytest.mark.parametrize(
     ("outputs", "output", "reason", "pooling"),
     [

@@ -119,6 +119,16 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         output = self._output(options)
         name = graph.outputs[output.number].name
         debug("%s: the vectors are made of the output %s: %s", graph.path, name, output.why)
+        files = self.bundle.sentence
+        if options.pooling == "auto" and not output.is_final and files.source is not None:
+            steps = [*files.before, *(files.pooling or ()), *files.steps]
+            names = ", ".join(
+                each if isinstance(each, str) else type(each).__name__ for each in steps
+            )
+            debug("%s: %s are applied to it, as %s says", graph.path, names, files.source)
+        if files.texts.length_source is not None:
+            limit = self.bundle.longest_sentence
+            debug("%s: longest row %s: %s", graph.path, limit, files.texts.length_source)
 
     def result_type(self, options: FeatureExtractionOptions) -> Vector | ListOf:
         """Return a vector; with ``pooling="none"``, a list of vectors."""
