@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import hugot
 from hugot import InputError, ModelFormatError
@@ -93,6 +94,18 @@ def test_a_module_that_hugot_does_not_run_is_named(copy_of) -> None:
     with pytest.raises(ModelFormatError, match="type 'CNN'"):
         hugot.pipeline("feature-extraction", folder)
     assert hugot.pipeline("feature-extraction", folder, pooling="mean")("a").shape == (16,)
+
+
+def test_dense_weights_without_numbers_raise(copy_of) -> None:
+    folder = copy_of("camembert-features")
+    weights = {
+        "linear.weight": np.zeros((12, 0), np.float32),
+        "linear.bias": np.zeros(12, np.float32),
+    }
+    save_file(weights, folder / "2_Dense" / "model.safetensors")
+    (folder / "2_Dense" / "config.json").write_text("{}")
+    with pytest.raises(ModelFormatError, match="do not fit"):
+        hugot.pipeline("feature-extraction", folder)
 
 
 def test_dense_weights_in_a_pickle_are_not_opened(copy_of) -> None:

@@ -21,7 +21,7 @@ _PROMPT_FILE: Final = "config_sentence_transformers.json"
 # sentence-transformers knows these two names for every model.
 _PROMPTS: Final = {"query": "", "document": ""}
 _OWN_POOLING: Final = "1_Pooling/config.json"
-_REMEDY: Final = "pooling= with the name of a mode leaves the modules out"
+_REMEDY: Final = "pooling= with the name of a mode leaves the modules out, as does output_name="
 
 
 @dataclass(frozen=True)
