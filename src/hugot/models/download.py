@@ -184,11 +184,11 @@ class _Download:
     def run(self, onnx_file: str | None, variant: str | None) -> None:
         """Fetch the files, check them and move them to the target."""
         info = fetch_repository_info(self.name, self.asked, self.token)
-        _make_folder(self.partial, empty=self.force)
         inner = self._transformer_folder(info)
         graph = choose_graph(info.sizes, onnx_file, variant, where=self.name, inner=inner)
         check_tokenizer(info.sizes, self.name, inner)
         _logger.debug("%s: downloading %s of commit %s", self.name, graph, info.commit)
+        _make_folder(self.partial, empty=self.force and not inner)
         names = self._missing(needed_files(info.sizes, graph))
         self._fetch(info, names)
         # modules.json and the graph name further files.
@@ -205,6 +205,7 @@ class _Download:
         ):
             return ""
         if "modules.json" in self._missing(["modules.json"]):
+            _make_folder(self.partial, empty=self.force)
             self._fetch(info, ["modules.json"])
             return transformer_folder_of(self.partial / "modules.json")
         return transformer_folder_of(self.target / "modules.json")

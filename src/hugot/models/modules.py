@@ -40,6 +40,8 @@ _POOLING_KEYS: Final = frozenset(
     # The dimension is not needed to pool.
     {*_FLAGS, "pooling_mode", "include_prompt", "embedding_dimension", "word_embedding_dimension"}
 )
+# What can follow the Transformer; in inference, Dropout does nothing.
+_LATER_KINDS: Final = ("Pooling", "Dense", "LayerNorm", "Normalize", "Dropout")
 _NAMESPACE: Final = "sentence_transformers."
 _TOKENS: Final = "token_embeddings"
 _SENTENCE: Final = "sentence_embedding"
@@ -182,17 +184,15 @@ class _Reader:
     def _check(self, number: int, module: Mapping[str, Any]) -> str:
         """Return the name of a module's class, if it can be there."""
         kind, name = module_kind(module), module.get("name", number)
-        known = ("Transformer",) if number == 0 else ("Pooling", "Dense", "LayerNorm", "Normalize")
         if not str(module.get("type")).startswith(_NAMESPACE):
             raise NotFollowedError(
                 f"{self.source} has a module of type {module.get('type')!r}, whose code is not that of "
                 "sentence-transformers; hugot does not run it"
             )
-        if kind not in (*known, "Dropout") or (kind == "Dropout" and not number):
-            place = "first " if number == 0 else ""
+        if kind not in (_LATER_KINDS if number else ("Transformer",)):
+            place = "after the first" if number else "as the first"
             raise NotFollowedError(
-                f"{self.source} has a {place}module of type {kind!r}, which hugot does not run"
-                + (" there" if kind in ("Transformer", *known, "Dropout") else "")
+                f"{self.source} has a module of type {kind!r}, which hugot does not run {place}"
             )
         if not isinstance(name, str | int) or name in self._names:
             raise NotFollowedError(f"{self.source} has two modules of the name {name!r:.40}")

@@ -241,6 +241,8 @@ def _output(config: Mapping[str, Any], path: Path) -> tuple[str, bool]:
     if method != "forward" or not isinstance(output, str):
         raise _not_followed(path, "modality_config.text", modalities.get("text"))
     written = config.get("module_output_name")
-    if written not in ("token_embeddings", "sentence_embedding"):
+    kinds = ("token_embeddings", "sentence_embedding")
+    # The last hidden state is no vector of a text.
+    if written not in kinds[: 1 if output == TOKEN_OUTPUT else 2]:
         raise _not_followed(path, "module_output_name", written)
     return output, written == "sentence_embedding"
