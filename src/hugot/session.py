@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hugot.errors import InputError
 from hugot.models.find import open_model
-from hugot.options import RuntimeOptions, make_options
+from hugot.options import RuntimeOptions, make_options, plain_value
 from hugot.pipelines.spec import EngineUse, LocalEngine, PipelineSpec, make_spec, shared_engines
 from hugot.runtime.engine import Engine
 from hugot.tasks import task_spec
@@ -163,6 +163,8 @@ class Session:
             "revision": revision,
             "verify": verify,
         }
+        choice = {key: plain_value(value) for key, value in choice.items()}
+        name = plain_value(name)
         with self._local.gate:
             task = task_spec(task).name
             if name is not None and name in self._pipelines:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from hugot.errors import SessionClosedError
-from hugot.pipelines.dispatch import MANY, SINGLE, dispatch
+from hugot.pipelines.dispatch import MANY, SINGLE, dispatch, several
 from hugot.pipelines.local import LocalRunner
 from hugot.pipelines.windows import accepted, counted, growing, run_list, run_windows
 
@@ -133,7 +134,8 @@ class Pipeline(Generic[Options, Result]):
         length. Closing the iterator stops the work.
         """
         runner = self._local.get()
-        return _stream(runner, iter(inputs), runner.merge(options))
+        items = several(runner.task, inputs, "the argument of stream()")
+        return _stream(runner, iter(items), runner.merge(options))
 
     def stream_batches(
         self, batches: Iterable[Sequence[Any]], **options: Any
@@ -145,7 +147,8 @@ class Pipeline(Generic[Options, Result]):
         have all previous results yielded.
         """
         runner = self._local.get()
-        windows = run_windows(runner, batches, runner.merge(options))
+        listed = map(partial(_batch, runner), several(runner.task, batches, "the argument"))
+        windows = run_windows(runner, listed, runner.merge(options))
         return counted(accepted(windows), runner.recorder)
 
     def plan(self, inputs: Sequence[Any], **options: Any) -> Plan:
@@ -245,6 +248,11 @@ class Pipeline(Generic[Options, Result]):
 def _listed(runner: Runner[Any], inputs: Any, options: Any) -> Sequence[Any]:
     kind, listed = dispatch(runner.task, inputs, options)
     return [listed] if kind == SINGLE else list(listed)
+
+
+def _batch(runner: Runner[Any], batch: Any) -> Sequence[Any]:
+    items = several(runner.task, batch, "a batch of stream_batches()")
+    return items if isinstance(items, list | tuple) else list(items)
 
 
 def _stream(runner: Runner[Any], inputs: Iterator[Any], options: Any) -> Iterator[Any]:

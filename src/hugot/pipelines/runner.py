@@ -17,7 +17,7 @@ from hugot._fast.recorder import Recorder
 from hugot.errors import CancelledError, SessionClosedError
 from hugot.inputs.planner import plan, shaped
 from hugot.inputs.rows import TokenRow
-from hugot.options import check_names, option_names
+from hugot.options import check_names, option_names, plain_options
 from hugot.runtime.calls import ActiveCalls, in_callback
 from hugot.runtime.process import register_exit_handler
 from hugot.tasks.base import Prepared, TaskOptions
@@ -124,7 +124,7 @@ class Runner(Generic[Options]):
         if not given:
             return self.options
         check_names(given, option_names(type(self.options)), f"option of {self.task.name}")
-        return replace(self.options, **given)
+        return replace(self.options, **plain_options(given))
 
     def prepare(
         self, inputs: Sequence[Any], options: Options, first_index: int = 0

@@ -7,6 +7,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from hugot.options import plain_options
 from hugot.runtime.calls import Gate
 from hugot.runtime.engine import Engine
 from hugot.runtime.process import register_fork_handler
@@ -49,11 +50,13 @@ def make_spec(
     options: Mapping[str, Any],
     runtime: RuntimeOptions,
 ) -> PipelineSpec:
-    """Return the spec of a pipeline, with absolute paths."""
+    """Return the spec of a pipeline, with absolute paths and plain values."""
     path = os.path.abspath(os.path.expanduser(model))
     folder = None if model_folder is None else os.path.abspath(os.path.expanduser(model_folder))
     found = path if os.path.exists(path) else str(model)
-    return PipelineSpec(task, found, folder, dict(choice), name, dict(options), runtime)
+    return PipelineSpec(
+        task, found, folder, dict(choice), name, dict(plain_options(options)), runtime
+    )
 
 
 class EngineUse:

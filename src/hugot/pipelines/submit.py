@@ -9,6 +9,7 @@ import numpy as np
 
 from hugot.errors import InputError
 from hugot.inputs.rows import Group, TokenRow
+from hugot.options import plain_value
 from hugot.pipelines.batcher import Batcher, Work
 from hugot.pipelines.dispatch import SINGLE, STREAM, dispatch
 from hugot.pipelines.queue import RequestQueue
@@ -87,6 +88,7 @@ async def acall(
 
 
 def _seconds(timeout: object) -> float | None:
+    timeout = plain_value(timeout)
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or math.isnan(timeout):
         raise InputError(f"timeout={timeout!r}; it must be a number of seconds, or None")
     return None if timeout == math.inf else float(timeout)

@@ -59,8 +59,8 @@ def register_exit_handler(handler: ExitHandler) -> None:
 def forked_error(what: str) -> ForkedProcessError:
     """Return the error for a call of `what` that was begun before this process was forked."""
     return ForkedProcessError(
-        f"{what}: the call was begun before this process (pid {os.getpid()}) was forked, and its threads "
-        "are those of the other process. Begin it again in this process"
+        f"{what}: the call was begun before this process (pid {os.getpid()}) was forked, and its "
+        "threads are those of the other process. Begin it again in this process"
     )
 
 

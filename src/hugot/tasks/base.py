@@ -156,6 +156,13 @@ class Task(Generic[Options, Result]):
         """Return the argument of a call, which is not a str, as an input, a sequence or an iterator."""
         return inputs
 
+    def unpack(self, inputs: Any) -> Any:
+        """Return an array or a column of another library, as the argument of a call, as a list.
+
+        Other arguments are returned as they are. Raises InputError for a table, and for a set.
+        """
+        return inputs
+
     def accepts_all(self, inputs: Sequence[Any], options: Options) -> bool:
         """Whether all inputs are known to be valid, so that `check_input` need not be called."""
         return False
