@@ -145,11 +145,12 @@ class Session:
             task: a task name of transformers (``"feature-extraction"``) or of hugot for Go
                 (``"featureExtraction"``).
             model: a model folder, an ``.onnx`` file with its tokenizer beside it, a hub name, or
-                ``package:NAME`` for an installed Python package that holds a model.
+                ``package:NAME`` (or ``package:NAME/path``) for an installed Python package that holds a
+                model.
             name: the pipeline's name; by default that of the task, with a number if it is in use.
             onnx_file: the graph to use, if the folder has several.
-            variant: which of several graphs: ``"fp32"``, ``"fp16"``, ``"int8"``, a file name, or
-                ``"auto"`` (the default), which never lowers the precision.
+            variant: which of several graphs: ``"fp32"``, ``"fp16"``, ``"int8"``, a further kind such as
+                ``"q4"``, a file name, or ``"auto"`` (the default), which never lowers the precision.
             revision: the branch, tag or commit on the hub that the model must have.
             verify: check every file against the hashes in ``hugot.json`` first.
             **options: options of the task.

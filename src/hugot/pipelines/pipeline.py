@@ -148,8 +148,8 @@ class Pipeline(Generic[Options, Result]):
         """
         runner = self._local.get()
         listed = map(partial(_batch, runner), several(runner.task, batches, "the argument"))
-        windows = run_windows(runner, listed, runner.merge(options))
-        return counted(accepted(windows), runner.recorder)
+        merged = runner.merge(options)
+        return counted(_batches(runner, listed, merged), runner.recorder)
 
     def plan(self, inputs: Sequence[Any], **options: Any) -> Plan:
         """Return how a list of inputs would be run: groups, threads and padding. Nothing is run.
@@ -248,6 +248,13 @@ class Pipeline(Generic[Options, Result]):
 def _listed(runner: Runner[Any], inputs: Any, options: Any) -> Sequence[Any]:
     kind, listed = dispatch(runner.task, inputs, options)
     return [listed] if kind == SINGLE else list(listed)
+
+
+def _batches(
+    runner: Runner[Any], batches: Iterator[Sequence[Any]], options: Any
+) -> Iterator[Sequence[Any]]:
+    for results in accepted(run_windows(runner, batches, options)):
+        yield results if len(results) else runner.no_results(options)
 
 
 def _batch(runner: Runner[Any], batch: Any) -> Sequence[Any]:

@@ -180,6 +180,8 @@ def _answer(request: Request) -> Any:
     task = request.runner.task
     if request.single:
         return task.unwrap(request.results[0], request.value, request.call_options or {})
+    if not request.items:
+        return request.runner.no_results(request.options)
     return task.join(list(request.results))
 
 
