@@ -10,6 +10,7 @@ from hugot.errors import SessionClosedError
 from hugot.pipelines.dispatch import MANY, SINGLE, dispatch, several
 from hugot.pipelines.local import LocalRunner
 from hugot.pipelines.windows import accepted, counted, growing, run_list, run_windows
+from hugot.tasks.schema import ListOf, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -57,8 +58,9 @@ class Pipeline(Generic[Options, Result]):
         """Run the pipeline on one input, a list of inputs, or an iterator of inputs.
 
         Args:
-            inputs: a text; or a list or tuple of texts, for a list of results in the same order; or
-                an iterator, for an iterator of results (see `stream`).
+            inputs: a text; or a list, tuple, array or column (such as a pandas Series) of texts, for a
+                list of results in the same order; or an iterator, for an iterator of results (see
+                `stream`).
             **options: options of the pipeline, which replace those given when it was made.
 
         Raises InputError for an input or an option that cannot be used, SessionClosedError after
@@ -187,6 +189,55 @@ class Pipeline(Generic[Options, Result]):
         runner = self._local.get()
         with runner.calls:
             warm_up(runner)
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the model's labels, by index.
+
+        Raises AttributeError for a task without labels, such as feature extraction.
+        """
+        found = self._local.get().task.labels
+        if found is None:
+            raise AttributeError(
+                f"a pipeline for {self.task} has no labels", name="labels", obj=self
+            )
+        return found
+
+    @property
+    def dimension(self) -> int:
+        """The size of the vectors that the pipeline returns, with its options.
+
+        Raises AttributeError for a task whose results are no vectors.
+        """
+        runner = self._local.get()
+        with runner.calls:
+            found = runner.result_type()
+        vector = found.item if isinstance(found, ListOf) else found
+        if not isinstance(vector, Vector):
+            raise AttributeError(
+                f"a pipeline for {self.task} returns no vectors", name="dimension", obj=self
+            )
+        return vector.dimension or 0
+
+    @property
+    def max_length(self) -> int | None:
+        """Maximum number of tokens of a text, special ones included; None if the model has no limit."""
+        runner = self._local.get()
+        with runner.calls:
+            return runner.task.longest_row(runner.options)
+
+    def count_tokens(self, text: Any, **options: Any) -> int:
+        """Return the number of tokens of a text, special ones (and the prompt) included.
+
+        A text with more than `max_length` tokens is truncated, or refused, by a call.
+
+        Args:
+            text: a text, or another single input of the task, such as a pair of texts.
+            **options: options of the pipeline, which replace those given when it was made.
+        """
+        runner = self._local.get()
+        with runner.calls:
+            return runner.task.count_tokens(text, runner.merge(options))
 
     @property
     def providers(self) -> dict[str, int | None]:

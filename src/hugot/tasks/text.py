@@ -69,6 +69,14 @@ class TextTask(Task[Options, Result]):
         check_token_inputs(graph.inputs, graph.path)
         self._type_ids = takes_type_ids(graph.inputs, self.bundle)
 
+    def longest_row(self, options: Options) -> int | None:
+        """Return the longest row of the tokenizer; see `Task.longest_row`."""
+        return self.tokenizer.max_length
+
+    def count_tokens(self, value: Any, options: Options) -> int:
+        """Count the tokens of a text, a pair or a list of words; see `Task.count_tokens`."""
+        return self.tokenizer.count(self.check_input(value, 0, options))
+
     def unpack(self, inputs: Any) -> Any:
         """Return the items of an array or a column; see `Task.unpack`."""
         return unpack(inputs, self.name)

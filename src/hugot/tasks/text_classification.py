@@ -88,6 +88,11 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
         self._default_function = _default_function(self.bundle.config, len(self._labels))
         self._ranking: OptionsCache[TextClassificationOptions, tuple[int, int]] = OptionsCache()
 
+    @property
+    def labels(self) -> list[str]:
+        """The names of the labels, by index."""
+        return list(self.bundle.labels)
+
     def result_type(self, options: TextClassificationOptions) -> ListOf:
         """Return a list of labels and scores, best first."""
         return self.result_types[0]

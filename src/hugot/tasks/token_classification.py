@@ -141,6 +141,11 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         self._rules: OptionsCache[TokenClassificationOptions, EntityRules] = OptionsCache()
         self._check_stride(options)
 
+    @property
+    def labels(self) -> list[str]:
+        """The names of the labels, by index."""
+        return list(self.bundle.labels)
+
     def result_type(self, options: TokenClassificationOptions) -> ListOf:
         """Return a list of tokens or, with aggregation, of entities."""
         tokens, entities = self.result_types
