@@ -249,6 +249,21 @@ class TextTokenizer:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         return [*encoding.ids, *(each for more in encoding.overflowing for each in more.ids)]
 
+    def count(self, text: Text) -> int:
+        """Return the number of tokens of a text, a pair or a list of words, without truncation.
+
+        Special tokens are included. Raises InputError for a text that cannot be tokenized.
+        """
+        parts = list(text) if isinstance(text, tuple) else [text]
+        encodings, refused = self._encode(parts, False, isinstance(text, list), [0] * len(parts))
+        if refused:
+            raise refused[min(refused)]
+        count, tokenizer = sum(map(self._token_count, encodings)), self._tokenizer
+        if len(parts) > 1:
+            count += tokenizer.num_special_tokens_to_add(is_pair=True)
+            count -= tokenizer.num_special_tokens_to_add(is_pair=False) * len(parts)
+        return count
+
     def join(self, tokens: list[str]) -> str:
         """Return the text of tokens, as `convert_tokens_to_string` of transformers."""
         return self._decoder.decode(tokens) if self._decoder is not None else " ".join(tokens)

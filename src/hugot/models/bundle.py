@@ -6,13 +6,14 @@ may hold ``tokenizer_config.json``, ``special_tokens_map.json`` and the files of
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hugot.errors import ModelFormatError, ModelNotFoundError
-from hugot.models.files import get_typed, read_json
+from hugot.models.files import check_content, get_typed, read_json
 from hugot.models.modules import transformer_folder
 from hugot.models.sentence import SentenceFiles, read_sentence_files
 from hugot.models.variants import EXPORT_HINT, check_instruction_set, find_onnx
@@ -162,6 +163,8 @@ def open_bundle(
         raise ModelNotFoundError(
             f"{folder} has no tokenizer.json, without which text cannot be tokenized. {EXPORT_HINT}"
         )
+    for each in (onnx_path, *_weight_files(onnx_path), tokenizer_path):
+        check_content(each)
     return ModelBundle(
         folder=folder,
         onnx_path=onnx_path,
@@ -184,3 +187,10 @@ def _folder_of(onnx_path: Path) -> Path:
     if (parent / "modules.json").is_file() and transformer_folder(parent) == folder.absolute():
         return folder.parent if folder.name else parent
     return folder
+
+
+def _weight_files(onnx_path: Path) -> list[Path]:
+    """Return the files beside a graph that hold its weights by the usual names, if there are any."""
+    beginnings = (f"{onnx_path.name}_data", f"{onnx_path.name}.data")
+    names = (name for name in os.listdir(onnx_path.parent) if name.startswith(beginnings))
+    return [onnx_path.parent / name for name in names]

@@ -68,7 +68,7 @@ def find_model(
     """Find a model in the first of these places that has it.
 
     * a path;
-    * with ``package:NAME``, an installed Python package;
+    * with ``package:NAME`` or ``package:NAME/path``, an installed Python package;
     * a folder ``organisation_name`` in the model folder;
     * the hub's own cache on this machine;
     * a download from the hub into the model folder.
@@ -90,6 +90,8 @@ def find_model(
     if path.exists():
         found = FoundModel(path, onnx_file, variant, "it is a path")
     elif name.startswith(_PACKAGE):
+        from hugot.models.packages import package_folder
+
         folder = package_folder(name)
         found = FoundModel(folder, onnx_file, variant, f"it is in the {name.replace(':', ' ')}")
     else:
@@ -99,48 +101,6 @@ def find_model(
         _check_revision_of(found.path, revision)
     debug("%s: %s, since %s", name, found.path, found.why)
     return found
-
-
-def package_folder(model: str) -> Path:
-    """Return the folder of the model in an installed Python package.
-
-    It is the package's own folder, or its only subfolder with a tokenizer.
-
-    Args:
-        model: ``package:`` and the name by which the package is imported; it is not imported.
-
-    Raises ModelNotFoundError if there is no such package, or it holds none or several models.
-    """
-    name = model.removeprefix(_PACKAGE)
-    # With more than one part, the packages around it would be imported.
-    folders = _package_folders(name) if name.isidentifier() else []
-    if not folders:
-        raise ModelNotFoundError(
-            f"{model!r}: there is no installed package {name!r}; it takes the name by which Python "
-            "imports the package"
-        )
-    for folder in folders:
-        if (folder / "tokenizer.json").is_file():
-            return folder
-    found = sorted(path.parent for folder in folders for path in folder.glob("*/tokenizer.json"))
-    if len(found) != 1:
-        held = ", ".join(path.name for path in found) or "none"
-        raise ModelNotFoundError(
-            f"{model!r}: the package must hold one folder with a tokenizer.json; in "
-            f"{', '.join(map(str, folders))} it holds: {held}"
-        )
-    return found[0]
-
-
-def _package_folders(name: str) -> list[Path]:
-    from importlib.util import find_spec
-
-    try:
-        spec = find_spec(name)
-    except (ImportError, ValueError):
-        return []
-    locations = spec.submodule_search_locations if spec is not None else None
-    return [Path(location) for location in locations or ()]
 
 
 def _find_by_name(

@@ -7,6 +7,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from hugot.options import plain_options
+from hugot.runtime.calls import Gate
 from hugot.runtime.engine import Engine
 from hugot.runtime.process import register_fork_handler
 
@@ -48,11 +50,13 @@ def make_spec(
     options: Mapping[str, Any],
     runtime: RuntimeOptions,
 ) -> PipelineSpec:
-    """Return the spec of a pipeline, with absolute paths."""
+    """Return the spec of a pipeline, with absolute paths and plain values."""
     path = os.path.abspath(os.path.expanduser(model))
     folder = None if model_folder is None else os.path.abspath(os.path.expanduser(model_folder))
     found = path if os.path.exists(path) else str(model)
-    return PipelineSpec(task, found, folder, dict(choice), name, dict(options), runtime)
+    return PipelineSpec(
+        task, found, folder, dict(choice), name, dict(plain_options(options)), runtime
+    )
 
 
 class EngineUse:
@@ -98,3 +102,47 @@ class SharedEngines:
 
 
 shared_engines: Final = SharedEngines()
+
+
+class LocalEngine:
+    """Holds the engine of a session; a forked child shares one with the pipelines that it makes again.
+
+    Args:
+        engine: the engine of the process that made the session.
+
+    Attributes:
+        options: the options of the session.
+        gate: admits the making of pipelines until the session is closed.
+        engine: the engine; None in a forked child before the first call of `get`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.options = engine.options
+        self.gate = Gate("the session")
+        self.engine: Engine | None = engine
+        self._use: EngineUse | None = None
+        self._lock = threading.Lock()
+        register_fork_handler(self)
+
+    def get(self) -> Engine:
+        """Return the engine of this process."""
+        with self._lock:
+            if self.engine is None:
+                self._use = EngineUse()
+                self.engine = shared_engines.take(self.options, self._use)
+            return self.engine
+
+    def close(self) -> None:
+        """Close the engine, or end the use of a shared one."""
+        if self.engine is None:
+            return
+        if self._use is None:
+            self.engine.close()
+        else:
+            shared_engines.release(self.engine, self._use)
+
+    def reset_after_fork(self) -> None:  # noqa: D102  (see ForkHandler)
+        self._lock = threading.Lock()
+        self.engine = self._use = None
+        if not self.gate.refused:
+            self.gate = Gate("the session")

@@ -48,7 +48,9 @@ def run_list(
 
     `layout` is by default the model's.
     """
-    if not 0 < len(inputs) <= LARGEST_WINDOW * 3 // 2:
+    if not len(inputs):
+        return runner.no_results(options)
+    if len(inputs) > LARGEST_WINDOW * 3 // 2:
         windows = run_windows(runner, slices(inputs), options, layout)
         return runner.task.join(list(accepted(windows)))
     running = runner.start(inputs, options, layout=layout, allow_refusals=False)

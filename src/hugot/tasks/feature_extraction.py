@@ -136,6 +136,16 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         vector = Vector(steps.dimension)
         return ListOf(vector) if steps.modes is None and steps.rank == 3 else vector
 
+    def longest_row(self, options: FeatureExtractionOptions) -> int | None:
+        """Return the longest row; that of token vectors is the one of transformers."""
+        is_whole = options.pooling == "none"
+        return self.bundle.longest_row if is_whole else super().longest_row(options)
+
+    def count_tokens(self, value: Any, options: FeatureExtractionOptions) -> int:
+        """Count the tokens of a text with the prompt before it; see `Task.count_tokens`."""
+        text = self._steps_of(options).prompt + str(self.check_input(value, 0, options))
+        return self.tokenizer.count(text)
+
     def wanted_outputs(self, options: FeatureExtractionOptions) -> Sequence[int]:
         """Return the number of the output named in the options, or of that with token vectors."""
         return self._steps_of(options).outputs

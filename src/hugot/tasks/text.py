@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 import numpy as np
 
 from hugot.errors import InputError
+from hugot.inputs.columns import advice, plain_str, unpack
 from hugot.inputs.rows import TokenRows, check_token_inputs, takes_type_ids
 from hugot.options import check_choice
 from hugot.tasks.base import Task, TaskOptions
@@ -68,6 +69,18 @@ class TextTask(Task[Options, Result]):
         check_token_inputs(graph.inputs, graph.path)
         self._type_ids = takes_type_ids(graph.inputs, self.bundle)
 
+    def longest_row(self, options: Options) -> int | None:
+        """Return the longest row of the tokenizer; see `Task.longest_row`."""
+        return self.tokenizer.max_length
+
+    def count_tokens(self, value: Any, options: Options) -> int:
+        """Count the tokens of a text, a pair or a list of words; see `Task.count_tokens`."""
+        return self.tokenizer.count(self.check_input(value, 0, options))
+
+    def unpack(self, inputs: Any) -> Any:
+        """Return the items of an array or a column; see `Task.unpack`."""
+        return unpack(inputs, self.name)
+
     def accepts_all(self, inputs: Sequence[Any], options: Options) -> bool:
         """Whether all inputs are of type str."""
         if len(inputs) == 1:
@@ -76,11 +89,14 @@ class TextTask(Task[Options, Result]):
 
     def check_input(self, value: Any, index: int, options: Options) -> Text:
         """Return the text (or pair) to tokenize for an input; see `Task.check_input`."""
-        if not isinstance(value, str):
-            raise InputError(
-                f"input {index} is of type {type(value).__name__}; {self.name} takes str", index
-            )
-        return str(value)
+        if isinstance(value, str):
+            return plain_str(value)
+        if hasattr(value, "as_py") and isinstance(text := value.as_py(), str):
+            return text  # a scalar of pyarrow
+        raise InputError(
+            f"input {index} is of type {type(value).__name__}; {self.name} takes str{advice(value)}",
+            index,
+        )
 
     def make_rows(
         self, values: Sequence[Text], options: Options, numbers: Sequence[int]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, Type
 
 from hugot._fast import ranking
 from hugot.errors import InputError
+from hugot.inputs.columns import plain_str
 from hugot.options import NOT_GIVEN, check_choice
 from hugot.tasks.base import OptionsCache
 from hugot.tasks.outputs import as_float32, check_label_count, find_logits
@@ -87,6 +88,11 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
         self._default_function = _default_function(self.bundle.config, len(self._labels))
         self._ranking: OptionsCache[TextClassificationOptions, tuple[int, int]] = OptionsCache()
 
+    @property
+    def labels(self) -> list[str]:
+        """The names of the labels, by index."""
+        return list(self.bundle.labels)
+
     def result_type(self, options: TextClassificationOptions) -> ListOf:
         """Return a list of labels and scores, best first."""
         return self.result_types[0]
@@ -98,16 +104,17 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
             text, pair = value.get("text"), value.get("text_pair")
             if extra or not isinstance(text, str) or not isinstance(pair, str | None):
                 raise InputError(
-                    f'input {index}: a dict must be {{"text": str, "text_pair": str}}, not {value!r}',
+                    f'input {index}: a dict must be {{"text": str, "text_pair": str}}, not '
+                    f"{value!r:.200}. For columns of texts, pass a list of such dicts",
                     index,
                 )
             # transformers ignores an empty second text.
-            return (str(text), str(pair)) if pair else str(text)
+            return (plain_str(text), plain_str(pair)) if pair else plain_str(text)
         if isinstance(value, list) and len(value) == 1:
             # An older form of a pair, which transformers still accepts: [["text", "text_pair"]].
             match value[0]:
                 case [str() as text, str() as pair]:
-                    return str(text), str(pair)
+                    return plain_str(text), plain_str(pair)
         return super().check_input(value, index, options)
 
     def wanted_outputs(self, options: TextClassificationOptions) -> Sequence[int]:
