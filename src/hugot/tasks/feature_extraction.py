@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
 from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
 from hugot.inputs.rows import token_spans
-from hugot.options import check_positive
+from hugot.options import check_choice, check_positive
 from hugot.tasks.base import OptionsCache
+from hugot.tasks.chunks import ChunkOptions, Chunks, mean_of_windows
 from hugot.tasks.outputs import as_float32, describe_outputs
 from hugot.tasks.schema import ListOf, Vector
-from hugot.tasks.text import TextOptions, TextTask
+from hugot.tasks.text import TextTask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hugot._ort.tensor import Tensor
+    from hugot.inputs.native import Text
     from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
-    from hugot.inputs.tokenizer import Text, TextTokenizer
+    from hugot.inputs.tokenizer import TextTokenizer
     from hugot.models.dense import Dense
     from hugot.tasks.base import Graph, Prepared
     from hugot.tasks.schema import ResultType
@@ -39,7 +41,7 @@ POOLING_MODES = ("auto", "none", *kernels.MODES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureExtractionOptions(TextOptions):
+class FeatureExtractionOptions(ChunkOptions):
     """Options of feature extraction.
 
     Attributes:
@@ -56,6 +58,10 @@ class FeatureExtractionOptions(TextOptions):
         prompt_name: name of a prompt in ``config_sentence_transformers.json``.
         output_name: the output of the graph to read, such as ``"pooler_output"``; an output of shape
             [batch, dim] is not pooled.
+        chunks: ``"mean"`` splits a text that is too long for the model into windows, each with the
+            prompt before it, and returns the mean of their vectors, weighted by their numbers of tokens;
+            the last normalization, and what follows it, is applied to the mean. With None, such a text
+            is truncated.
     """
 
     pooling: str | tuple[str, ...] = "auto"
@@ -64,6 +70,7 @@ class FeatureExtractionOptions(TextOptions):
     prompt: str | None = None
     prompt_name: str | None = None
     output_name: str | None = None
+    chunks: Literal["mean"] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,6 +89,12 @@ class FeatureExtractionOptions(TextOptions):
             raise InputError(f"normalize={self.normalize!r}; it can be True, False or None")
         if self.truncate_dim is not None:
             check_positive("truncate_dim", self.truncate_dim)
+        check_choice("chunks", self.chunks, (None, "mean"))
+        if self.chunks is not None and self.pooling == "none":
+            raise InputError(
+                f"chunks={self.chunks!r} pools the vectors of texts; pooling='none' returns those of "
+                "tokens"
+            )
         for name in ("prompt", "prompt_name", "output_name"):
             if not isinstance(getattr(self, name), str | None):
                 raise InputError(f"{name}={getattr(self, name)!r:.80}; it must be a str")
@@ -127,20 +140,27 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
     def make_rows(
         self, values: Sequence[Text], options: FeatureExtractionOptions, numbers: Sequence[int]
     ) -> tuple[TokenRows, dict[int, InputError]]:
-        """Tokenize the texts, each with the prompt before it."""
-        tokenizer = self.tokenizer
-        if options.pooling == "none":
-            # Token vectors are those of transformers, which does not use max_seq_length.
-            tokenizer = self.load_tokenizer(self.bundle.longest_row)
-        if prompt := self._steps_of(options).prompt:
+        """Tokenize the texts, each with the prompt before it; with `chunks`, to windows."""
+        steps = self._steps_of(options)
+        if prompt := steps.prompt:
             values = [prompt + text for text in values]  # type: ignore[operator]  # str, by check_input
-        return tokenizer.encode(
+        if steps.chunks is not None:
+            return steps.chunks.make_rows(
+                values, type_ids=self._type_ids, allow_empty=False, numbers=numbers
+            )
+        return self.tokenizer_for(options).encode(
             values,
             type_ids=self._type_ids,
             truncate=options.truncation is True,
             allow_empty=False,
             numbers=numbers,
         )
+
+    def tokenizer_for(self, options: FeatureExtractionOptions) -> TextTokenizer:
+        """Return the tokenizer; token vectors are those of transformers, without max_seq_length."""
+        if options.pooling != "none":
+            return super().tokenizer_for(options)
+        return self.load_tokenizer(self.bundle.longest_row).with_length(options.max_length)
 
     def allocate(self, rows: Rows, options: FeatureExtractionOptions) -> _Vectors:
         """Return storage for vectors; the array of pooled ones is made with the first group."""
@@ -167,7 +187,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         out = prepared.results.pooled(dim * len(steps.modes))
         # Normalisation as the only step after a single pooling is done together with it, while the
         # vector is in the CPU's cache.
-        at_once = steps.ends_in_normalize
+        at_once = steps.ends_in_normalize and prepared.rows.sources is None
         for i, mode in enumerate(steps.modes):
             part = out if len(steps.modes) == 1 else out[:, i * dim : (i + 1) * dim]
             kernels.pool(hidden_state, offsets, group.rows, left, steps.skip, mode, at_once, part)
@@ -196,7 +216,15 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         if array is None:
             return prepared.results.tokens  # type: ignore[no-any-return]
         steps = self._steps_of(prepared.options)
-        if not steps.ends_in_normalize:
+        sources = prepared.rows.sources
+        if steps.chunks is not None and sources is not None:
+            before, after = _around_last_normalize(steps.after)
+            for step in before:
+                array = step(array)
+            array = mean_of_windows(array, sources, steps.chunks.weights(prepared.rows))
+            for step in after:
+                array = step(array)
+        elif not steps.ends_in_normalize:
             for step in steps.after:
                 array = step(array)
         return array  # type: ignore[no-any-return]  # an array of rows serves as a sequence
@@ -260,6 +288,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
             dimension=size,
             prompt=prompt,
             skip=self._prompt_tokens(prompt),
+            chunks=self._chunks(options, prompt),
             modes=None if modes is None else tuple(kernels.MODES[mode] for mode in modes),
             after=tuple(after),
             ends_in_normalize=pools and len(modes or ()) == 1 and set(after) == {_normalize},
@@ -299,6 +328,21 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
             return ""
         return files.prompts.get(files.default_prompt_name, "")
 
+    def _chunks(self, options: FeatureExtractionOptions, prompt: str) -> Chunks | None:
+        """Return what splits texts, None if they are not split; checks the room beside the prompt."""
+        tokenizer = self.tokenizer_for(options)
+        if options.max_length is not None and prompt and tokenizer.max_length is not None:
+            _, behind = tokenizer.special_tokens
+            taken = tokenizer.prompt_length(prompt) + behind
+            if taken >= tokenizer.max_length:
+                raise InputError(
+                    f"max_length={options.max_length} leaves no room for the tokens of a text; the "
+                    f"prompt and the special tokens take {taken}"
+                )
+        if options.chunks is None:
+            return None
+        return Chunks(tokenizer, options.chunk_overlap, prompt)
+
     def _prompt_tokens(self, prompt: str) -> int:
         """Return the number of tokens at the beginning of each row that are not pooled."""
         if not prompt or self.bundle.sentence.include_prompt:
@@ -316,6 +360,7 @@ class _Steps:
         dimension: size of the vectors, None if the graph does not declare it.
         prompt: the text that is put before every input.
         skip: number of the prompt's tokens that are not pooled.
+        chunks: splits texts that are too long; None if they are truncated.
         modes: the kernel's pooling modes, None for token vectors.
         after: the functions, from an array to an array, that are applied to all vectors of a window.
         ends_in_normalize: whether `after` is the normalisation of vectors pooled in one mode.
@@ -326,9 +371,18 @@ class _Steps:
     dimension: int | None
     prompt: str
     skip: int
+    chunks: Chunks | None
     modes: tuple[int, ...] | None
     after: tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], ...]
     ends_in_normalize: bool
+
+
+def _around_last_normalize(
+    after: tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], ...],
+) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Return the functions before the last normalization, and those from it on."""
+    last = max((i for i, step in enumerate(after) if step is _normalize), default=len(after))
+    return after[:last], after[last:]
 
 
 def _normalize(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
 
     from hugot._ort.tensor import Tensor
+    from hugot.inputs.native import Text
     from hugot.inputs.rows import Group, Rows, TokenRows
-    from hugot.inputs.tokenizer import Text, TextTokenizer
+    from hugot.inputs.tokenizer import TextTokenizer
     from hugot.tasks.base import Graph, Prepared
 
 _DEFAULT_TOP_K: Final = 5
@@ -146,11 +147,12 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
     ) -> tuple[TokenRows, dict[int, InputError]]:
         """Tokenize the texts; one without a mask is refused."""
         self._choices.get(options, self._choice_of)  # raises for options that cannot be used
-        return self.tokenizer.encode(
+        tokenizer = self.tokenizer_for(options)
+        return tokenizer.encode(
             values,
             type_ids=self._type_ids,
             truncate=options.truncation is True,
-            check=self._check_masks,
+            check=partial(self._check_masks, tokenizer.max_length),
             numbers=numbers,
         )
 
@@ -225,16 +227,13 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
             for token, score in best
         ]
 
-    def _check_masks(self, encoding: Encoding) -> str | None:
+    def _check_masks(self, longest: int | None, encoding: Encoding) -> str | None:
         """Return why a text is refused if it has no mask, or none that is left after cutting."""
         if self._mask_id in encoding.ids:
             return None
         mask = self.tokenizer.token(self._mask_id)
         if any(self._mask_id in more.ids for more in encoding.overflowing):
-            return (
-                f"has its mask token {mask} beyond the {self.tokenizer.max_length} tokens that the "
-                "model takes; shorten it"
-            )
+            return f"has its mask token {mask} beyond the {longest} tokens that a row takes; shorten it"
         return f"has no mask token {mask}"
 
     def _check_vocabulary(self, count: object) -> None:
