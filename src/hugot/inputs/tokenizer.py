@@ -176,6 +176,8 @@ class TextTokenizer:
         ):
             return row, {}
         encodings, refused, cut = self._encode_rows(texts, spans, words, numbers)
+        if self._shortened and tuple in map(type, texts):
+            self._refuse_pairs(texts, refused, numbers)
         if checked:
             self._refuse(texts, encodings, refused, cut, truncate, allow_empty, check, numbers)
         if refused:
@@ -439,6 +441,21 @@ class TextTokenizer:
                 reason = check(found[0]) or reason
             if reason is not None:
                 refused[place] = InputError(f"input {number} {reason}", number)
+
+    def _refuse_pairs(
+        self, texts: Sequence[Text], refused: dict[int, InputError], numbers: Sequence[int]
+    ) -> None:
+        """Refuse pairs if their special tokens fill a row; that a single text fits is known."""
+        special = self._tokenizer.num_special_tokens_to_add(is_pair=True)
+        if self.max_length is None or special < self.max_length:
+            return
+        for place, text in enumerate(texts):
+            if type(text) is tuple:
+                refused[place] = InputError(
+                    f"input {numbers[place]} is a pair of texts, for whose tokens max_length="
+                    f"{self.max_length} leaves no room; {special} tokens of its row are special",
+                    numbers[place],
+                )
 
     def _too_long(self, encoding: Encoding, known: bool) -> str:
         """Return the reason to refuse a text that is too long, with its length if all of it is known."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
@@ -59,9 +60,9 @@ class FeatureExtractionOptions(ChunkOptions):
         output_name: the output of the graph to read, such as ``"pooler_output"``; an output of shape
             [batch, dim] is not pooled.
         chunks: ``"mean"`` splits a text that is too long for the model into windows, each with the
-            prompt before it, and returns the mean of their vectors, weighted by their numbers of tokens;
-            the last normalization, and what follows it, is applied to the mean. With None, such a text
-            is truncated.
+            prompt before it, and returns the mean of their vectors, weighted by their numbers of tokens.
+            The mean is normalized and truncated (`truncate_dim`), rather than the windows' vectors. With
+            None, such a text is truncated.
     """
 
     pooling: str | tuple[str, ...] = "auto"
@@ -218,7 +219,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         steps = self._steps_of(prepared.options)
         sources = prepared.rows.sources
         if steps.chunks is not None and sources is not None:
-            before, after = _around_last_normalize(steps.after)
+            before, after = _split_steps(steps.after)
             for step in before:
                 array = step(array)
             array = mean_of_windows(array, sources, steps.chunks.weights(prepared.rows))
@@ -377,12 +378,16 @@ class _Steps:
     ends_in_normalize: bool
 
 
-def _around_last_normalize(
+def _split_steps(
     after: tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], ...],
 ) -> tuple[Sequence[Any], Sequence[Any]]:
-    """Return the functions before the last normalization, and those from it on."""
-    last = max((i for i, step in enumerate(after) if step is _normalize), default=len(after))
-    return after[:last], after[last:]
+    """Return the steps of the vectors of windows, and those of their mean.
+
+    The latter are the normalizations and truncations at the end.
+    """
+    ends = [step is _normalize or getattr(step, "func", None) is _truncated for step in after]
+    count = next((i for i, end in enumerate(reversed(ends)) if not end), len(ends))
+    return after[: len(ends) - count], after[len(ends) - count :]
 
 
 def _normalize(array: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -395,7 +400,11 @@ def _dense(module: Dense) -> Callable[[NDArray[np.float32]], NDArray[np.float32]
 
 
 def _first_components(dim: int) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    return lambda array: np.ascontiguousarray(array[:, :dim])
+    return partial(_truncated, dim)
+
+
+def _truncated(dim: int, array: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.ascontiguousarray(array[:, :dim])
 
 
 class _Vectors:

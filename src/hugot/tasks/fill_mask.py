@@ -55,20 +55,22 @@ class FillMaskOptions(TextOptions):
         top_k: number of tokens to return, best first; None for 5.
         targets: words to choose from, instead of the whole vocabulary. The first token stands for a
             word that is not in the vocabulary, which is logged.
-        tokenizer_kwargs: ``{"truncation": True}``, as transformers takes it; the same as the option
-            `truncation`.
+        tokenizer_kwargs: ``{"truncation": True, "max_length": 64}``, as transformers takes it; the same
+            as the options `truncation` and `max_length`.
     """
 
     top_k: int | None = _DEFAULT_TOP_K
     targets: str | Sequence[str] | None = None
-    tokenizer_kwargs: Mapping[str, bool] | None = None
+    tokenizer_kwargs: Mapping[str, bool | int | None] | None = None
 
     def __post_init__(self) -> None:
         if self.tokenizer_kwargs is not None:
             check_mapping("tokenizer_kwargs", self.tokenizer_kwargs)
-            check_names(self.tokenizer_kwargs, ("truncation",), "key of tokenizer_kwargs")
-            truncation = self.tokenizer_kwargs.get("truncation", self.truncation)
-            object.__setattr__(self, "truncation", truncation)
+            known = ("truncation", "max_length")
+            check_names(self.tokenizer_kwargs, known, "key of tokenizer_kwargs")
+            for name in known:
+                value = self.tokenizer_kwargs.get(name, getattr(self, name))
+                object.__setattr__(self, name, value)
             # A later `truncation` must not be overruled by it.
             object.__setattr__(self, "tokenizer_kwargs", None)
         super().__post_init__()
