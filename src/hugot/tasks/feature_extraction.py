@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -13,36 +12,45 @@ from hugot.errors import InputError, ModelFormatError
 from hugot.inputs.rows import token_spans
 from hugot.models.log import debug
 from hugot.models.vector_output import choose_output, describe_outputs, named_output
-from hugot.options import check_positive
+from hugot.options import check_choice, check_positive
 from hugot.tasks.base import OptionsCache
+from hugot.tasks.chunks import ChunkOptions, Chunks, mean_of_windows
 from hugot.tasks.outputs import as_float32
 from hugot.tasks.schema import ListOf, Vector
-from hugot.tasks.text import TextOptions, TextTask
+from hugot.tasks.text import TextTask
+from hugot.tasks.vector_steps import (
+    PooledVectors,
+    Steps,
+    apply_to_tokens,
+    first_components,
+    normalize,
+    split_steps,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from hugot._ort.tensor import Tensor
+    from hugot.inputs.native import Text
     from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
-    from hugot.inputs.tokenizer import Text, TextTokenizer
+    from hugot.inputs.tokenizer import TextTokenizer
     from hugot.models.modules import Step
     from hugot.models.vector_output import VectorOutput
     from hugot.tasks.base import Graph, Prepared
     from hugot.tasks.schema import ResultType
+    from hugot.tasks.vector_steps import Function
 
 # Other names of modes in sentence-transformers.
 _OTHER_NAMES = {"mean_sqrt_len_tokens": "mean_sqrt_len"}
 Vectors: TypeAlias = "NDArray[np.float32]"
-# A function from vectors [n, dim] to vectors [n, dim].
-Function: TypeAlias = "Callable[[NDArray[np.float32]], NDArray[np.float32]]"
 
 POOLING_MODES = ("auto", "none", *kernels.MODES)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FeatureExtractionOptions(TextOptions):
+class FeatureExtractionOptions(ChunkOptions):
     """Options of feature extraction.
 
     Attributes:
@@ -59,6 +67,10 @@ class FeatureExtractionOptions(TextOptions):
         prompt_name: name of a prompt in ``config_sentence_transformers.json``.
         output_name: the output of the graph to read, such as ``"pooler_output"``; an output of shape
             [batch, dim] is not pooled, and no module is applied to it.
+        chunks: ``"mean"`` splits a text that is too long for the model into windows, each with the
+            prompt before it, and returns the mean of their vectors, weighted by their numbers of tokens.
+            The mean is normalized and truncated (`truncate_dim`), rather than the windows' vectors. With
+            None, such a text is truncated.
     """
 
     pooling: str | tuple[str, ...] = "auto"
@@ -67,6 +79,7 @@ class FeatureExtractionOptions(TextOptions):
     prompt: str | None = None
     prompt_name: str | None = None
     output_name: str | None = None
+    chunks: Literal["mean"] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,6 +98,12 @@ class FeatureExtractionOptions(TextOptions):
             raise InputError(f"normalize={self.normalize!r}; it can be True, False or None")
         if self.truncate_dim is not None:
             check_positive("truncate_dim", self.truncate_dim)
+        check_choice("chunks", self.chunks, (None, "mean"))
+        if self.chunks is not None and self.pooling == "none":
+            raise InputError(
+                f"chunks={self.chunks!r} pools the vectors of texts; pooling='none' returns those of "
+                "tokens"
+            )
         for name in ("prompt", "prompt_name", "output_name"):
             if not isinstance(getattr(self, name), str | None):
                 raise InputError(f"{name}={getattr(self, name)!r:.80}; it must be a str")
@@ -114,7 +133,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
     def bind(self, graph: Graph, options: FeatureExtractionOptions) -> None:
         """Find the output: token vectors [batch, tokens, dim], or pooled vectors [batch, dim]."""
         super().bind(graph, options)
-        self._made: OptionsCache[FeatureExtractionOptions, _Steps] = OptionsCache()
+        self._made: OptionsCache[FeatureExtractionOptions, Steps] = OptionsCache()
         self._steps_of(options)
         output = self._output(options)
         name = graph.outputs[output.number].name
@@ -153,14 +172,15 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
     def make_rows(
         self, values: Sequence[Text], options: FeatureExtractionOptions, numbers: Sequence[int]
     ) -> tuple[TokenRows, dict[int, InputError]]:
-        """Tokenize the texts, each with the prompt before it."""
-        tokenizer = self.tokenizer
-        if options.pooling == "none":
-            # Token vectors are those of transformers, which does not use max_seq_length.
-            tokenizer = self.load_tokenizer(self.bundle.longest_row)
-        if prompt := self._steps_of(options).prompt:
+        """Tokenize the texts, each with the prompt before it; with `chunks`, to windows."""
+        steps = self._steps_of(options)
+        if prompt := steps.prompt:
             values = [prompt + text for text in values]  # type: ignore[operator]  # str, by check_input
-        return tokenizer.encode(
+        if steps.chunks is not None:
+            return steps.chunks.make_rows(
+                values, type_ids=self._type_ids, allow_empty=False, numbers=numbers
+            )
+        return self.tokenizer_for(options).encode(
             values,
             type_ids=self._type_ids,
             truncate=options.truncation is True,
@@ -168,9 +188,15 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
             numbers=numbers,
         )
 
-    def allocate(self, rows: Rows, options: FeatureExtractionOptions) -> _Vectors:
+    def tokenizer_for(self, options: FeatureExtractionOptions) -> TextTokenizer:
+        """Return the tokenizer; token vectors are those of transformers, without max_seq_length."""
+        if options.pooling != "none":
+            return super().tokenizer_for(options)
+        return self.load_tokenizer(self.bundle.longest_row).with_length(options.max_length)
+
+    def allocate(self, rows: Rows, options: FeatureExtractionOptions) -> PooledVectors:
         """Return storage for vectors; the array of pooled ones is made with the first group."""
-        return _Vectors(len(rows))
+        return PooledVectors(len(rows))
 
     def postprocess(
         self, outputs: list[Tensor], group: Group, prepared: Prepared[FeatureExtractionOptions]
@@ -181,7 +207,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         if len(hidden_state.shape) == 2:
             prepared.results.pooled(hidden_state.shape[1])[group.rows] = hidden_state
             return
-        hidden_state = _apply_to_tokens(steps.before, hidden_state)
+        hidden_state = apply_to_tokens(steps.before, hidden_state)
         offsets = prepared.rows.offsets
         if steps.modes is None:
             starts, stops = token_spans(prepared.rows, group)
@@ -194,7 +220,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         out = prepared.results.pooled(dim * len(steps.modes))
         # Normalisation as the only step after a single pooling is done together with it, while the
         # vector is in the CPU's cache.
-        at_once = steps.ends_in_normalize
+        at_once = steps.ends_in_normalize and prepared.rows.sources is None
         for i, mode in enumerate(steps.modes):
             part = out if len(steps.modes) == 1 else out[:, i * dim : (i + 1) * dim]
             kernels.pool(hidden_state, offsets, group.rows, left, steps.skip, mode, at_once, part)
@@ -209,7 +235,7 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         if steps.modes is None or len(steps.modes) > 1 or len(shape) != 3:
             return super().finish_row(outputs, text, row, options)  # type: ignore[no-any-return]
         if steps.before:
-            hidden_state = _apply_to_tokens(steps.before, hidden_state)
+            hidden_state = apply_to_tokens(steps.before, hidden_state)
             shape = hidden_state.shape
         vector = np.empty(shape[2], np.float32)
         kernels.pool_row(hidden_state, steps.skip, steps.modes[0], steps.ends_in_normalize, vector)
@@ -226,7 +252,15 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         if array is None:
             return prepared.results.tokens  # type: ignore[no-any-return]
         steps = self._steps_of(prepared.options)
-        if not steps.ends_in_normalize:
+        sources = prepared.rows.sources
+        if steps.chunks is not None and sources is not None:
+            before, after = split_steps(steps.after)
+            for step in before:
+                array = step(array)
+            array = mean_of_windows(array, sources, steps.chunks.weights(prepared.rows))
+            for step in after:
+                array = step(array)
+        elif not steps.ends_in_normalize:
             for step in steps.after:
                 array = step(array)
         return array  # type: ignore[no-any-return]  # an array of rows serves as a sequence
@@ -251,10 +285,10 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         files = self.bundle.sentence if options.pooling == "auto" else None
         return choose_output(specs, files, self.bundle.config, self.bundle.onnx_path)
 
-    def _steps_of(self, options: FeatureExtractionOptions) -> _Steps:
+    def _steps_of(self, options: FeatureExtractionOptions) -> Steps:
         return self._made.get(options, self._make_steps)
 
-    def _make_steps(self, options: FeatureExtractionOptions) -> _Steps:
+    def _make_steps(self, options: FeatureExtractionOptions) -> Steps:
         """Return the steps for the options, which are checked against the model."""
         self._check_files(options)
         output = self._output(options)
@@ -267,16 +301,17 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         if pools and modes is not None and size is not None:
             size *= len(modes)
         after, size = self._functions(options, modules, size)
-        return _Steps(
+        return Steps(
             outputs=[output.number],
             rank=output.rank,
             dimension=size,
             prompt=prompt,
             skip=self._prompt_tokens(prompt),
-            before=tuple(_normalize if isinstance(step, str) else step for step in before),
+            chunks=self._chunks(options, prompt),
+            before=tuple(normalize if isinstance(step, str) else step for step in before),
             modes=None if modes is None else tuple(kernels.MODES[mode] for mode in modes),
             after=tuple(after),
-            ends_in_normalize=pools and len(modes or ()) == 1 and set(after) == {_normalize},
+            ends_in_normalize=pools and len(modes or ()) == 1 and set(after) == {normalize},
         )
 
     def _functions(
@@ -289,16 +324,16 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
                 after.append(module)
                 size = module.size
             elif options.normalize is not False:
-                after.append(_normalize)
+                after.append(normalize)
         dim = options.truncate_dim
         if dim is None and options.pooling == "auto":
             dim = self.bundle.sentence.truncate_dim
         if dim is not None:
-            after.append(_first_components(dim))
+            after.append(first_components(dim))
             if size is not None and options.pooling != "none":
                 size = min(size, dim)
         if options.normalize:
-            after.append(_normalize)
+            after.append(normalize)
         return after, size
 
     def _check_files(self, options: FeatureExtractionOptions) -> None:
@@ -344,80 +379,23 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
             return ""
         return files.prompts.get(files.default_prompt_name, "")
 
+    def _chunks(self, options: FeatureExtractionOptions, prompt: str) -> Chunks | None:
+        """Return what splits texts, None if they are not split; checks the room beside the prompt."""
+        tokenizer = self.tokenizer_for(options)
+        if options.max_length is not None and prompt and tokenizer.max_length is not None:
+            _, behind = tokenizer.special_tokens
+            taken = tokenizer.prompt_length(prompt) + behind
+            if taken >= tokenizer.max_length:
+                raise InputError(
+                    f"max_length={options.max_length} leaves no room for the tokens of a text; the "
+                    f"prompt and the special tokens take {taken}"
+                )
+        if options.chunks is None:
+            return None
+        return Chunks(tokenizer, options.chunk_overlap, prompt)
+
     def _prompt_tokens(self, prompt: str) -> int:
         """Return the number of tokens at the beginning of each row that are not pooled."""
         if not prompt or self.bundle.sentence.include_prompt:
             return 0
         return self.tokenizer.prompt_length(prompt)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Steps:
-    """The steps for one set of options.
-
-    Attributes:
-        outputs: number of the output that is read.
-        rank: number of its dimensions: 3 for token vectors, 2 for pooled ones.
-        dimension: size of the vectors, None if the graph does not declare it.
-        prompt: the text that is put before every input.
-        skip: number of the prompt's tokens that are not pooled.
-        before: the functions that are applied to all token vectors before the pooling.
-        modes: the kernel's pooling modes, None for token vectors.
-        after: the functions, from an array to an array, that are applied to all vectors of a window.
-        ends_in_normalize: whether `after` is the normalisation of vectors pooled in one mode.
-    """
-
-    outputs: Sequence[int]
-    rank: int
-    dimension: int | None
-    prompt: str
-    skip: int
-    before: tuple[Function, ...]
-    modes: tuple[int, ...] | None
-    after: tuple[Function, ...]
-    ends_in_normalize: bool
-
-
-def _normalize(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    kernels.normalize(array)
-    return array
-
-
-def _apply_to_tokens(functions: Sequence[Function], hidden_state: Any) -> Any:
-    """Return token vectors [rows, tokens, dim] after functions of vectors [n, dim]."""
-    if not functions:
-        return hidden_state
-    array = np.asarray(hidden_state)
-    rows, width, dim = array.shape
-    vectors = array.reshape(-1, dim)
-    if functions[0] is _normalize:
-        vectors = vectors.copy()  # it works in place, and the memory is ONNX Runtime's
-    for function in functions:
-        vectors = function(vectors)
-    return vectors.reshape(rows, width, -1)
-
-
-def _first_components(dim: int) -> Function:
-    return lambda array: np.ascontiguousarray(array[:, :dim])
-
-
-class _Vectors:
-    """Results of a window: one array of pooled vectors, or a list of arrays of token vectors."""
-
-    def __init__(self, count: int) -> None:
-        self.tokens: list[Any] = [None] * count
-        self.array: NDArray[np.float32] | None = None
-        self._lock = threading.Lock()
-
-    def pooled(self, dim: int) -> NDArray[np.float32]:
-        """Return the array [rows, dim], which the first completed group allocates."""
-        with self._lock:
-            if self.array is None:
-                self.array = np.empty((len(self.tokens), dim), np.float32)
-            elif self.array.shape[1] != dim:
-                # The kernel writes `dim` numbers to each row.
-                raise ModelFormatError(
-                    f"the graph gave vectors of {self.array.shape[1]} numbers for some texts and of "
-                    f"{dim} for others"
-                )
-            return self.array

@@ -10,13 +10,14 @@ import numpy as np
 from hugot.errors import InputError
 from hugot.inputs.columns import advice, plain_str, unpack
 from hugot.inputs.rows import TokenRows, check_token_inputs, takes_type_ids
-from hugot.options import check_choice
+from hugot.options import check_choice, check_positive
 from hugot.tasks.base import Task, TaskOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hugot.inputs.tokenizer import LoadTokenizer, Text, TextTokenizer
+    from hugot.inputs.native import Text
+    from hugot.inputs.tokenizer import LoadTokenizer, TextTokenizer
     from hugot.models.bundle import ModelBundle
     from hugot.tasks.base import Graph
 
@@ -28,13 +29,18 @@ class TextOptions(TaskOptions):
     Attributes:
         truncation: True truncates a text that is too long for the model, as transformers does with
             ``truncation=True``; ``"error"`` (or False) raises an InputError instead.
+        max_length: maximum number of tokens of a text, special ones included, if it is less than what
+            the model takes; None for what the model takes.
     """
 
     truncation: bool | Literal["error"] = True
+    max_length: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choice("truncation", self.truncation, (True, False, "error"))
+        if self.max_length is not None:
+            check_positive("max_length", self.max_length)
 
 
 Options = TypeVar("Options", bound=TextOptions)
@@ -63,9 +69,19 @@ class TextTask(Task[Options, Result]):
         """Return the tokenizer, with the task's longest row."""
         return self.load_tokenizer(self.bundle.longest_row)
 
+    def tokenizer_for(self, options: Options) -> TextTokenizer:
+        """Return the tokenizer with the longest row of the options.
+
+        Raises InputError for a `max_length` without room for a text.
+        """
+        if options.max_length is None:
+            return self.tokenizer
+        return self.tokenizer.with_length(options.max_length)
+
     def bind(self, graph: Graph, options: Options) -> None:
         """Check that the graph takes rows of tokens; see `Task.bind`."""
         super().bind(graph, options)
+        self.tokenizer_for(options)
         check_token_inputs(graph.inputs, graph.path)
         self._type_ids = takes_type_ids(graph.inputs, self.bundle)
 
@@ -102,7 +118,7 @@ class TextTask(Task[Options, Result]):
         self, values: Sequence[Text], options: Options, numbers: Sequence[int]
     ) -> tuple[TokenRows, dict[int, InputError]]:
         """Tokenize the texts; see `Task.make_rows`."""
-        return self.tokenizer.encode(
+        return self.tokenizer_for(options).encode(
             values,
             type_ids=self._type_ids,
             truncate=options.truncation is True,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hugot._ort.tensor import Tensor
+    from hugot.inputs.native import Text
     from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
-    from hugot.inputs.tokenizer import Text
     from hugot.tasks.base import Graph, Prepared
 
 
@@ -183,7 +183,7 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         """Tokenize the texts; with a stride, to as many windows as each needs."""
         words = options.is_split_into_words
         if options.stride is None:
-            return self.tokenizer.encode(
+            return self.tokenizer_for(options).encode(
                 values,
                 type_ids=self._type_ids,
                 spans=True,
@@ -192,7 +192,7 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
                 numbers=numbers,
             )
         self._check_stride(options)
-        tokenizer = self.load_tokenizer(self.tokenizer.max_length, stride=options.stride)
+        tokenizer = self.tokenizer.with_length(options.max_length, stride=options.stride)
         return tokenizer.encode_windows(
             values, type_ids=self._type_ids, words=words, numbers=numbers
         )
@@ -245,12 +245,13 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         return self._finder.find_row(logits, row.row_ids, row.encodings[0], text, rules)
 
     def _check_stride(self, options: TokenClassificationOptions) -> None:
-        if options.stride is None or self.tokenizer.max_length is None:
+        tokenizer = self.tokenizer_for(options)
+        if options.stride is None or tokenizer.max_length is None:
             return
-        if options.stride >= self.tokenizer.window_length:
+        if options.stride >= tokenizer.window_length:
             raise InputError(
-                f"stride={options.stride}; it must be below {self.tokenizer.window_length}, the "
-                "tokens that a row of this model holds beside the special ones"
+                f"stride={options.stride}; it must be below {tokenizer.window_length}, the tokens that "
+                "a row holds beside the special ones"
             )
 
     def _rules_of(self, options: TokenClassificationOptions) -> EntityRules:
