@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 # Duration of a window. Windows of a second cost MiniLM 1 % more padding than those of 1024 texts.
 _SECONDS = 1.0
 _LEAST_SECONDS = 0.05
-# Characters of the first window, some thousand tokens; each later one is at most four times as large.
+# Characters of the first window, some thousand tokens; each later one is at most twice as large.
 _FIRST_SIZE = 4096
-_GROWTH = 4
+_GROWTH = 2
+# Share of a window in the pace, of that of the next one.
+_DECAY = 0.6
 # Size of an input that is no text.
 _OTHER_SIZE = 1024
 
@@ -37,6 +39,8 @@ class Pace:
         self._least = least
         self._longest = longest
         self._limit: float = _FIRST_SIZE
+        # Sums over the windows that have run, in which older ones count less.
+        self._size_before = self._seconds_before = 0.0
 
     def divide(self, batch: Batch) -> Iterator[Batch]:
         """Yield a batch in parts, each with the work that the pace has when it is asked for."""
@@ -46,13 +50,12 @@ class Pace:
         yield batch
 
     def ran(self, batch: Batch, seconds: float) -> None:
-        """Adapt the pace to the duration of a window."""
-        size = sum(map(self._size, batch.inputs))
-        if size and seconds > 0:
-            # A short window after long ones holds too little to change the pace as much as they.
-            wanted = size * self._seconds / seconds
-            weight = min(1.0, size / self._limit)
-            limit = self._limit + weight * (wanted - self._limit)
+        """Adapt the pace to the time that has passed while a window ran, since the one before it."""
+        # A window begins while the one before it runs: one by itself seems too fast or too slow.
+        self._size_before = sum(map(self._size, batch.inputs)) + _DECAY * self._size_before
+        self._seconds_before = seconds + _DECAY * self._seconds_before
+        if self._size_before and self._seconds_before > 0:
+            limit = self._seconds * self._size_before / self._seconds_before
             self._limit = min(limit, _GROWTH * self._limit)
 
     def _count(self, batch: Batch) -> int:
