@@ -8,6 +8,7 @@ import re
 import sys
 
 import pytest
+import slow_models
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals")
 
@@ -43,13 +44,18 @@ def test_figures_of_the_pipeline_are_shown_on_request(classify, many_lines, tmp_
 
 
 def test_progress_is_told_in_lines_where_stderr_is_no_terminal(
-    classify, many_lines, tmp_path
+    hugot_command, many_lines, tmp_path
 ) -> None:
-    done = classify("-i", many_lines, "-o", tmp_path / "out", "--log-seconds", 0)
-    line = done.stderr.splitlines()[0]
-    assert re.match(
-        r"hugot: 1,024 lines, [\d,]+ texts/s, [\d,]+ tokens/s, \d+% done, 0:00:\d\d left$", line
-    )
+    model = slow_models.steady(tmp_path / "model", 5)
+    flags = ("-o", tmp_path / "out", "--log-seconds", 0)
+    done = hugot_command("run", "-p", model, "-t", "text-classification", "-i", many_lines, *flags)
+    lines = [line for line in done.stderr.splitlines() if "% done" in line]
+    assert len(lines) > 2
+    for line in lines:
+        assert re.match(
+            r"hugot: [\d,]+ records?, [\d,]+ texts/s, [\d,]+ tokens/s, \d+% done, 0:00:\d\d left$",
+            line,
+        )
 
 
 @pytest.mark.parametrize("flags", [("--quiet",), ("--log-level", "error")])
@@ -99,5 +105,5 @@ def test_a_terminal_gets_a_bar(models, many_lines, tmp_path) -> None:
     assert os.waitpid(pid, 0)[1] == 0
     text = shown.decode()
     assert "100%|" in text
-    assert re.search(r"2,000 lines, [\d,]+ texts/s, [\d,]+ tokens/s \[\d\d:\d\d<", text)
+    assert re.search(r"2,000 records, [\d,]+ texts/s, [\d,]+ tokens/s \[\d\d:\d\d<", text)
     assert "2,000 records in" in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from hugot.pipelines.pipeline import Pipeline
     from hugot.session import Session
 
+_STDERR = 2
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -36,6 +39,15 @@ class Log:
         """Show a line, if its level is shown."""
         if level in self.levels:
             click.echo(f"hugot: {message}", err=True)
+
+    def at_signal(self, message: str) -> None:
+        """Show a line if lines of level INFO are shown; a signal handler may call it.
+
+        It goes past Python's stream, which the interrupted thread may be writing to.
+        """
+        if "info" in self.levels:
+            with contextlib.suppress(OSError):
+                os.write(_STDERR, f"\nhugot: {message}\n".encode())
 
 
 def choose_progress(

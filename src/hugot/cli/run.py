@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from hugot.tasks.schema import Field, ResultType
 
 _EXIT_SKIPPED = 3  # done, but for lines that could not be run
+_STOPPING = "stopping after the texts under way; ^C again ends now"
+_EXIT_SIGINT = 130
 _EXIT_SIGPIPE = 141  # as shells report a program that a closed pipe ended
 
 
@@ -125,6 +128,9 @@ class Run:
 
         try:
             return self._run(session, pipeline)
+        except KeyboardInterrupt:
+            self._log("warning", f"ended by a signal{self._hint}")
+            return _EXIT_SIGINT
         except BrokenPipeError:
             # Python flushes stdout once more on its way out, and must find it open.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -162,8 +168,15 @@ class Run:
             pipeline, log, files, state.position, self._folder is None, values["log_seconds"]
         )
         try:
-            skip = values["on_error"] == "skip"
-            outcome = run_job(pipeline, records, output, progress, skip_errors=skip)
+            outcome = run_job(
+                pipeline,
+                records,
+                output,
+                progress,
+                skip_errors=values["on_error"] == "skip",
+                checkpoint_seconds=values["checkpoint_seconds"],
+                on_signal=partial(log.at_signal, _STOPPING),
+            )
         finally:
             progress.close()
         report_end(session, pipeline, output, outcome, before, log, values)

@@ -30,10 +30,12 @@ class Output(Protocol):
     Attributes:
         state: how far the run is.
         errors_path: the file for records that cannot be run.
+        resumable: whether records that were read and not written are read again by the next run.
     """
 
     state: State
     errors_path: Path
+    resumable: bool
 
     def write(self, batch: Batch, results: Sequence[Any]) -> None:
         """Write a batch."""
@@ -60,6 +62,8 @@ class FolderOutput:
         shard_size: most records in a file, None for all in one.
         every: seconds between two checkpoints.
     """
+
+    resumable = True
 
     def __init__(
         self,
@@ -215,6 +219,8 @@ class StreamOutput:
         encoder: makes their bytes.
         errors: path of the file for records that cannot be run.
     """
+
+    resumable = False
 
     def __init__(self, format: Format, encoder: Encoder, errors: Path) -> None:
         self._encoder = encoder
