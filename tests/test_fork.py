@@ -14,7 +14,7 @@ from places import FIXTURES
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 
-TIMEOUT = 15
+TIMEOUT = 60
 MODEL = str(FIXTURES / "bert-uncased-text")
 TOKENS = str(FIXTURES / "bert-uncased-token")
 FEATURES = str(FIXTURES / "bert-uncased-features")
@@ -40,7 +40,7 @@ BEGIN = """
                 print(repr(error))
             sys.stdout.flush()
             os._exit(0)
-        deadline = time.monotonic() + 4
+        deadline = time.monotonic() + 10
         while os.waitpid(pid, os.WNOHANG) == (0, 0):
             if time.monotonic() > deadline:
                 os.kill(pid, 9)
