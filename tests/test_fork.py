@@ -196,6 +196,24 @@ def test_a_failure_to_make_it_again_names_the_folder_and_the_next_call_tries_aga
     """) == ["(True, True)"]
 
 
+def test_paths_of_options_do_not_depend_on_the_working_directory_of_the_child(tmp_path) -> None:
+    assert run(f"""
+        os.chdir({str(tmp_path)!r})
+        made = hugot.pipeline("text-classification", {MODEL!r}, profiling="profile", threads=1)
+        expected = made("a")
+
+        def work():
+            os.chdir("/")
+            answers = made("a") == expected
+            made.close()
+            return answers
+
+        in_child(work)
+        made.close()
+        print(len(os.listdir({str(tmp_path)!r})))
+    """) == ["True", "2"]
+
+
 def test_a_pipeline_on_a_device_that_forks_lose_says_so() -> None:
     (line,) = run(f"""
         made = hugot.pipeline("text-classification", {MODEL!r})
