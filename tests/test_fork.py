@@ -14,7 +14,7 @@ from places import FIXTURES
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 
-TIMEOUT = 15
+TIMEOUT = 60
 MODEL = str(FIXTURES / "bert-uncased-text")
 TOKENS = str(FIXTURES / "bert-uncased-token")
 FEATURES = str(FIXTURES / "bert-uncased-features")
@@ -40,7 +40,7 @@ BEGIN = """
                 print(repr(error))
             sys.stdout.flush()
             os._exit(0)
-        deadline = time.monotonic() + 4
+        deadline = time.monotonic() + 10
         while os.waitpid(pid, os.WNOHANG) == (0, 0):
             if time.monotonic() > deadline:
                 os.kill(pid, 9)
@@ -194,6 +194,24 @@ def test_a_failure_to_make_it_again_names_the_folder_and_the_next_call_tries_aga
 
         in_child(work)
     """) == ["(True, True)"]
+
+
+def test_paths_of_options_do_not_depend_on_the_working_directory_of_the_child(tmp_path) -> None:
+    assert run(f"""
+        os.chdir({str(tmp_path)!r})
+        made = hugot.pipeline("text-classification", {MODEL!r}, profiling="profile", threads=1)
+        expected = made("a")
+
+        def work():
+            os.chdir("/")
+            answers = made("a") == expected
+            made.close()
+            return answers
+
+        in_child(work)
+        made.close()
+        print(len(os.listdir({str(tmp_path)!r})))
+    """) == ["True", "2"]
 
 
 def test_a_pipeline_on_a_device_that_forks_lose_says_so() -> None:

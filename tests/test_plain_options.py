@@ -36,6 +36,8 @@ VALUES = {
     "targets": ["in", "a"],
     "tokenizer_kwargs": {"truncation": True},
     "max_length": 12,
+    "chunks": None,
+    "chunk_overlap": 0,
     "mode": "latency",
     "threads": 1,
     "workers": 1,

@@ -265,12 +265,16 @@ def test_a_set_is_refused_since_it_has_no_order(classify, kind) -> None:
         classify(kind(TEXTS))
 
 
-@pytest.mark.parametrize("text", ["good", b"good"])
+@pytest.mark.parametrize("text", ["good", b"good", np.str_("good"), np.array("good"), 3])
 def test_a_stream_does_not_take_a_text_for_its_characters(classify, text) -> None:
     with pytest.raises(InputError, match=r"iterable of inputs; not"):
         classify.stream(text)
     with pytest.raises(InputError, match=r"batch of stream_batches\(\) is a list"):
         list(classify.stream_batches([text]))
+
+
+def test_an_array_without_axes_is_one_text(classify) -> None:
+    assert same(classify(np.array("good")), classify("good"))
 
 
 def test_bytes_are_refused_with_what_to_do(classify) -> None:

@@ -51,11 +51,11 @@ def dispatch(task: Task[Any, Any], inputs: Any, options: Any) -> tuple[int, Any]
 def several(task: Task[Any, Any], inputs: Any, what: str) -> Iterable[Any]:
     """Return the inputs of a stream or of one of its batches, which `what` describes.
 
-    Raises InputError for a str or dict, which is one input, and as `Task.unpack`.
+    Raises InputError for a str, whose characters are no inputs, and as `Task.unpack`.
     """
     if isinstance(inputs, list | tuple):
         return inputs
-    if isinstance(inputs, str | bytes | bytearray):
+    unpacked = inputs if isinstance(inputs, str | bytes | bytearray) else task.unpack(inputs)
+    if isinstance(unpacked, str | bytes | bytearray) or not isinstance(unpacked, Iterable):
         raise InputError(f"{what} is a list or an iterable of inputs; not {type(inputs).__name__}")
-    unpacked: Iterable[Any] = task.unpack(inputs)
     return unpacked

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hugot.options import plain_options
@@ -54,9 +55,30 @@ def make_spec(
     path = os.path.abspath(os.path.expanduser(model))
     folder = None if model_folder is None else os.path.abspath(os.path.expanduser(model_folder))
     found = path if os.path.exists(path) else str(model)
+    given = dict(plain_options(options))
     return PipelineSpec(
-        task, found, folder, dict(choice), name, dict(plain_options(options)), runtime
+        task, found, folder, dict(choice), name, given, with_absolute_paths(runtime)
     )
+
+
+def with_absolute_paths(options: RuntimeOptions) -> RuntimeOptions:
+    """Return options of a session whose paths do not depend on the working directory."""
+    changed: dict[str, Any] = {}
+    for name in ("optimized_model_path", "profiling"):
+        if (path := getattr(options, name)) is not None:
+            changed[name] = os.path.abspath(path)
+    if options.onnxruntime_library is not None:
+        changed["onnxruntime_library"] = _absolute(options.onnxruntime_library)
+    if options.custom_op_libraries:
+        changed["custom_op_libraries"] = list(map(_absolute, options.custom_op_libraries))
+    if options.plugins:
+        changed["plugins"] = {name: _absolute(path) for name, path in options.plugins.items()}
+    return replace(options, **changed) if changed else options
+
+
+def _absolute(library: str | PathLike[str]) -> str | PathLike[str]:
+    """Return the absolute path of a library; what is no path may be a name for the system's loader."""
+    return os.path.abspath(library) if os.path.exists(library) else library
 
 
 class EngineUse:
@@ -117,7 +139,7 @@ class LocalEngine:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self.options = engine.options
+        self.options = with_absolute_paths(engine.options)
         self.gate = Gate("the session")
         self.engine: Engine | None = engine
         self._use: EngineUse | None = None
