@@ -220,6 +220,13 @@ def test_a_tokenizer_without_a_limit_makes_no_windows(models) -> None:
         assert same(made("the cat " * 20, chunks="mean"), made("the cat " * 20))
 
 
+@pytest.mark.parametrize("model", ["bert-uncased-features", "bert-uncased-text"])
+def test_an_empty_text_among_long_ones_has_its_usual_answer(pipelines, model) -> None:
+    made = pipelines(model)
+    answers, expected = made(["", "the cat " * 50], chunks="mean"), made(["", "a"])
+    assert same(plain([answers[0]]), plain([expected[0]]))
+
+
 def test_a_refused_text_among_long_ones_keeps_its_number(models) -> None:
     texts = ["the cat " * 50, "a\ud800", "the cat " * 60]
     with hugot.pipeline("feature-extraction", models / "bert-uncased-features") as made:

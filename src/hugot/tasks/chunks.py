@@ -98,8 +98,8 @@ class Chunks:
         )
 
     def weights(self, rows: Rows) -> NDArray[np.int64]:
-        """Return the number of tokens of each row beside the special ones and the prompt."""
-        return rows.lengths - (self._before + self._behind)
+        """Return the number of tokens of each row beside the special ones and the prompt; at least 1."""
+        return np.maximum(rows.lengths - (self._before + self._behind), 1)
 
     def _windows(self, begin: int, end: int) -> list[list[slice]]:
         """Return the parts of each window of a text, whose tokens are those from `begin` to `end`."""
