@@ -1,4 +1,4 @@
-"""The outputs of a run: a folder, in which it can be resumed, or stdout."""
+"""The outputs of a run: files, with a state from which it can be resumed, or stdout."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hugot.io.batch import Batch, RecordError
     from hugot.io.encode import Encoder
     from hugot.io.formats import Format
+    from hugot.io.places import Place
 
 _BLOCK_BYTES: Final = 1 << 20
 
@@ -48,11 +49,11 @@ class Output(Protocol):
         """Close the files after an error; the run can be resumed from the last checkpoint."""
 
 
-class FolderOutput:
-    """Result files in a folder, each under a temporary name until it is complete.
+class FileOutput:
+    """Result files, each beside its folder until it is complete.
 
     Args:
-        folder: the folder.
+        place: where the files are.
         format: the format of the files.
         encoder: makes their bytes.
         state: a new one, or that of the run to resume.
@@ -63,7 +64,7 @@ class FolderOutput:
 
     def __init__(
         self,
-        folder: Path,
+        place: Place,
         format: Format,
         encoder: Encoder,
         state: State,
@@ -72,7 +73,7 @@ class FolderOutput:
         shard_size: int | None = None,
         every: float = 5.0,
     ) -> None:
-        self._folder = folder
+        self._place = place
         self._encoder = encoder
         self._compress = compressor(None if format.columnar else format.compression)
         self._shard_size = shard_size
@@ -144,7 +145,7 @@ class FolderOutput:
         self.state.length = self._file.tell()
         self.state.encoder = self._encoder.state()
         self.state.errors_length = self._errors.sync()
-        self.state.save(self._folder)
+        self.state.save(self._place.side)
         self._due = time.monotonic() + self._every
 
     def _publish(self, *, last: bool) -> None:
@@ -161,18 +162,18 @@ class FolderOutput:
         # If an earlier run ended between renaming and saving, the file has its name already.
         if self._working.exists():
             self._encoder.finish(self._working, self._target)
-            sync_folder(self._folder)
+            sync_folder(self._place.folder)
         state.files.append(self._target.name)
         if state.last:
             for name in set(state.old_files) - set(state.files):
-                (self._folder / name).unlink(missing_ok=True)
+                (self._place.folder / name).unlink(missing_ok=True)
             state.old_files, state.done = [], True
         else:
             state.shard += 1
         state.shard_records, state.length = 0, 0
         state.encoder = self._encoder.state()
         state.publishing = False
-        state.save(self._folder)
+        state.save(self._place.side)
 
     def _open(self) -> None:
         """Open the working file at the end that the state has."""
@@ -196,15 +197,15 @@ class FolderOutput:
             self._file.truncate(state.length)
             self._file.seek(state.length)
         self._encoder.begin(state.encoder, new=not state.length)
-        state.save(self._folder)
+        state.save(self._place.side)
 
     @property
     def _target(self) -> Path:
-        return self._folder / f"result_{self.state.shard}.{self._encoder.suffix}"
+        return self._place.result(self.state.shard, self._encoder.suffix)
 
     @property
     def _working(self) -> Path:
-        return self._target.with_name(self._target.name + ".partial")
+        return self._place.side / (self._target.name + ".partial")
 
 
 class StreamOutput:

@@ -1,4 +1,4 @@
-"""The state of a run, in a file beside its results."""
+"""The state of a run, in a file of its own."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class State:
 
 
 def load_state(folder: Path) -> State | None:
-    """Return the state of the run in a folder, None if there is none.
+    """Return the state of the run that is kept in a folder, None if there is none.
 
     Raises InputError for a file that is no state, and for one of a version that cannot be resumed.
     """
@@ -111,13 +111,19 @@ def fingerprint(
     return orjson.loads(as_json)  # type: ignore[no-any-return]
 
 
-def check_fingerprint(folder: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise InputError that names a difference between a run's fingerprint and the present one."""
+def check_fingerprint(place: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise InputError that names a difference between a run's fingerprint and the present one.
+
+    Args:
+        place: the place of the run, for the message.
+        was: the fingerprint of the run.
+        now: the present one.
+    """
     for name in [*now, *(each for each in was if each not in now)]:
         if was.get(name) != now.get(name):
             what = f"{name} was {_shown(was.get(name))} and is {_shown(now.get(name))}"
             raise InputError(
-                f"the run in {folder} cannot be resumed: {what}. Give it what it had, or --overwrite "
+                f"the run in {place} cannot be resumed: {what}. Give it what it had, or --overwrite "
                 "to start over"
             )
 
