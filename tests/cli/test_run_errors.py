@@ -6,9 +6,7 @@ import json
 
 import pytest
 
-pa = pytest.importorskip("pyarrow")
-
-from pyarrow import parquet  # noqa: E402
+pytest.importorskip("pyarrow")
 
 GOOD = b'{"input": "fine"}\n'
 
@@ -74,21 +72,6 @@ def test_a_bad_row_of_csv_is_named_with_its_first_line(
     assert classify("-i", source, "-o", tmp_path / "out", *flags).code == 3
     assert len(records_of(tmp_path / "out" / "result_0.jsonl")) == 2
     assert [each["line"] for each in records_of(tmp_path / "out.hugot" / "errors.jsonl")] == [line]
-
-
-def test_nulls_of_a_column_are_bad_rows(classify, tmp_path, records_of) -> None:
-    source = tmp_path / "in.parquet"
-    parquet.write_table(pa.table({"id": [1, 2, 3], "input": ["a", None, "c"]}), source)
-    done = classify("-i", source, "-o", tmp_path / "out", "--on-error", "skip")
-    assert done.code == 3
-    rows = parquet.read_table(tmp_path / "out" / "result_0.parquet").to_pylist()
-    assert [row["id"] for row in rows] == [1, 3]
-    [error] = records_of(tmp_path / "out.hugot" / "errors.jsonl")
-    assert (error["line"], error["reason"]) == (
-        2,
-        '"input" must be a string, or {"text": ..., "text_pair": ...}, not null',
-    )
-    assert json.loads(error["text"]) == {"id": 2, "input": None}
 
 
 def test_texts_that_the_model_refuses_are_put_aside_one_by_one(

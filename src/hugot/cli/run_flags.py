@@ -72,8 +72,8 @@ _FILES = (
     option(
         "--output-format",
         metavar="FORMAT",
-        help=f"{_FORMATS}.  [default: by the name of the output file; that of the first input; jsonl for "
-        "plain text]",
+        help=f"{_FORMATS}.  [default: by the name of an output file, else that of the first input; "
+        "jsonl for plain text]",
     ),
     option(
         "--shard-size",

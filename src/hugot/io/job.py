@@ -97,6 +97,8 @@ def run_job(
                 batch = pending.popleft()
                 if batch is None:
                     continue
+                if batch.nulls:
+                    results, refusals = _with_nulls(batch, results, refusals)
                 if refusals:
                     batch = _without_refused(runner, records.keys, batch, refusals)
                 if batch.errors and not skip_errors:
@@ -116,7 +118,22 @@ def _windows(records: Records, pending: deque[Batch | None]) -> Iterator[Sequenc
     for batch in records.batches():
         pending.append(batch)
         # An empty window has everything before it finished.
-        yield batch.inputs if batch is not None else ()
+        inputs = batch.inputs if batch is not None else ()
+        if batch is not None and batch.nulls:
+            inputs = [each for each in inputs if each is not None]
+        yield inputs
+
+
+def _with_nulls(
+    batch: Batch, results: Sequence[Any], refusals: Mapping[int, InputError]
+) -> tuple[Sequence[Any], dict[int, InputError]]:
+    """Return results with None for the records that are null, and refusals by the numbers of records."""
+    numbers = [number for number, each in enumerate(batch.inputs) if each is not None]
+    refused = {numbers[place]: error for place, error in refusals.items()}
+    given = [number for number in numbers if number not in refused]
+    # Refused records are without a result, and are left out with it.
+    found = dict(zip(given, results, strict=True))
+    return [found.get(number) for number in range(len(batch)) if number not in refused], refused
 
 
 def _stop_at_error(writer: _Writer, batch: Batch, results: Sequence[Any]) -> None:
@@ -141,7 +158,7 @@ def _without_refused(
             message = str(error).removeprefix(f"input {error.index} ")
             reason = f"the input {message.removeprefix(f'input {error.index}: ')}"
             text = str(value)[:_SHOWN]
-        errors[number] = RecordError(source, line, reason, text)
+        errors[number] = RecordError(source, line, reason, text, unit=batch.unit)
     return batch.without(errors)
 
 

@@ -126,6 +126,7 @@ class FileOutput:
         state = self.state
         state.position = batch.end
         state.records += len(batch)
+        state.nulls += batch.nulls
         state.shard_records += len(batch)
         state.bad += len(batch.errors)
         if self._buffered >= _BLOCK_BYTES:
@@ -237,6 +238,7 @@ class StreamOutput:
             self._errors.write(batch.errors)
             self.state.bad += len(batch.errors)
         self.state.records += len(batch.inputs)
+        self.state.nulls += batch.nulls
 
     def pause(self) -> None:
         """Close the file of errors."""

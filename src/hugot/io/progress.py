@@ -152,6 +152,7 @@ def summarize(
         "records": state.records,
         "records_before": before,
         "bad_records": state.bad,
+        "null_records": state.nulls,
         "complete": outcome.signal is None,
         "files": state.files,
         "seconds": seconds,
@@ -172,6 +173,8 @@ def describe(summary: dict[str, Any]) -> list[str]:
         counts += f" ({summary['records_before']:,} of them before)"
     if summary["bad_records"]:
         counts += f", {summary['bad_records']:,} bad"
+    if summary["null_records"]:
+        counts += f", {summary['null_records']:,} null"
     if summary["truncated"]:
         counts += f", {summary['truncated']:,} truncated"
     stages = ", ".join(f"{name} {value:.1f} s" for name, value in summary["stages"].items())

@@ -107,7 +107,7 @@ class LineRecords:
                     return
             if chunk.last:
                 self._end_file(batch, chunk)
-        if batch.inputs or batch.errors:
+        if batch.inputs or batch.errors or batch.columns:
             yield batch
 
     def _new_batch(self) -> Batch:
@@ -188,6 +188,8 @@ class LineRecords:
             reason = "the file ends within a quoted field"
             self._add_error(batch, chunk, self._done[1] + 1, reason, b"")
         self._done = (chunk.file + 1, 0, 0)
+        if isinstance(self._parser, DelimitedParser):
+            batch.columns = self._parser.columns
         batch.end = Position(*self._done, self._skip)
 
     def _add_error(
