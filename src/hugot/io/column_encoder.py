@@ -144,11 +144,14 @@ class ColumnarEncoder:
         if self._format.kind == "parquet":
             from pyarrow import parquet
 
+            # A row group has a dictionary of its own, but the type of its indices is that of all.
+            schema, dictionaries = unified(schema, _batches(working), largest_index=16)
+            tables = _row_groups(working, schema, dictionaries)
+            tables = (table.unify_dictionaries() for table in tables)
             writer = parquet.ParquetWriter(file, schema, compression=_CODECS[compression])
-            tables = (table.unify_dictionaries() for table in _row_groups(working, schema, {}))
         else:
             # A file of Arrow has one dictionary for all of a column.
-            schema, dictionaries = unified(schema, _batches(working))
+            schema, dictionaries = unified(schema, _batches(working), largest_index=64)
             options = pa.ipc.IpcWriteOptions(compression="zstd" if compression else None)
             writer = pa.ipc.new_file(file, schema, options=options)
             tables = _row_groups(working, schema, dictionaries)

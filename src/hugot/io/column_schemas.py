@@ -161,13 +161,22 @@ def _plain_field(field: pa.Field) -> pa.Field:
 
 
 def unified(
-    schema: pa.Schema, batches: Iterable[pa.RecordBatch]
+    schema: pa.Schema, batches: Iterable[pa.RecordBatch], *, largest_index: int
 ) -> tuple[pa.Schema, dict[str, pa.Array]]:
-    """Return a schema, and for each of its columns with a dictionary the one for all batches.
+    """Return a schema, and for its columns with dictionaries the dictionary that fits all batches.
 
     The type of the indices grows if the dictionary needs it.
+
+    Args:
+        schema: the schema that fits the batches.
+        batches: the batches; they are not read if no column needs one dictionary.
+        largest_index: bits of the largest indices of such columns.
     """
-    names = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    names = [
+        field.name
+        for field in schema
+        if pa.types.is_dictionary(field.type) and field.type.index_type.bit_width <= largest_index
+    ]
     if not names:
         return schema, {}
     found: dict[str, pa.Array] = {}
@@ -180,7 +189,8 @@ def unified(
     for name in names:
         at = schema.get_field_index(name)
         kind, size = schema.field(at).type, len(found.get(name, ()))
-        if size > 1 << (kind.index_type.bit_width - 1):
+        is_signed = pa.types.is_signed_integer(kind.index_type)
+        if size > 1 << (kind.index_type.bit_width - is_signed):
             kind = pa.dictionary(pa.int32(), kind.value_type, kind.ordered)
             schema = schema.set(at, schema.field(at).with_type(kind))
     return schema, {name: found[name] for name in names if name in found}
