@@ -62,9 +62,24 @@ def decoded(column: Column) -> Column:
     try:
         return column.dictionary_decode()
     except pa.ArrowNotImplementedError:  # of views, up to pyarrow 26
-        base = pa.large_string() if is_text(column.type.value_type) else pa.large_binary()
-        values = column.dictionary.cast(base)
+        values = without_views(column.dictionary)
         return pa.DictionaryArray.from_arrays(column.indices, values).dictionary_decode()
+
+
+def without_views(column: Column) -> Column:
+    """Return an array of views as one of large strings or bytes, another array as it is."""
+    types = pa.types
+    if types.is_string_view(column.type):
+        return converted(column, pa.large_string())
+    return converted(column, pa.large_binary()) if types.is_binary_view(column.type) else column
+
+
+def converted(column: Column, kind: pa.DataType, *, safe: bool = True) -> Column:
+    """Return an array of another type; see `pyarrow.Array.cast`."""
+    try:
+        return column.cast(kind, safe=safe)
+    except pa.ArrowNotImplementedError:  # to and from views, in pyarrow 17
+        return pa.array(column.to_pylist(), kind)
 
 
 def taken(column: Column, rows: Sequence[int]) -> Column:
@@ -131,10 +146,9 @@ def _values(column: Column) -> list[Any]:
 
 def _as_strings(column: Column) -> Column:
     # Fixed-size binary and views are not converted to strings directly.
-    if not pa.types.is_large_binary(column.type):
+    if pa.types.is_fixed_size_binary(column.type):
         column = column.cast(pa.binary())
-        return column.cast(pa.string())
-    return column.cast(pa.large_string())
+    return without_views(column).cast(pa.large_string())
 
 
 def _looked_up(array: Column) -> list[Any]:

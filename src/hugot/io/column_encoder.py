@@ -15,6 +15,7 @@ from hugot.io.column_schemas import (
     common_schema,
     dictionaries_of,
     fitted,
+    parquet_schema,
     schema_with_output,
     unified,
     whole_numbers,
@@ -133,7 +134,8 @@ class ColumnarEncoder:
     def _unify(self, schema: pa.Schema, batch: Batch) -> None:
         """Raise InputError now, instead of at the end, for columns that do not fit those before."""
         try:
-            self._whole = common_schema(self._whole, schema, self._ranges)
+            whole = common_schema(self._whole, schema, self._ranges)
+            self._whole = parquet_schema(whole) if self._format.kind == "parquet" else whole
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise _misfit(batch, "its column", error) from error
 
@@ -216,7 +218,7 @@ def _row_groups(
     size = 0
     for batch in _batches(working):
         held.append(fitted(batch, schema, dictionaries))
-        size += batch.nbytes
+        size += batch.get_total_buffer_size()
         if size >= _ROW_GROUP_BYTES:
             yield pa.Table.from_batches(held, schema)
             held, size = [], 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 import pyarrow as pa
 
-from hugot.io.arrow_texts import decoded
+from hugot.io.arrow_texts import converted, decoded, without_views
 from hugot.io.values import OUTPUT
 
 if TYPE_CHECKING:
@@ -124,6 +124,34 @@ def common_schema(
     return pa.schema(made, before.metadata)
 
 
+def parquet_schema(schema: pa.Schema) -> pa.Schema:
+    """Return a schema that Parquet can hold, in which views may be plain strings.
+
+    Raises ArrowInvalid for a column that it cannot hold.
+    """
+    if _fits_parquet(schema):
+        return schema
+    fields = []
+    for field in schema:
+        if not _fits_parquet(pa.schema([field])):
+            kind = without_views(pa.nulls(0, field.type)).type
+            if kind == field.type or pa.types.is_dictionary(kind):
+                raise pa.ArrowInvalid(f"Parquet has no type for {field.type}, that of {field.name}")
+            field = field.with_type(kind)
+        fields.append(field)
+    return pa.schema(fields, schema.metadata)
+
+
+def _fits_parquet(schema: pa.Schema) -> bool:
+    from pyarrow import parquet
+
+    try:
+        parquet.ParquetWriter(pa.BufferOutputStream(), schema).close()
+    except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+        return False
+    return True
+
+
 def _common_field(first: pa.Field, second: pa.Field, ranges: Mapping[str, Range]) -> pa.Field:
     one, other = first.type, second.type
     if one != other:
@@ -200,8 +228,9 @@ def _joined(one: pa.Array, other: pa.Array) -> pa.Array:
     """Return the values of a dictionary, and behind them those that only another one has."""
     import pyarrow.compute as pc
 
-    is_new = pc.invert(pc.is_in(_comparable(other), value_set=_comparable(one)))
-    return pa.concat_arrays([one, _filtered(other, is_new)])
+    others = without_views(other)
+    new = others.filter(pc.invert(pc.is_in(others, value_set=without_views(one))))
+    return pa.concat_arrays([one, converted(new, one.type)])
 
 
 def fitted(
@@ -235,23 +264,12 @@ def _fitted(column: Column, kind: pa.DataType, dictionary: pa.Array | None) -> C
     if pa.types.is_dictionary(column.type):
         column = decoded(column)
     # Casts lose nothing but the digits of whole numbers in a column of fractions, which were checked.
-    return column if column.type.equals(kind) else column.cast(kind, safe=False)
+    return column if column.type.equals(kind) else converted(column, kind, safe=False)
 
 
 def _indices(values: pa.Array, dictionary: pa.Array) -> pa.Array:
     """Return the index that each of some values has in a dictionary."""
     import pyarrow.compute as pc
 
-    return pc.index_in(_comparable(values), value_set=_comparable(dictionary))
-
-
-def _comparable(values: pa.Array) -> pa.Array:
-    """Return values of a type that pyarrow can look up; views it cannot."""
-    if pa.types.is_string_view(values.type):
-        return values.cast(pa.large_string())
-    return values.cast(pa.large_binary()) if pa.types.is_binary_view(values.type) else values
-
-
-def _filtered(values: pa.Array, mask: Any) -> pa.Array:
-    comparable = _comparable(values)
-    return comparable.filter(mask).cast(values.type)
+    # pyarrow cannot look up views.
+    return pc.index_in(without_views(values), value_set=without_views(dictionary))
