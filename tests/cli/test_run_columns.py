@@ -726,3 +726,13 @@ def test_a_file_that_is_damaged_within_is_named(classify, tmp_path) -> None:
     assert done.code == 1
     assert f"{source} cannot be read as parquet" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_rows_are_called_rows(classify, tmp_path) -> None:
+    source = write(pa.table({"input": [b"a", b"\xff"]}), tmp_path / "in.parquet")
+    done = classify(
+        *("-i", source, "-o", tmp_path / "out", "--on-error", "skip", "--log-seconds", 0)
+    )
+    assert "hugot: 2 rows, " in done.stderr
+    assert "hugot: 1 record, 1 bad in " in done.stderr
+    assert "hugot: 1 row could not be run; " in done.stderr

@@ -34,7 +34,7 @@ def test_a_bad_line_stops_the_run_or_goes_to_a_file(
 
     skipped = classify(*flags, "-o", tmp_path / "out", "--on-error", "skip")
     assert skipped.code == 3
-    assert "1 lines could not be run" in skipped.stderr
+    assert "1 line could not be run" in skipped.stderr
     assert len(records_of(tmp_path / "out" / "result_0.jsonl")) == 3
     [error] = records_of(tmp_path / "out.hugot" / "errors.jsonl")
     assert (error["file"], error["line"]) == (str(source), 4)

@@ -67,7 +67,7 @@ def test_the_level_of_warnings_tells_of_bad_lines_without_figures(
     flags = ("--log-level", "warning", "--on-error", "skip")
     done = classify("-i", many_lines, "-o", tmp_path / "out", *flags)
     assert len(done.stderr.splitlines()) == 1
-    assert "errors.jsonl tells which and why" in done.stderr
+    assert "errors.jsonl says which and why" in done.stderr
 
 
 def test_the_level_of_debugging_tells_model_and_files(classify, many_lines, tmp_path) -> None:

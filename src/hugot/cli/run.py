@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hugot.cli.flags import flag_name
-from hugot.cli.report import Log, choose_progress, report_end
+from hugot.cli.report import Log, choose_progress, report_end, unit_of
 from hugot.cli.run_flags import RUNTIME_DEFAULTS, given_columns, run_options
 from hugot.cli.suggestions import with_suggestion
 from hugot.cli.task_command import RUNTIME, TASK, TaskCommand, options_given, settings_to_keep
@@ -159,7 +159,8 @@ class Run:
             self._hint = "; what came before is kept, --resume goes on"
         if state.done:
             output.finish()
-            log("info", f"the run in {self._place} is done already: {state.records:,} records")
+            done = "1 record" if state.records == 1 else f"{state.records:,} records"
+            log("info", f"the run in {self._place} is done already: {done}")
             return _EXIT_SKIPPED if state.bad else 0
         records = self._records(columns, runner.task.fields, state.position)
         if "debug" in log.levels:
@@ -173,7 +174,7 @@ class Run:
             outcome = run_job(pipeline, records, output, progress, skip_errors=skip)
         finally:
             progress.close()
-        report_end(session, pipeline, output, outcome, before, log, values)
+        report_end(session, pipeline, output, outcome, before, log, values, unit_of(files))
         if outcome.signal is not None:
             log("warning", f"stopped by a signal{self._hint}")
             return 128 + outcome.signal

@@ -29,9 +29,13 @@ class Progress:
         pipeline: the pipeline, whose tokens are shown.
         total: bytes of all input files, None for stdin.
         done: bytes of these that an earlier run has processed.
+        unit: ``"line"`` or ``"row"``, whatever the files consist of.
     """
 
-    def __init__(self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0) -> None:
+    def __init__(
+        self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0, unit: str = "line"
+    ) -> None:
+        self._unit = unit
         self._pipeline = pipeline
         self._total = total
         self._bytes_before = done
@@ -57,17 +61,20 @@ class Progress:
         seconds = max(time.monotonic() - self._began, 1e-9)
         tokens = self._pipeline.stats().tokens / seconds
         return (
-            f"{self.records:,} lines, {self.records / seconds:,.0f} texts/s, {tokens:,.0f} tokens/s"
+            f"{counted(self.records, self._unit)}, {self.records / seconds:,.0f} texts/s, "
+            f"{tokens:,.0f} tokens/s"
         )
 
 
 class Bar(Progress):
     """A bar of tqdm on stderr."""
 
-    def __init__(self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0) -> None:
+    def __init__(
+        self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0, unit: str = "line"
+    ) -> None:
         from tqdm import tqdm
 
-        super().__init__(pipeline, total, done)
+        super().__init__(pipeline, total, done, unit)
         self._bar = tqdm(
             total=total,
             initial=done,
@@ -109,8 +116,9 @@ class LogLines(Progress):
         done: int,
         log: Callable[[str], None],
         every: float,
+        unit: str = "line",
     ) -> None:
-        super().__init__(pipeline, total, done)
+        super().__init__(pipeline, total, done, unit)
         self._log = log
         self._every = every
         self._due = self._began + every
@@ -126,6 +134,11 @@ class LogLines(Progress):
             return ""
         left = (self._total - self._bytes) * (now - self._began) / fresh
         return f", {self._bytes / self._total:.0%} done, {duration(left)} left"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things, such as ``1 row`` or ``2,000 rows``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
@@ -168,7 +181,7 @@ def summarize(
 
 def describe(summary: dict[str, Any]) -> list[str]:
     """Return the figures as lines for people."""
-    counts = f"{summary['records']:,} records"
+    counts = counted(summary["records"], "record")
     if summary["records_before"]:
         counts += f" ({summary['records_before']:,} of them before)"
     if summary["bad_records"]:
