@@ -41,7 +41,7 @@ def open_table(
 
     Raises ModelFormatError for a damaged file, InputError for two columns of one name.
     """
-    with _damage_named(file):
+    with _reading(file):
         source = _content(file, opened)
         open_kind = _open_parquet if file.format.kind == "parquet" else _open_arrow
         rows, schema, batches = open_kind(source, opened)
@@ -50,7 +50,7 @@ def open_table(
 
     def read(row: int) -> Iterator[tuple[int, pa.RecordBatch]]:
         any_rows = False
-        for at, batch in _each_named(file, batches(row)):
+        for at, batch in _each_read(file, batches(row)):
             if batch.num_rows:
                 done = max(0, min(row - at, batch.num_rows))
                 any_rows = True
@@ -80,20 +80,18 @@ def folder_key_types(files: Sequence[InputFile]) -> dict[str, pa.DataType]:
 
 
 @contextmanager
-def _damage_named(file: InputFile) -> Iterator[None]:
-    """Have what reading raises name the file."""
+def _reading(file: InputFile) -> Iterator[None]:
+    """Raise ModelFormatError instead of what reading raises."""
     try:
         yield
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
-        raise ModelFormatError(
-            f"{file.path} cannot be read as {file.format.kind}: {error}"
-        ) from error
+        raise ModelFormatError(f"the file cannot be read as {file.format.kind}: {error}") from error
 
 
-def _each_named(file: InputFile, items: Iterator[Any]) -> Iterator[Any]:
-    """Yield items; what making them raises names the file."""
+def _each_read(file: InputFile, items: Iterator[Any]) -> Iterator[Any]:
+    """Yield items; raises ModelFormatError instead of what making them raises."""
     while True:
-        with _damage_named(file):
+        with _reading(file):
             item = next(items, None)
         if item is None:
             return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from hugot.errors import InputError
+from hugot.errors import InputError, ModelFormatError
 from hugot.io.arrow_texts import is_binary, read_texts, taken_rows
 from hugot.io.batch import LARGEST_BATCH, Batch, InputKeys, Position, RecordError, row_text
 from hugot.io.column_files import folder_key_types, open_table
@@ -27,7 +27,8 @@ _BATCHES_AHEAD: Final = 4
 class ColumnRecords:
     """Batches of records from Parquet and Arrow files, read ahead on a thread.
 
-    As `hugot.io.records.LineRecords`; a line is a row.
+    As `hugot.io.records.LineRecords`; a line is a row. A file that is damaged is an error of the row at
+    which its reading ends; the next file follows.
 
     Args:
         files: the files.
@@ -47,6 +48,7 @@ class ColumnRecords:
         self._files = files
         self._start = start
         self._skip = start.skip
+        self._row = 0  # at which reading goes on
         self._key_types = folder_key_types(files)
         self._made: queue.SimpleQueue[Batch | BaseException | None] = queue.SimpleQueue()
         self._room = threading.Semaphore(_BATCHES_AHEAD)
@@ -73,27 +75,41 @@ class ColumnRecords:
         try:
             for number, file in enumerate(self._files):
                 if number >= self._start.file:
-                    row = self._start.line if number == self._start.file else 0
-                    self._read_file(number, file, row)
+                    self._row = self._start.line if number == self._start.file else 0
+                    try:
+                        self._read_file(number, file)
+                    except ModelFormatError as error:
+                        self._put(self._damaged(number, file, error))
         except BaseException as error:
             self._made.put(error)
         else:
             self._made.put(None)
 
-    def _read_file(self, number: int, file: InputFile, row: int) -> None:
+    def _read_file(self, number: int, file: InputFile) -> None:
         before = sum(each.size for each in self._files[:number])
         with ExitStack() as opened:
             rows, tables = open_table(file, self._key_types, opened)
-            for first, table in tables(row):
+            for first, table in tables(self._row):
                 for at in range(0, table.num_rows or 1, LARGEST_BATCH):
                     part = table.slice(at, LARGEST_BATCH)
                     batch = self._batch(number, file, first + at, part)
-                    done = first + at + part.num_rows
+                    self._row = done = first + at + part.num_rows
                     batch.bytes_done = before + file.size * done // max(rows, done, 1)
-                    self._room.acquire()
+                    self._put(batch)
                     if self._stopped:
                         return
-                    self._made.put(batch)
+
+    def _put(self, batch: Batch) -> None:
+        self._room.acquire()
+        self._made.put(batch)
+
+    def _damaged(self, number: int, file: InputFile, error: ModelFormatError) -> Batch:
+        """Return a batch with the error of a file whose rows cannot be read any further."""
+        batch = Batch(Position(number, self._row), Position(number + 1))
+        batch.errors.append(RecordError(str(file.path), self._row + 1, str(error), "", unit="row"))
+        batch.bytes_done = sum(each.size for each in self._files[: number + 1])
+        self._skip = 0
+        return batch
 
     def _batch(self, number: int, file: InputFile, row: int, table: pa.RecordBatch) -> Batch:
         """Return the batch of a table whose first row is row `row` of a file."""
