@@ -53,6 +53,8 @@ class ColumnarEncoder:
         self.suffix = format.kind
         self._type = arrow_type(result, key_style, half=half)
         self._keys = result_keys(result, key_style)
+        self._source: pa.Schema | None = None  # of the records, and with the results
+        self._with_output: pa.Schema | None = None
         self._schema: pa.Schema | None = None  # of the stream that is being written
         self._whole: pa.Schema | None = None  # fits all that was written
         self._ranges: dict[str, tuple[int, int]] = {}  # of whole numbers, in all that was written
@@ -113,10 +115,12 @@ class ColumnarEncoder:
     def _record_batch(self, batch: Batch, results: Sequence[Any]) -> pa.RecordBatch:
         """Return the columns of the records, and the results."""
         table = batch.table if batch.table is not None else _table(batch)
-        schema = schema_with_output(table.schema, self._type)
+        if self._source is None or not table.schema.equals(self._source):
+            self._source = table.schema
+            self._with_output = schema_with_output(table.schema, self._type)
         columns = dict(zip(table.schema.names, table.columns, strict=True))
         columns[OUTPUT] = self._output(batch, results)
-        return carried(pa.RecordBatch.from_arrays(list(columns.values()), schema=schema))
+        return carried(pa.RecordBatch.from_arrays(list(columns.values()), schema=self._with_output))
 
     def _output(self, batch: Batch, results: Sequence[Any]) -> pa.Array:
         """Return the column of the results; raises InputError with the record of one that misfits."""
