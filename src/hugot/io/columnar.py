@@ -15,13 +15,14 @@ from hugot.io.batch import LARGEST_BATCH, Batch, InputKeys, Position, RecordErro
 from hugot.io.column_files import folder_key_types, open_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from hugot.io.arrow_texts import Column
     from hugot.io.files import InputFile
     from hugot.tasks.schema import Field
 
 _BATCHES_AHEAD: Final = 4
+_LONGEST_END: Final = 2.0  # seconds
 
 
 class ColumnRecords:
@@ -59,22 +60,29 @@ class ColumnRecords:
         self._stopped = True
         self._made.put(None)
 
-    def batches(self) -> Iterator[Batch | None]:
+    def batches(self) -> Generator[Batch | None]:
         """Yield batches of records; raises InputError for a file that lacks a column of the input."""
-        threading.Thread(target=self._read, name="hugot-reader", daemon=True).start()
-        while not self._stopped:
-            batch = self._made.get()
-            if isinstance(batch, BaseException):
-                raise batch
-            if batch is None:
-                return
+        reader = threading.Thread(target=self._read, name="hugot-reader", daemon=True)
+        reader.start()
+        try:
+            while not self._stopped:
+                batch = self._made.get()
+                if isinstance(batch, BaseException):
+                    raise batch
+                if batch is None:
+                    return
+                self._room.release()
+                yield batch
+        finally:
+            # Python aborts if a thread is within pyarrow at its end.
+            self._stopped = True
             self._room.release()
-            yield batch
+            reader.join(_LONGEST_END)
 
     def _read(self) -> None:
         try:
             for number, file in enumerate(self._files):
-                if number >= self._start.file:
+                if number >= self._start.file and not self._stopped:
                     self._row = self._start.line if number == self._start.file else 0
                     try:
                         self._read_file(number, file)

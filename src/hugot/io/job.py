@@ -14,7 +14,7 @@ from hugot.errors import InputError
 from hugot.io.batch import RecordError, shown_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from hugot.io.batch import Batch, InputKeys
     from hugot.io.output import Output
@@ -39,7 +39,7 @@ class Records(Protocol):
 
     keys: InputKeys
 
-    def batches(self) -> Iterator[Batch | None]:
+    def batches(self) -> Generator[Batch | None]:
         """Yield batches; None if no more are there yet."""
 
     def stop(self) -> None:
@@ -91,7 +91,8 @@ def run_job(
     pending: deque[Batch | None] = deque()
     windows = _windows(records, pending)
     writer = _Writer(output, watcher.written, records.stop)
-    with _Interrupts(records.stop) as interrupts:
+    # Closing the windows ends the reading.
+    with contextlib.closing(windows), _Interrupts(records.stop) as interrupts:
         try:
             for results, refusals in run_windows(runner, windows, runner.options):
                 batch = pending.popleft()
@@ -113,15 +114,16 @@ def run_job(
     return Outcome(time.perf_counter() - began, writer.seconds, interrupts.signal)
 
 
-def _windows(records: Records, pending: deque[Batch | None]) -> Iterator[Sequence[Any]]:
+def _windows(records: Records, pending: deque[Batch | None]) -> Generator[Sequence[Any]]:
     """Yield the inputs of each batch, which is added to `pending`."""
-    for batch in records.batches():
-        pending.append(batch)
-        # An empty window has everything before it finished.
-        inputs = batch.inputs if batch is not None else ()
-        if batch is not None and batch.nulls:
-            inputs = [each for each in inputs if each is not None]
-        yield inputs
+    with contextlib.closing(records.batches()) as batches:
+        for batch in batches:
+            pending.append(batch)
+            # An empty window has everything before it finished.
+            inputs = batch.inputs if batch is not None else ()
+            if batch is not None and batch.nulls:
+                inputs = [each for each in inputs if each is not None]
+            yield inputs
 
 
 def _with_nulls(
