@@ -155,3 +155,27 @@ def test_a_column_that_only_some_files_require_may_be_null(classified, tmp_path)
     write_table(pa.table([["a"], [1]], required), tmp_path / "a.parquet")
     write_table(pa.table({"input": ["b"]}), tmp_path / "b.parquet")
     assert classified(tmp_path / "[ab].parquet")["n"].to_pylist() == [1, None]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("number", [0, 1])
+def test_files_whose_types_have_no_common_one_without_loss_are_refused(
+    classify, tmp_path, kind, number
+) -> None:
+    columns = [pa.array([2], pa.decimal128(20, 2)), pa.array([0.5])]
+    for name, column in zip("ab", columns if number else columns[::-1], strict=True):
+        write_table(pa.table({"input": ["x"], "n": column}), tmp_path / f"{name}.{kind}")
+    done = classify("-i", tmp_path / f"[ab].{kind}", "-o", tmp_path / f"out.{kind}")
+    assert done.code == 1
+    assert f"b.{kind}, from row 1 on: " in done.stderr
+    assert "n has decimals and floats" in done.stderr
+
+
+def test_a_time_that_the_common_unit_cannot_hold_is_an_error(classify, tmp_path) -> None:
+    for name, column in (("a", pa.array([2**40], pa.timestamp("s"))), ("b", [1])):
+        stamps = column if name == "a" else pa.array(column, pa.timestamp("ns"))
+        write_table(pa.table({"input": ["x"], "t": stamps}), tmp_path / f"{name}.arrow")
+    done = classify("-i", tmp_path / "[ab].arrow", "-o", tmp_path / "out.arrow")
+    assert done.code == 1
+    assert "a value does not fit its column" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -76,10 +76,10 @@ def without_views(column: Column) -> Column:
     return converted(column, pa.large_binary()) if types.is_binary_view(column.type) else column
 
 
-def converted(column: Column, kind: pa.DataType, *, safe: bool = True) -> Column:
-    """Return an array of another type; see `pyarrow.Array.cast`."""
+def converted(column: Column, kind: pa.DataType) -> Column:
+    """Return an array of another type; raises ArrowInvalid if it cannot hold a value."""
     try:
-        return column.cast(kind, safe=safe)
+        return column.cast(kind)
     except pa.ArrowNotImplementedError:  # to and from views, in pyarrow 17
         return pa.array(column.to_pylist(), kind)
 

@@ -107,7 +107,12 @@ class ColumnarEncoder:
         partial = working.with_name(target.name + ".whole.partial")
         with partial.open("wb") as file:
             schema = self._whole or pa.schema([(OUTPUT, self._type)])
-            self._write(file, schema, working)
+            try:
+                self._write(file, schema, working)
+            except pa.ArrowInvalid as error:
+                raise InputError(
+                    f"a value does not fit its column ({error}); choose --output-format jsonl"
+                ) from error
             sync_file(file)
         partial.replace(target)
         working.unlink()

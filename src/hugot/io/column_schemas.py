@@ -108,7 +108,7 @@ def common_schema(
         schema: that of a batch.
         ranges: the least and the greatest number of the columns of whole numbers, of all batches.
 
-    Raises ArrowInvalid or ArrowTypeError for a column that would lose something.
+    Raises ArrowInvalid or ArrowTypeError for a column that has no type without loss.
     """
     if before is None:
         return schema
@@ -164,6 +164,8 @@ def _common_field(first: pa.Field, second: pa.Field, ranges: Mapping[str, Range]
                 raise pa.ArrowInvalid(f"{first.name} has {least} and {greatest}")
             first, second = first.with_type(pa.uint64()), second.with_type(pa.uint64())
         elif types.is_floating(one) != types.is_floating(other):
+            if types.is_decimal(one) or types.is_decimal(other):
+                raise pa.ArrowInvalid(f"{first.name} has decimals and floats")
             for number in (least, greatest):
                 if abs(number) > _EXACT_FLOATS:
                     raise pa.ArrowInvalid(f"{first.name} has {number} and fractions")
@@ -242,6 +244,8 @@ def fitted(
         batch: the record batch.
         schema: the schema.
         dictionaries: the dictionaries that columns must have, by their names.
+
+    Raises ArrowInvalid for a value that does not fit.
     """
     columns = []
     for field in schema:
@@ -263,8 +267,7 @@ def _fitted(column: Column, kind: pa.DataType, dictionary: pa.Array | None) -> C
         )
     if pa.types.is_dictionary(column.type):
         column = decoded(column)
-    # Casts lose nothing but the digits of whole numbers in a column of fractions, which were checked.
-    return column if column.type.equals(kind) else converted(column, kind, safe=False)
+    return column if column.type.equals(kind) else converted(column, kind)
 
 
 def _indices(values: pa.Array, dictionary: pa.Array) -> pa.Array:

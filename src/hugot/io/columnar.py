@@ -123,7 +123,8 @@ class ColumnRecords:
         """Return the batch of a table whose first row is row `row` of a file."""
         values, wrong = self._values(file, table)
         source, rows = str(file.path), table.num_rows
-        batch = Batch(Position(number, row, None, self._skip), Position(number, row + rows))
+        start, end = Position(number, row, None, self._skip), Position(number, row + rows, None)
+        batch = Batch(start, end)
         batch.text_columns = [
             name
             for name in self.keys.keys

@@ -168,8 +168,6 @@ def _cell(value: Any) -> Any:
         return "true" if value else "false"
     if value is None or isinstance(value, str | int | float):
         return value
-    if (
-        getattr(value, "ndim", None) == 0
-    ):  # a float32 has fewer digits than the same number as a float
-        return str(value)
+    if getattr(value, "ndim", None) == 0:
+        return str(value)  # of a float32: fewer digits than those of the same number as a float
     return orjson.dumps(value, default=json_default, option=JSON_OPTIONS).decode()
