@@ -53,7 +53,7 @@ def test_progress_is_told_in_lines_where_stderr_is_no_terminal(
     assert len(lines) > 2
     for line in lines:
         assert re.match(
-            r"hugot: [\d,]+ records?, [\d,]+ texts/s, [\d,]+ tokens/s, \d+% done, 0:00:\d\d left$",
+            r"hugot: [\d,]+ lines?, [\d,]+ texts/s, [\d,]+ tokens/s, \d+% done, 0:00:\d\d left$",
             line,
         )
 
@@ -73,7 +73,7 @@ def test_the_level_of_warnings_tells_of_bad_lines_without_figures(
     flags = ("--log-level", "warning", "--on-error", "skip")
     done = classify("-i", many_lines, "-o", tmp_path / "out", *flags)
     assert len(done.stderr.splitlines()) == 1
-    assert "errors.jsonl tells which and why" in done.stderr
+    assert "errors.jsonl says which and why" in done.stderr
 
 
 def test_the_level_of_debugging_tells_model_and_files(classify, many_lines, tmp_path) -> None:
@@ -105,5 +105,5 @@ def test_a_terminal_gets_a_bar(models, many_lines, tmp_path) -> None:
     assert os.waitpid(pid, 0)[1] == 0
     text = shown.decode()
     assert "100%|" in text
-    assert re.search(r"2,000 records, [\d,]+ texts/s, [\d,]+ tokens/s \[\d\d:\d\d<", text)
+    assert re.search(r"2,000 lines, [\d,]+ texts/s, [\d,]+ tokens/s \[\d\d:\d\d<", text)
     assert "2,000 records in" in text

@@ -19,7 +19,7 @@ import slow_models
 from terminal import INTERRUPT, Terminal
 
 RECORDS = 1200
-_RECORDS_SHOWN = re.compile(r"([\d,]+) records?, [\d,]+ texts/s, [\d,]+ tokens/s \[(\d\d:\d\d)<")
+_RECORDS_SHOWN = re.compile(r"([\d,]+) lines?, [\d,]+ texts/s, [\d,]+ tokens/s \[(\d\d:\d\d)<")
 
 
 @pytest.fixture(scope="module")

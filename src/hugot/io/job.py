@@ -16,7 +16,7 @@ from hugot.io.batch import RecordError, shown_value
 from hugot.io.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from hugot.io.batch import Batch, InputKeys
     from hugot.io.output import Output
@@ -45,7 +45,7 @@ class Records(Protocol):
 
     keys: InputKeys
 
-    def batches(self) -> Iterator[Batch | None]:
+    def batches(self) -> Generator[Batch | None]:
         """Yield batches; None if no more are there yet."""
 
     def stop(self) -> None:
@@ -111,13 +111,17 @@ def run_job(
     runner = runner_of(pipeline)
     windows = _Windows(records, watcher.begun, _pace_of(runner, checkpoint_seconds))
     writer = _Writer(output, watcher.written, records.stop)
-    with _Interrupts(windows.stop, on_signal) as interrupts:
-        answers = run_windows(runner, windows, runner.options)
+    parts = windows.parts()
+    # Closing the parts ends the reading.
+    with contextlib.closing(parts), _Interrupts(windows.stop, on_signal) as interrupts:
+        answers = run_windows(runner, parts, runner.options)
         try:
             for results, refusals in answers:
                 batch = windows.ran()
                 if batch is None:
                     continue
+                if batch.nulls:
+                    results, refusals = _with_nulls(batch, results, refusals)
                 if refusals:
                     batch = _without_refused(runner, records.keys, batch, refusals)
                 if batch.errors and not skip_errors:
@@ -159,26 +163,33 @@ class _Windows:
         self._since = time.perf_counter()
         self._stopped = False
 
-    def __iter__(self) -> Iterator[Sequence[Any]]:
+    def parts(self) -> Generator[Sequence[Any]]:
+        """Yield the inputs of each window, without nulls."""
         before = 0  # bytes of the input before the batch
-        for batch in self._records.batches():
-            if batch is None:
-                self._pending.append(None)
-                yield ()  # an empty window has everything before it finished
-                continue
-            begun, end = 0, batch.bytes_done
-            for part in self._pace.divide(batch):
-                begun += len(part)
-                share = begun / len(batch) if batch.inputs else 1.0
-                part.bytes_done = before + round(share * (end - before))
-                if not self._pending:
-                    self._since = time.perf_counter()
-                self._pending.append(part)
-                self._on_begin(part)
-                yield part.inputs
-                if self._stopped:
-                    return
-            before = end
+        with contextlib.closing(self._records.batches()) as batches:
+            for batch in batches:
+                if batch is None:
+                    self._pending.append(None)
+                    yield ()  # an empty window has everything before it finished
+                    continue
+                begun, end = 0, batch.bytes_done
+                for part in self._pace.divide(batch):
+                    begun += len(part)
+                    share = begun / len(batch) if batch.inputs else 1.0
+                    part.bytes_done = before + round(share * (end - before))
+                    yield self._begin(part)
+                    if self._stopped:
+                        return
+                before = end
+
+    def _begin(self, part: Batch) -> Sequence[Any]:
+        if not self._pending:
+            self._since = time.perf_counter()
+        self._pending.append(part)
+        self._on_begin(part)
+        if part.nulls:
+            return [each for each in part.inputs if each is not None]
+        return part.inputs
 
     def stop(self) -> None:
         """End the windows after the present one; a signal handler may call it."""
@@ -193,6 +204,18 @@ class _Windows:
             self._pace.ran(batch, now - self._since)
         self._since = now
         return batch
+
+
+def _with_nulls(
+    batch: Batch, results: Sequence[Any], refusals: Mapping[int, InputError]
+) -> tuple[Sequence[Any], dict[int, InputError]]:
+    """Return results with None for the records that are null, and refusals by the numbers of records."""
+    numbers = [number for number, each in enumerate(batch.inputs) if each is not None]
+    refused = {numbers[place]: error for place, error in refusals.items()}
+    given = [number for number in numbers if number not in refused]
+    # Refused records are without a result, and are left out with it.
+    found = dict(zip(given, results, strict=True))
+    return [found.get(number) for number in range(len(batch)) if number not in refused], refused
 
 
 def _stop_at_error(writer: _Writer, batch: Batch, results: Sequence[Any]) -> None:
@@ -217,7 +240,7 @@ def _without_refused(
             message = str(error).removeprefix(f"input {error.index} ")
             reason = f"the input {message.removeprefix(f'input {error.index}: ')}"
             text = str(value)[:_SHOWN]
-        errors[number] = RecordError(source, line, reason, text)
+        errors[number] = RecordError(source, line, reason, text, unit=batch.unit)
     return batch.without(errors)
 
 

@@ -38,9 +38,13 @@ class Progress:
         pipeline: the pipeline, whose rows and tokens are counted.
         total: bytes of all input files, None for stdin.
         done: bytes of these that an earlier run has processed.
+        unit: ``"line"`` or ``"row"``, whatever the files consist of.
     """
 
-    def __init__(self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0) -> None:
+    def __init__(
+        self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0, unit: str = "line"
+    ) -> None:
+        self._unit = unit
         self._pipeline = pipeline
         self._total = total
         self._bytes_before = done
@@ -63,7 +67,7 @@ class Progress:
         """Count a batch that was written."""
         with self._lock:
             self._written += len(batch.inputs) + len(batch.errors)
-            self._inputs += len(batch.inputs)
+            self._inputs += len(batch.inputs) - batch.nulls
             self._written_bytes = max(self._written_bytes, batch.bytes_done)
 
     def close(self) -> None:
@@ -93,6 +97,7 @@ class Progress:
             records,
             max(0, records - records_then) / seconds,
             max(0, stats.tokens - tokens_then) / seconds,
+            self._unit,
         )
 
 
@@ -105,6 +110,7 @@ class _Measure(NamedTuple):
         records: number of records that have run.
         records_per_second: rate of the last seconds.
         tokens_per_second: rate of the last seconds.
+        unit: ``"line"`` or ``"row"``.
     """
 
     time: float
@@ -112,10 +118,11 @@ class _Measure(NamedTuple):
     records: int
     records_per_second: float
     tokens_per_second: float
+    unit: str
 
     def __str__(self) -> str:
         return (
-            f"{counted(self.records, 'record')}, {self.records_per_second:,.0f} texts/s, "
+            f"{counted(self.records, self.unit)}, {self.records_per_second:,.0f} texts/s, "
             f"{self.tokens_per_second:,.0f} tokens/s"
         )
 
@@ -127,13 +134,14 @@ class Shown(Progress):
         pipeline: see `Progress`.
         total: see `Progress`.
         done: see `Progress`.
+        unit: see `Progress`.
         every: seconds between two updates.
     """
 
     def __init__(
-        self, pipeline: Pipeline[Any, Any], total: int | None, done: int, every: float
+        self, pipeline: Pipeline[Any, Any], total: int | None, done: int, unit: str, every: float
     ) -> None:
-        super().__init__(pipeline, total, done)
+        super().__init__(pipeline, total, done, unit)
         self._every = every
         self._thread = threading.Thread(
             target=self._keep_showing, name="hugot-progress", daemon=True
@@ -156,7 +164,9 @@ class Shown(Progress):
 class Bar(Shown):
     """A bar of tqdm on stderr."""
 
-    def __init__(self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0) -> None:
+    def __init__(
+        self, pipeline: Pipeline[Any, Any], total: int | None, done: int = 0, unit: str = "line"
+    ) -> None:
         from tqdm import tqdm
 
         tqdm.monitor_interval = 0  # the bar is updated regularly without tqdm's own thread
@@ -169,7 +179,7 @@ class Bar(Shown):
             **_width(),
             bar_format=_BAR if total is not None else _BAR_OF_STDIN,
         )
-        super().__init__(pipeline, total, done, _BAR_SECONDS)
+        super().__init__(pipeline, total, done, unit, _BAR_SECONDS)
 
     def close(self) -> None:
         """Leave the bar as it is at the end."""
@@ -202,9 +212,10 @@ class LogLines(Shown):
         done: int,
         log: Callable[[str], None],
         every: float,
+        unit: str = "line",
     ) -> None:
         self._log = log
-        super().__init__(pipeline, total, done, max(every, _LEAST_SECONDS))
+        super().__init__(pipeline, total, done, unit, max(every, _LEAST_SECONDS))
 
     def _show(self, measure: _Measure) -> None:
         self._log(f"{measure}{self._left(measure)}")
@@ -219,8 +230,8 @@ class LogLines(Shown):
 
 
 def counted(number: int, what: str) -> str:
-    """Return a number with its noun, such as ``1 line`` or ``2,000 lines``."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+    """Return a number of things, such as ``1 row`` or ``2,000 rows``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
@@ -247,6 +258,7 @@ def summarize(
         "records": state.records,
         "records_before": before,
         "bad_records": state.bad,
+        "null_records": state.nulls,
         "complete": outcome.signal is None,
         "files": state.files,
         "seconds": seconds,
@@ -267,6 +279,8 @@ def describe(summary: dict[str, Any]) -> list[str]:
         counts += f" ({summary['records_before']:,} of them before)"
     if summary["bad_records"]:
         counts += f", {summary['bad_records']:,} bad"
+    if summary["null_records"]:
+        counts += f", {summary['null_records']:,} null"
     if summary["truncated"]:
         counts += f", {summary['truncated']:,} truncated"
     stages = ", ".join(f"{name} {value:.1f} s" for name, value in summary["stages"].items())

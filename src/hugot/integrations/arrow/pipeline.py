@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from hugot.errors import InputError
 from hugot.integrations.arrow.results import VECTOR_TYPES, result_type
-from hugot.integrations.arrow.texts import Column, as_column
+from hugot.integrations.arrow.texts import as_column
 from hugot.integrations.arrow.windows import run_columns
 from hugot.integrations.loaded import load_once, unload
 from hugot.options import check_choice, option_names, plain_options
@@ -21,6 +21,7 @@ from hugot.tasks import SPECS, task_class
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from hugot.io.arrow_texts import Column
     from hugot.pipelines.pipeline import Pipeline
     from hugot.tasks.base import Task
 
