@@ -7,8 +7,10 @@ import os
 import re
 import sys
 
+import pyarrow
 import pytest
 import slow_models
+from pyarrow import parquet
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals")
 
@@ -43,17 +45,22 @@ def test_figures_of_the_pipeline_are_shown_on_request(classify, many_lines, tmp_
     assert "text-classification" in done.stderr
 
 
+@pytest.mark.parametrize("unit", ["line", "row"])
 def test_progress_is_told_in_lines_where_stderr_is_no_terminal(
-    hugot_command, many_lines, tmp_path
+    hugot_command, many_lines, records_of, tmp_path, unit
 ) -> None:
+    source = many_lines
+    if unit == "row":
+        source = tmp_path / "many.parquet"
+        parquet.write_table(pyarrow.Table.from_pylist(records_of(many_lines)), source)
     model = slow_models.steady(tmp_path / "model", 5)
     flags = ("-o", tmp_path / "out", "--log-seconds", 0)
-    done = hugot_command("run", "-p", model, "-t", "text-classification", "-i", many_lines, *flags)
+    done = hugot_command("run", "-p", model, "-t", "text-classification", "-i", source, *flags)
     lines = [line for line in done.stderr.splitlines() if "% done" in line]
     assert len(lines) > 2
     for line in lines:
         assert re.match(
-            r"hugot: [\d,]+ lines?, [\d,]+ texts/s, [\d,]+ tokens/s, \d+% done, 0:00:\d\d left$",
+            rf"hugot: [\d,]+ {unit}s?, [\d,]+ texts/s, [\d,]+ tokens/s, \d+% done, 0:00:\d\d left$",
             line,
         )
 
