@@ -191,11 +191,12 @@ class Runner(Generic[Options]):
         *,
         layout: Layout | None = None,
         allow_refusals: bool = True,
+        on_group: Callable[[float], object] | None = None,
     ) -> Running:
         """Prepare and plan a window; the workers begin to run it if there is work for several of them.
 
-        The caller must call `finish` or `cancel`. `layout` is by default the model's. Without
-        `allow_refusals`, raises the InputError of the first refused input.
+        The caller must call `finish` or `cancel`. `layout` is by default the model's, `on_group` is that
+        of `Prepared`. Without `allow_refusals`, raises the InputError of the first refused input.
         """
         self.calls.enter()
         try:
@@ -205,6 +206,7 @@ class Runner(Generic[Options]):
         except BaseException:
             self.calls.leave()
             raise
+        prepared.on_group = on_group
         return self._start(prepared, layout)
 
     def finish(self, running: Running) -> Answers:
@@ -288,6 +290,8 @@ class Runner(Generic[Options]):
         ran = perf_counter()
         self.task.postprocess(outputs, group, prepared)
         self.recorder.postprocessed(perf_counter() - ran, 1)
+        if prepared.on_group is not None:
+            prepared.on_group(count / len(rows) * len(prepared.inputs))
 
     def run_together(
         self, prepared: Prepared[Options], stop: RunOptions, group: Group | None

@@ -6,7 +6,7 @@ outputs of a group ─ postprocess ─▶ results at their rows' places ─ fini
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from hugot.errors import InputError
 from hugot.inputs.rows import Group
-from hugot.options import check_positive
+from hugot.options import check_choice, check_positive
 from hugot.tasks.schema import TEXT
 
 if TYPE_CHECKING:
@@ -36,13 +36,16 @@ class TaskOptions:
     Attributes:
         batch_size: maximum number of rows in a group; None for as many as the token budget allows.
             Groups are sized by their tokens, so it rarely needs to be set.
+        show_progress: whether a list that is called shows a progress bar on stderr.
     """
 
     batch_size: int | None = None
+    show_progress: bool = field(default=False, metadata={"flag": False})
 
     def __post_init__(self) -> None:
         if self.batch_size is not None:
             check_positive("batch_size", self.batch_size)
+        check_choice("show_progress", self.show_progress, (True, False))
 
 
 Options = TypeVar("Options", bound=TaskOptions)
@@ -76,9 +79,11 @@ class Prepared(Generic[Options]):
             accepted.
         outputs: numbers of the graph's outputs that `Task.postprocess` reads, from `allocate` on.
         results: what `Task.allocate` returned, from `allocate` on.
+        on_group: called after each group with the share of the inputs that it holds, by any thread; None
+            for nothing.
     """
 
-    __slots__ = ("inputs", "options", "outputs", "refusals", "results", "rows")
+    __slots__ = ("inputs", "on_group", "options", "outputs", "refusals", "results", "rows")
 
     def __init__(
         self,
@@ -93,6 +98,7 @@ class Prepared(Generic[Options]):
         self.refusals = refusals or {}
         self.outputs: Sequence[int] = ()
         self.results: Any = None
+        self.on_group: Callable[[float], object] | None = None
 
     def allocate(self, task: Task[Options, Any]) -> None:
         """Allocate the storage for the results."""
