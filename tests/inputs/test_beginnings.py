@@ -173,6 +173,14 @@ def test_a_pair_of_two_long_texts_takes_time_in_proportion_to_their_length(model
     assert len(encoding.overflowing) < 1000
 
 
+def test_a_lone_surrogate_in_a_long_pair_is_refused(tokenizer) -> None:
+    pairs = [("word " * 2000, "a\ud800"), ("word " * 2000 + "\ud800", "other " * 2000), ("a", "b")]
+    rows, refused = tokenizer.with_length(LENGTH - 1).encode(pairs, type_ids=False)
+    assert sorted(refused) == [0, 1]
+    assert "character 10000 is a lone surrogate" in str(refused[1])
+    assert len(rows) == 1
+
+
 def test_words_have_the_rows_of_all_words(tokenizer) -> None:
     source = random.Random(4)
     added = added_tokens(tokenizer)

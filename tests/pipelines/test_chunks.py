@@ -256,6 +256,10 @@ def test_pairs_are_refused_with_chunks(pipelines) -> None:
             {"chunks": "mean", "chunk_overlap": 8, "max_length": 11, "prompt": "the "},
             "it must be below 8",
         ),
+        (
+            {"chunks": "mean", "prompt": "the " * 70},
+            "the prompt and the special tokens leave no room",
+        ),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(models, pipelines, options, message) -> None:

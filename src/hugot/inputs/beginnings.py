@@ -172,19 +172,24 @@ class Beginnings:
 
     def _shorten_pair(self, pair: tuple[str, str]) -> tuple[str, str]:
         """Return the pieces of a pair that lead to the same row, or the pair itself."""
-        long = {i: text for i, text in enumerate(pair) if len(text) > self._longest}
-        found = self._encode({i: text for i, text in long.items() if _is_unicode(text)})
+        if not all(map(_is_unicode, pair)):
+            return pair
+        found = self._encode({i: text for i, text in enumerate(pair) if len(text) > self._longest})
         pieces = [found[i][1] if i in found else text for i, text in enumerate(pair)]
         special = self._tokenizer.num_special_tokens_to_add(is_pair=True)
-        if (self._max_length - special) % 2 and found:
-            # If both texts are longer than half a row, the longer one keeps one token more.
-            counts = [self._count(text) for text in pair]
-            more = counts[0] > counts[1]
-            larger = 0 if more else 1
-            length = len(pieces[larger])
-            while (self._count(pieces[0]) > self._count(pieces[1])) != more:
-                length *= _GROWTH
-                pieces[larger] = self._piece(pair[larger], length) or pair[larger]
+        if not found or (self._max_length - special) % 2 == 0:
+            return pieces[0], pieces[1]
+        # If both texts are longer than half a row, the longer one keeps one token more.
+        counts = [*map(self._count, pieces)]
+        known = [i for i in found if counts[i] > counts[1 - i]]
+        if len(found) == 1 and known:
+            return pieces[0], pieces[1]
+        more = self._count(pair[0]) > self._count(pair[1])
+        larger = 0 if more else 1
+        length = len(pieces[larger])
+        while (self._count(pieces[0]) > self._count(pieces[1])) != more:
+            length *= _GROWTH
+            pieces[larger] = self._piece(pair[larger], length) or pair[larger]
         return pieces[0], pieces[1]
 
     def _count(self, text: str) -> int:

@@ -138,6 +138,7 @@ class TextTokenizer:
         self._beginnings: Beginnings | None = None
         self._shortened = False
         self._kept: dict[tuple[int | None, int], TextTokenizer] = {}
+        self._unlimited: TextTokenizer | None = None
 
     def encode(
         self,
@@ -237,10 +238,11 @@ class TextTokenizer:
 
     def without_limit(self) -> TextTokenizer:
         """Return the same tokenizer without a longest row."""
-        key = None, 0
-        if key not in self._kept:
-            self._kept[key] = self._with_length(None, 0)
-        return self._kept[key]
+        if self.max_length is None:
+            return self
+        if self._unlimited is None:
+            self._unlimited = self._with_length(None, 0)
+        return self._unlimited
 
     def _with_length(self, max_length: int | None, stride: int) -> TextTokenizer:
         special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
@@ -264,6 +266,7 @@ class TextTokenizer:
             _shortened=max_length != self.max_length,
             _beginnings=None,
             _kept={},
+            _unlimited=None,
         )
         return made
 
@@ -382,10 +385,13 @@ class TextTokenizer:
         self, texts: Sequence[Text], spans: bool, words: bool, numbers: Sequence[int]
     ) -> tuple[list[Any], dict[int, InputError]]:
         """Tokenize texts completely; see `encode_texts`."""
+        self._start_pool()
+        return encode_texts(self._tokenizer, texts, spans=spans, words=words, numbers=numbers)
+
+    def _start_pool(self) -> None:
         if self._pool_threads is not None:
             start_pool(self._tokenizer, self._pool_threads)
             self._pool_threads = None
-        return encode_texts(self._tokenizer, texts, spans=spans, words=words, numbers=numbers)
 
     def _encode_rows(
         self, texts: Sequence[Text], spans: bool, words: bool, numbers: Sequence[int]
@@ -398,6 +404,7 @@ class TextTokenizer:
         beginnings = self._beginnings_of(texts)
         if beginnings is None:
             return *self._encode(texts, spans, words, numbers), set()
+        self._start_pool()
         cut = beginnings.encode(texts, spans=spans, words=words)
         pairs = beginnings.shorten_pairs(texts)
         texts = [pairs.get(place, text) for place, text in enumerate(texts)]

@@ -60,6 +60,11 @@ class Chunks:
         self._tokenizer = tokenizer.without_limit()
         if self._longest is not None:
             width = self._longest - self._before - self._behind
+            if width < 1:
+                raise InputError(
+                    f"chunks: the prompt and the special tokens leave no room in a row of "
+                    f"{self._longest} tokens"
+                )
             if overlap >= width:
                 raise InputError(
                     f"chunk_overlap={overlap}; it must be below {width}, the tokens that a row holds "
