@@ -8,8 +8,7 @@ docs/fidelity.md lists all of them. A tokenizer that the other files agree with 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hugot.errors import HugotError, ModelFormatError, TokenizerError
 from hugot.inputs.added_tokens import AddedTokens, tokens_of_vocabulary
@@ -38,8 +37,7 @@ _TRIMMING: Final = ("ByteLevel", "RobertaProcessing")
 _TOO_LARGE: Final = 2**31
 
 
-@dataclass(frozen=True)
-class TokenizerFiles:
+class TokenizerFiles(NamedTuple):
     """A tokenizer and the other settings of a model's tokenizer files.
 
     Attributes:

@@ -8,8 +8,8 @@ decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +26,7 @@ SPECIAL_TOKENS: Final = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class TokenizerClass:
+class TokenizerClass(NamedTuple):
     """A tokenizer class.
 
     Attributes:
@@ -47,13 +46,13 @@ class TokenizerClass:
         padding_side: the default side of padding.
     """
 
-    tokens: Mapping[str, str] = field(default_factory=dict)
+    tokens: Mapping[str, str] = MappingProxyType({})
     normalized: tuple[str, ...] = ()
     mask: Mapping[str, bool] | None = None
     additional: tuple[str, ...] = ()
     extra_ids: bool = False
     normalizer: tuple[str, ...] = ()
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = MappingProxyType({})
     post_processor: bool = False
     template: Literal["never", "if given", "always"] = "never"
     prefix: bool = False
@@ -83,7 +82,7 @@ _ANGLES = _tokens("bos=<s> eos=</s> unk=<unk> sep=</s> pad=<pad> cls=<s> mask=<m
 _ROBERTA = TokenizerClass(
     tokens=_ANGLES, mask=_STRIPS_LEFT_EXACT, defaults=_NO_PREFIX, post_processor=True
 )
-_BART = replace(_ROBERTA, mask=_STRIPS_LEFT)
+_BART = _ROBERTA._replace(mask=_STRIPS_LEFT)
 _XLM_ROBERTA = TokenizerClass(tokens=_ANGLES, mask=_STRIPS_LEFT)
 _GPT2 = TokenizerClass(
     tokens=_tokens("bos=<|endoftext|> eos=<|endoftext|> unk=<|endoftext|>"), defaults=_NO_PREFIX
@@ -121,60 +120,56 @@ _CLASSES: Final[Mapping[str, TokenizerClass]] = {
         _BERT,
     ),
     # Version 5 has no such classes, and reads their files as any tokenizer.json.
-    "ConvBertTokenizer": replace(_BERT, defaults={}),
-    "RetriBertTokenizer": replace(_BERT, defaults={}),
-    "FunnelTokenizer": replace(
-        _BERT,
+    "ConvBertTokenizer": _BERT._replace(defaults={}),
+    "RetriBertTokenizer": _BERT._replace(defaults={}),
+    "FunnelTokenizer": _BERT._replace(
         tokens=_tokens("bos=<s> eos=</s> unk=<unk> sep=<sep> pad=<pad> cls=<cls> mask=<mask>"),
     ),
-    "MPNetTokenizer": replace(
-        _BERT,
+    "MPNetTokenizer": _BERT._replace(
         tokens={**_ANGLES, "unk_token": "[UNK]"},
         normalized=_ALL_BUT_MASK,
         mask=_STRIPS_LEFT,
         normalizer=("do_lower_case", "strip_accents"),
     ),
-    "SplinterTokenizer": replace(
-        _BERT, additional=("[QUESTION]",), normalizer=("do_lower_case", "strip_accents")
+    "SplinterTokenizer": _BERT._replace(
+        additional=("[QUESTION]",), normalizer=("do_lower_case", "strip_accents")
     ),
-    "RoFormerTokenizer": replace(_BERT, python=True),
-    "BertJapaneseTokenizer": replace(_BERT, python=True),
+    "RoFormerTokenizer": _BERT._replace(python=True),
+    "BertJapaneseTokenizer": _BERT._replace(python=True),
     "RobertaTokenizer": _ROBERTA,
     "LongformerTokenizer": _ROBERTA,
     # Version 5 adds a space by default.
-    "BlenderbotTokenizer": replace(_ROBERTA, defaults={}),
+    "BlenderbotTokenizer": _ROBERTA._replace(defaults={}),
     "BartTokenizer": _BART,
     "LEDTokenizer": _BART,
-    "MvpTokenizer": replace(_BART, normalized=_ALL_BUT_MASK),
+    "MvpTokenizer": _BART._replace(normalized=_ALL_BUT_MASK),
     "DebertaTokenizer": TokenizerClass(tokens=_BRACKETS, defaults=_NO_PREFIX),
     "GPT2Tokenizer": _GPT2,
     "CodeGenTokenizer": _GPT2,
-    "Qwen2Tokenizer": replace(
-        _GPT2, tokens=_tokens("eos=<|endoftext|> unk=<|endoftext|> pad=<|endoftext|>")
+    "Qwen2Tokenizer": _GPT2._replace(
+        tokens=_tokens("eos=<|endoftext|> unk=<|endoftext|> pad=<|endoftext|>")
     ),
-    "GPTNeoXTokenizer": replace(_GPT2, template="always"),
+    "GPTNeoXTokenizer": _GPT2._replace(template="always"),
     "BloomTokenizer": TokenizerClass(tokens=_tokens("bos=<s> eos=</s> unk=<unk> pad=<pad>")),
     "LlamaTokenizer": _LLAMA,
-    "CodeLlamaTokenizer": replace(_LLAMA, prefix=False),
-    "GemmaTokenizer": replace(
-        _LLAMA, tokens=_tokens("bos=<bos> eos=<eos> unk=<unk> pad=<pad>"), prefix=False
+    "CodeLlamaTokenizer": _LLAMA._replace(prefix=False),
+    "GemmaTokenizer": _LLAMA._replace(
+        tokens=_tokens("bos=<bos> eos=<eos> unk=<unk> pad=<pad>"), prefix=False
     ),
-    "CohereTokenizer": replace(
-        _LLAMA,
+    "CohereTokenizer": _LLAMA._replace(
         tokens=_tokens("bos=<BOS_TOKEN> eos=<|END_OF_TURN_TOKEN|> unk=<UNK>"),
         prefix=False,
         padding_side="left",
     ),
     "XLMRobertaTokenizer": _XLM_ROBERTA,
     "BarthezTokenizer": _XLM_ROBERTA,
-    "CamembertTokenizer": replace(
-        _XLM_ROBERTA,
+    "CamembertTokenizer": _XLM_ROBERTA._replace(
         mask=_STRIPS_LEFT_EXACT,
         additional=("<s>NOTUSED", "</s>NOTUSED", "<unk>NOTUSED"),
     ),
-    "MBartTokenizer": replace(_XLM_ROBERTA, language="en_XX"),
-    "MBart50Tokenizer": replace(_XLM_ROBERTA, language="en_XX"),
-    "NllbTokenizer": replace(_XLM_ROBERTA, language="eng_Latn"),
+    "MBartTokenizer": _XLM_ROBERTA._replace(language="en_XX"),
+    "MBart50Tokenizer": _XLM_ROBERTA._replace(language="en_XX"),
+    "NllbTokenizer": _XLM_ROBERTA._replace(language="eng_Latn"),
     "AlbertTokenizer": TokenizerClass(tokens=_ALBERT_TOKENS, mask=_STRIPS_LEFT_EXACT),
     "RemBertTokenizer": TokenizerClass(tokens=_ALBERT_TOKENS, mask=_STRIPS_LEFT),
     "DebertaV2Tokenizer": TokenizerClass(tokens=_BRACKETS),
@@ -189,8 +184,8 @@ _CLASSES: Final[Mapping[str, TokenizerClass]] = {
         mask=_STRIPS_LEFT,
     ),
     "XLNetTokenizer": _XLNET,
-    "CpmTokenizer": replace(_XLNET, python=True),
-    "T5Tokenizer": replace(_T5, extra_ids=True),
+    "CpmTokenizer": _XLNET._replace(python=True),
+    "T5Tokenizer": _T5._replace(extra_ids=True),
     # Version 5 adds no such tokens.
     "MT5Tokenizer": _T5,
     "HerbertTokenizer": TokenizerClass(
