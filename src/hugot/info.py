@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hugot.errors import HugotError, TokenizerError
+from hugot.errors import HugotError, ModelFormatError, TokenizerError
 from hugot.models.bundle import open_bundle
 from hugot.models.cache import is_snapshot
 from hugot.models.find import find_model
 from hugot.models.manifest import read_manifest
 from hugot.models.signature import read_signature
+from hugot.models.vector_output import choose_output
 from hugot.tasks import SPECS, tasks_of_architectures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
     from pathlib import Path
 
     from hugot.models.bundle import ModelBundle
-    from hugot.models.signature import Value
+    from hugot.models.signature import Signature, Value
     from hugot.session import Session
 
 
@@ -45,17 +46,18 @@ def model_info(
     """
     found = find_model(model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision)
     bundle = open_bundle(found.path, found.onnx_file, found.variant)
+    signature = read_signature(bundle.onnx_path)
     return {
         "model": str(model),
         "folder": str(bundle.folder),
         "found": found.why,
         **_origin(bundle.folder),
-        "graph": _graph(bundle),
+        "graph": _graph(bundle, signature),
         "tasks": guess_tasks(bundle),
         "model_type": bundle.config.get("model_type"),
         "labels": bundle.labels if bundle.config.get("id2label") else [],
         "longest_row": bundle.longest_row,
-        **_sentences(bundle),
+        **_sentences(bundle, signature.outputs),
         "tokenizer": _tokenizer(bundle),
         "files": {
             path.relative_to(bundle.folder).as_posix(): path.stat().st_size
@@ -100,8 +102,7 @@ def _origin(folder: Path) -> dict[str, Any]:
     return {"name": None, "revision": None, "commit": commit}
 
 
-def _graph(bundle: ModelBundle) -> dict[str, Any]:
-    signature = read_signature(bundle.onnx_path)
+def _graph(bundle: ModelBundle, signature: Signature) -> dict[str, Any]:
     return {
         "file": bundle.onnx_path.relative_to(bundle.folder).as_posix(),
         "opset": signature.opset,
@@ -116,17 +117,38 @@ def _value(value: Value) -> dict[str, Any]:
     return {"name": value.name, "dtype": value.dtype, "shape": list(value.shape)}
 
 
-def _sentences(bundle: ModelBundle) -> dict[str, Any]:
+def _sentences(bundle: ModelBundle, outputs: Sequence[Value]) -> dict[str, Any]:
+    """Return what feature extraction does by default, and from which file that follows."""
     sentence = bundle.sentence
+    refusal = sentence.text_refusal or sentence.module_refusal
+    output, why, is_final = None, refusal, False
+    if refusal is None:
+        try:
+            number, _, is_final, why = choose_output(
+                outputs, sentence, bundle.config, bundle.onnx_path.name
+            )
+            output = outputs[number].name
+        except ModelFormatError as error:
+            why = str(error)
+    applied = output is not None and not is_final
     return {
         "longest_sentence": bundle.longest_sentence,
-        "pooling": list(sentence.pooling) if sentence.pooling else None,
-        "behind_pooling": [
-            step if isinstance(step, str) else type(step).__name__.lower()
-            for step in sentence.steps
-        ],
+        "longest_sentence_from": sentence.texts.length_source,
+        "lowercase": sentence.lowercase,
+        "vector_output": output,
+        "vector_output_reason": why,
+        "modules_from": sentence.source,
+        "before_pooling": _steps(sentence.before) if applied else [],
+        "pooling": list(sentence.pooling) if applied and sentence.pooling else None,
+        "behind_pooling": _steps(sentence.steps) if applied else [],
+        "truncate_dim": sentence.truncate_dim,
         "prompts": {name: text for name, text in sentence.prompts.items() if text},
+        "default_prompt": sentence.default_prompt_name,
     }
+
+
+def _steps(steps: Iterable[object]) -> list[str]:
+    return [step if isinstance(step, str) else type(step).__name__.lower() for step in steps]
 
 
 def _tokenizer(bundle: ModelBundle) -> Mapping[str, Any]:

@@ -417,3 +417,37 @@ def test_a_run_without_flags_of_the_type_is_parsed_without_numpy() -> None:
 
 def test_the_version_is_that_of_the_package(hugot_command) -> None:
     assert hugot.__version__ in hugot_command("--version").stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "options"),
+    [
+        (["--max-length", "5"], {"max_length": 5}),
+        (
+            ["--max-length", "5", "--chunks", "max", "--chunk-overlap", "1"],
+            {"max_length": 5, "chunks": "max", "chunk_overlap": 1},
+        ),
+    ],
+)
+def test_a_run_cuts_long_texts_or_splits_them_as_a_call_does(
+    classify, one_line, tmp_path, records_of, models, flags, options
+) -> None:
+    done = classify("-i", one_line, "-o", tmp_path / "out", *flags)
+    assert done.code == 0, done.stderr
+    (record,) = records_of(tmp_path / "out" / "result_0.jsonl")
+    with hugot.pipeline("text-classification", models / "bert-uncased-text") as made:
+        answer = made([record["input"]], **options)[0]
+        assert answer["score"] != made([record["input"]])[0]["score"]
+    found = record["output"]
+    while isinstance(found, list):
+        (found,) = found
+    assert (found["Label"], found["Score"]) == (
+        answer["label"],
+        pytest.approx(answer["score"], abs=1e-6),
+    )
+
+
+def test_a_run_refuses_a_length_without_room(classify, one_line, tmp_path) -> None:
+    done = classify("-i", one_line, "-o", tmp_path / "out", "--max-length", "2")
+    assert done.code != 0
+    assert "max_length=2 leaves no room" in done.stderr

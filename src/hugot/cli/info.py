@@ -62,8 +62,12 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         "outputs": "; ".join(map(_value, graph["outputs"])),
         "labels": ", ".join(found["labels"]),
         "longest row": _tokens(found["longest_row"]),
-        "longest sentence": _tokens(found["longest_sentence"]),
-        "pooling": ", ".join([*(found["pooling"] or ()), *found["behind_pooling"]]),
+        "longest sentence": _sourced(
+            _tokens(found["longest_sentence"]), found["longest_sentence_from"]
+        ),
+        "vectors": _vectors(found),
+        "pooling": _sourced(_pooling(found), found["modules_from"]),
+        "default prompt": found["default_prompt"],
         "tokenizer": f"{tokenizer['type']}, {tokenizer['vocabulary']:,} tokens",
     }
     for name, value in rows.items():
@@ -84,6 +88,21 @@ def _origin(found: Mapping[str, Any]) -> str:
 def _value(value: Mapping[str, Any]) -> str:
     shape = ", ".join("?" if size is None else str(size) for size in value["shape"])
     return f"{value['name']} {value['dtype']} [{shape}]"
+
+
+def _vectors(found: Mapping[str, Any]) -> str:
+    output, why = found["vector_output"], found["vector_output_reason"]
+    return f"from the output {output}: {why}" if output else f"none: {why}"
+
+
+def _pooling(found: Mapping[str, Any]) -> str:
+    return ", ".join(
+        [*found["before_pooling"], *(found["pooling"] or ()), *found["behind_pooling"]]
+    )
+
+
+def _sourced(value: str, source: str | None) -> str:
+    return f"{value} ({source})" if value and source else value
 
 
 def _tokens(count: int | None) -> str:

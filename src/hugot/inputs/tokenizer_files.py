@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from hugot.errors import HugotError, ModelFormatError, TokenizerError
 from hugot.inputs.added_tokens import AddedTokens, tokens_of_vocabulary
+from hugot.inputs.native import raise_others
 from hugot.inputs.rows import Padding
 from hugot.models.files import get_typed
 from hugot.models.tokenizer_classes import tokenizer_class
@@ -298,12 +299,3 @@ def token_id(tokenizer: Tokenizer, token: str) -> int | None:
     except UnicodeEncodeError:  # an unpaired surrogate, which is in no vocabulary
         return None
     return found
-
-
-def raise_others(error: BaseException) -> None:
-    """Raise an error that is not a failure of the tokenizer, such as an interrupt.
-
-    A panic of the tokenizer's Rust code is raised as a BaseException that is not an `Exception`.
-    """
-    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-        raise error

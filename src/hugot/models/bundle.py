@@ -6,6 +6,7 @@ may hold ``tokenizer_config.json``, ``special_tokens_map.json`` and the files of
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hugot.errors import ModelFormatError, ModelNotFoundError
-from hugot.models.files import get_typed, read_json
+from hugot.models.files import check_content, get_typed, read_json
+from hugot.models.modules import transformer_folder
 from hugot.models.sentence import SentenceFiles, read_sentence_files
 from hugot.models.tokenizer_config import read_tokenizer_config
 from hugot.models.variants import EXPORT_HINT, check_instruction_set, find_onnx
@@ -61,9 +63,10 @@ class ModelBundle:
     """The files of one model, read and checked.
 
     Attributes:
-        folder: the folder of the configuration files.
+        folder: the model's folder.
         onnx_path: path of the graph.
         tokenizer_path: path of ``tokenizer.json``.
+        config_path: path of ``config.json``, whether or not it exists.
         config: content of ``config.json``.
         tokenizer_config: content of ``tokenizer_config.json``; see `read_tokenizer_config`.
     """
@@ -71,13 +74,14 @@ class ModelBundle:
     folder: Path
     onnx_path: Path
     tokenizer_path: Path
+    config_path: Path
     config: Mapping[str, Any]
     tokenizer_config: Mapping[str, Any]
 
     @cached_property
     def sentence(self) -> SentenceFiles:
         """Settings in the files of sentence-transformers."""
-        return read_sentence_files(self.folder)
+        return read_sentence_files(self.folder, self.config, self.tokenizer_config)
 
     @cached_property
     def labels(self) -> list[str]:
@@ -92,7 +96,7 @@ class ModelBundle:
                     f"{self.folder / 'config.json'}: id2label must name every label from 0 on; it is "
                     f"{named!r}"
                 ) from error
-        count = get_typed(self.config, "num_labels", int, self.folder / "config.json", 2)
+        count = get_typed(self.config, "num_labels", int, self.config_path, 2)
         if count > _MOST_LABELS:
             raise ModelFormatError(f"{self.folder / 'config.json'}: num_labels is {count}")
         return [f"LABEL_{i}" for i in range(count)]
@@ -145,10 +149,10 @@ class ModelBundle:
     @cached_property
     def longest_sentence(self) -> int | None:
         """As `longest_row`, for sentence vectors: ``max_seq_length`` replaces the tokenizer's limit."""
-        length = self.sentence.max_seq_length
-        if length is None:
+        texts = self.sentence.texts
+        if texts.length_source is None:
             return self.longest_row
-        return min(length, self.config_limit or length)
+        return min((each for each in (texts.max_length, self.config_limit) if each), default=None)
 
     @cached_property
     def config_limit(self) -> int | None:
@@ -160,7 +164,7 @@ class ModelBundle:
             return None
         if self.config.get("position_biased_input") is False:
             return None  # DeBERTa v2 and v3: relative positions only
-        source = self.folder / "config.json"
+        source = self.config_path
         if get_typed(self.config, "model_type", str, source) in _POSITIONS_AFTER_PADDING:
             positions -= get_typed(self.config, "pad_token_id", int, source, 0) + 1
         return positions
@@ -186,9 +190,7 @@ def open_bundle(
     """
     path = Path(path).expanduser()
     if path.is_file():
-        folder = path.parent
-        if not (folder / "tokenizer.json").exists() and folder.name == "onnx":
-            folder = folder.parent
+        folder = _folder_of(path)
         onnx_path = path
         check_instruction_set(path.name, {})
     elif path.is_dir():
@@ -196,15 +198,39 @@ def open_bundle(
         onnx_path = find_onnx(path, onnx_file, variant)
     else:
         raise ModelNotFoundError(f"there is no model at {str(path)!r}")
-    tokenizer_path = folder / "tokenizer.json"
+    inner = transformer_folder(folder)
+    if not (inner / "tokenizer.json").is_file():
+        inner = folder
+    tokenizer_path = inner / "tokenizer.json"
     if not tokenizer_path.is_file():
         raise ModelNotFoundError(
             f"{folder} has no tokenizer.json, without which text cannot be tokenized. {EXPORT_HINT}"
         )
+    for each in (onnx_path, *_weight_files(onnx_path), tokenizer_path):
+        check_content(each)
     return ModelBundle(
         folder=folder,
         onnx_path=onnx_path,
         tokenizer_path=tokenizer_path,
-        config=read_json(folder / "config.json"),
-        tokenizer_config=read_tokenizer_config(folder),
+        config_path=inner / "config.json",
+        config=read_json(inner / "config.json"),
+        tokenizer_config=read_tokenizer_config(inner),
     )
+
+
+def _folder_of(onnx_path: Path) -> Path:
+    """Return the folder of the model that an ``.onnx`` file belongs to."""
+    folder = onnx_path.parent
+    if not (folder / "tokenizer.json").exists() and folder.name == "onnx":
+        folder = folder.parent
+    parent = folder.absolute().parent
+    if (parent / "modules.json").is_file() and transformer_folder(parent) == folder.absolute():
+        return folder.parent if folder.name else parent
+    return folder
+
+
+def _weight_files(onnx_path: Path) -> list[Path]:
+    """Return the files beside a graph that hold its weights by the usual names, if there are any."""
+    beginnings = (f"{onnx_path.name}_data", f"{onnx_path.name}.data")
+    names = (name for name in os.listdir(onnx_path.parent) if name.startswith(beginnings))
+    return [onnx_path.parent / name for name in names]

@@ -13,14 +13,16 @@ from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
+import numpy as np
+
 from hugot._fast.recorder import Recorder
 from hugot.errors import CancelledError, SessionClosedError
 from hugot.inputs.planner import plan, shaped
 from hugot.inputs.rows import TokenRow
-from hugot.options import check_names, option_names
+from hugot.options import check_names, option_names, plain_options
 from hugot.runtime.calls import ActiveCalls, in_callback
 from hugot.runtime.process import register_exit_handler
-from hugot.tasks.base import Prepared, TaskOptions
+from hugot.tasks.base import OptionsCache, Prepared, TaskOptions
 from hugot.tasks.schema import ListOf, Vector
 
 if TYPE_CHECKING:
@@ -115,6 +117,7 @@ class Runner(Generic[Options]):
         self.batcher_lock = threading.Lock()
         self._stop = self.calls.run_options = model.new_run_options()
         self._quick_tokens = _FIRST_QUICK_TOKENS
+        self._types: OptionsCache[Options, ResultType] = OptionsCache()
         self.on_close: Callable[[], None] | None = None
         self._releasing = threading.Lock()
         register_exit_handler(self)
@@ -124,7 +127,7 @@ class Runner(Generic[Options]):
         if not given:
             return self.options
         check_names(given, option_names(type(self.options)), f"option of {self.task.name}")
-        return replace(self.options, **given)
+        return replace(self.options, **plain_options(given))
 
     def prepare(
         self, inputs: Sequence[Any], options: Options, first_index: int = 0
@@ -324,7 +327,17 @@ class Runner(Generic[Options]):
 
     def result_type(self, options: Options | None = None) -> ResultType:
         """Return the type of a result; a sample is run if the files do not state the vectors' size."""
-        options = self.options if options is None else options
+        return self._types.get(self.options if options is None else options, self._find_type)
+
+    def no_results(self, options: Options) -> Any:
+        """Return the answer for an empty list: for vectors, an array of their size without rows."""
+        with self.calls:
+            found = self.result_type(options)
+            if isinstance(found, Vector):
+                return np.empty((0, found.dimension or 0), np.float32)
+            return self.task.join([])
+
+    def _find_type(self, options: Options) -> ResultType:
         found = self.task.result_type(options)
         vector = found.item if isinstance(found, ListOf) else found
         if not isinstance(vector, Vector) or vector.dimension is not None:

@@ -9,7 +9,7 @@ from hugot.errors import HugotError
 from hugot.pipelines.runner import Answers, raise_first
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from hugot._fast.recorder import Recorder
     from hugot.pipelines.runner import Runner, Running
@@ -48,7 +48,9 @@ def run_list(
 
     `layout` is by default the model's.
     """
-    if not 0 < len(inputs) <= LARGEST_WINDOW * 3 // 2:
+    if not len(inputs):
+        return runner.no_results(options)
+    if len(inputs) > LARGEST_WINDOW * 3 // 2:
         windows = run_windows(runner, slices(inputs), options, layout)
         return runner.task.join(list(accepted(windows)))
     running = runner.start(inputs, options, layout=layout, allow_refusals=False)
@@ -60,7 +62,7 @@ def run_windows(
     windows: Iterable[Sequence[Any]],
     options: Any,
     layout: Layout | None = None,
-) -> Iterator[Answers]:
+) -> Generator[Answers, None, None]:
     """Yield the answers of each window, one step later: the next window is tokenized while it runs.
 
     The answers of an empty window are empty; they follow all previous answers, so that a source without

@@ -146,6 +146,24 @@ class Task(Generic[Options, Result]):
         """Return the type of one input's result with these options."""
         raise NotImplementedError
 
+    # What the model's files say
+
+    @property
+    def labels(self) -> list[str] | None:
+        """The names of the model's labels, by index; None for a task without labels."""
+        return None
+
+    def longest_row(self, options: Options) -> int | None:
+        """Return the maximum number of tokens in a row, special ones included; None without a limit."""
+        return None
+
+    def count_tokens(self, value: Any, options: Options) -> int:
+        """Return the number of tokens of an input, special ones included, without truncation.
+
+        Raises InputError as `check_input`.
+        """
+        raise NotImplementedError
+
     # Inputs
 
     def is_single(self, inputs: Any) -> bool:
@@ -154,6 +172,13 @@ class Task(Generic[Options, Result]):
 
     def arrange(self, inputs: Any, options: Options) -> Any:
         """Return the argument of a call, which is not a str, as an input, a sequence or an iterator."""
+        return inputs
+
+    def unpack(self, inputs: Any) -> Any:
+        """Return an array or a column of another library, as the argument of a call, as a list.
+
+        Other arguments are returned as they are. Raises InputError for a table, and for a set.
+        """
         return inputs
 
     def accepts_all(self, inputs: Sequence[Any], options: Options) -> bool:
