@@ -122,7 +122,8 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
         self._logits = [find_logits(graph, self.name, ("batch", "tokens", "vocabulary"))]
         self._check_vocabulary(graph.outputs[self._logits[0]].shape[-1])
         mask_id = _special_id(self.tokenizer, "mask_token", ("[MASK]", "<mask>"))
-        if mask_id is None:
+        size = self.bundle.config.get("vocab_size")
+        if mask_id is None or (isinstance(size, int) and mask_id >= size):
             raise ModelFormatError(
                 f"{self.bundle.folder / 'tokenizer_config.json'} names no mask_token of the "
                 f"vocabulary; {self.name} needs one"
@@ -200,7 +201,7 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
     @property
     def _cuts_left(self) -> bool:
         """Whether a text that is too long loses its beginning."""
-        return self.bundle.tokenizer_config.get("truncation_side") == "left"
+        return self.tokenizer.truncates_left
 
     def _filled(
         self, tokens: list[int], mask: int, best: list[tuple[int, float]], single: bool
