@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -69,13 +70,16 @@ def run_windows(
     options: Any,
     layout: Layout | None = None,
     on_group: Callable[[float], object] | None = None,
+    *,
+    refuse_not_finite: bool = False,
 ) -> Generator[Answers, None, None]:
     """Yield the answers of each window, one step later: the next window is tokenized while it runs.
 
     The answers of an empty window are empty; they follow all previous answers, so that a source without
-    further inputs for the moment can yield one. Refused inputs raise no error. `on_group` is that of
-    `Prepared`.
+    further inputs for the moment can yield one. Refused inputs raise no error; with `refuse_not_finite`,
+    they include those whose results have numbers that are not finite. `on_group` is that of `Prepared`.
     """
+    finish = partial(runner.finish, refuse_not_finite=refuse_not_finite)
     first_index = 0
     before: Running | None = None
     ahead: Running | None = None
@@ -92,12 +96,12 @@ def run_windows(
                     failure = error
             if before is not None:
                 running, before = before, None
-                yield runner.finish(running)
+                yield finish(running)
             if ahead is not None and ahead.job is None:
                 # Work on the caller's own thread does not profit from reading ahead, which would delay
                 # closing the pipeline.
                 running, ahead = ahead, None
-                yield runner.finish(running)
+                yield finish(running)
             if failure is not None:
                 raise failure
             if not len(inputs):
@@ -105,7 +109,7 @@ def run_windows(
             first_index += len(inputs)
         if ahead is not None:
             running, ahead = ahead, None
-            yield runner.finish(running)
+            yield finish(running)
     finally:
         failure = None  # its traceback refers to this frame
         for left in (before, ahead):
