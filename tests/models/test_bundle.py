@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 
@@ -96,10 +95,34 @@ def test_the_longest_row_is_the_tokenizers_limit(folder) -> None:
     assert open_bundle(folder).longest_row == 128
 
 
-@pytest.mark.parametrize("length", [None, 10**30, 1e30, "x", 4096])
+@pytest.mark.parametrize("length", [None, 0, 10**30, 1e30, 4096])
 def test_positions_limit_the_row_if_the_tokenizer_has_no_smaller_limit(folder, length) -> None:
     write(folder / "tokenizer_config.json", {"model_max_length": length})
-    assert open_bundle(folder).longest_row == 512
+    bundle = open_bundle(folder)
+    assert (bundle.longest_row, bundle.longest_row_source) == (512, "config.json")
+
+
+def test_max_len_is_an_older_name_of_model_max_length(folder) -> None:
+    write(folder / "tokenizer_config.json", {"max_len": 6})
+    bundle = open_bundle(folder)
+    assert (bundle.longest_row, bundle.longest_row_source) == (6, "tokenizer_config.json")
+
+
+@pytest.mark.parametrize("length", ["6", -1, True, [6]])
+def test_a_length_that_is_no_number_is_refused(folder, length) -> None:
+    write(folder / "tokenizer_config.json", {"model_max_length": length})
+    with pytest.raises(ModelFormatError, match=r"tokenizer_config\.json: model_max_length"):
+        _ = open_bundle(folder).longest_row
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("gpt2", "n_positions"), ("led", "max_encoder_position_embeddings")],
+)
+def test_some_model_types_have_another_name_for_their_positions(folder, kind, key) -> None:
+    write(folder / "config.json", {"model_type": kind, key: 96})
+    write(folder / "tokenizer_config.json", {})
+    assert open_bundle(folder).longest_row == 96
 
 
 @pytest.mark.parametrize("kind", ["roberta", "xlm-roberta", "camembert", "mpnet"])
@@ -208,12 +231,12 @@ def test_a_damaged_list_of_modules_raises(sentence_folder) -> None:
         open_bundle(sentence_folder)
 
 
-def test_special_tokens_map_tells_what_the_tokenizer_config_does_not(models, tmp_path) -> None:
-    folder = shutil.copytree(models / "bert-uncased-text", tmp_path / "model")
-    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    config.pop("unk_token", None)
-    write(folder / "tokenizer_config.json", config)
-    write(folder / "special_tokens_map.json", {"unk_token": "[UNK]"})
+def test_special_tokens_map_replaces_tokens_of_a_config_without_added_tokens(folder) -> None:
+    write(folder / "special_tokens_map.json", {"unk_token": "[X]", "pad_token": {"content": "[P]"}})
+    write(folder / "tokenizer_config.json", {"unk_token": "[UNK]", "mask_token": "[M]"})
+    tokens = open_bundle(folder).tokenizer_config
+    assert tokens == {"unk_token": "[X]", "pad_token": {"content": "[P]"}, "mask_token": "[M]"}
+    write(folder / "tokenizer_config.json", {"unk_token": "[UNK]", "added_tokens_decoder": {}})
     assert open_bundle(folder).tokenizer_config["unk_token"] == "[UNK]"
 
 

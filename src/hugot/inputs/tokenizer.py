@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hugot.errors import InputError, TokenizerError
 from hugot.inputs.native import copy_tokenizer, encode_texts, raise_others
 from hugot.inputs.pool import start_pool
-from hugot.inputs.rows import Padding, TokenRow, TokenRows, rows_from_encodings
-from hugot.models.files import get_typed
+from hugot.inputs.rows import TokenRow, TokenRows, rows_from_encodings
+from hugot.inputs.tokenizer_files import read_tokenizer_files, token_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,9 +58,10 @@ _KEPT = 8
 class TextTokenizer:
     """The tokenizer of a model, cutting rows at `max_length` tokens.
 
-    The padding and truncation in ``tokenizer.json`` are switched off: exports often have a fixed
-    padding to 128 tokens there. A tokenizer that threads share cannot be reconfigured while it works, so
-    each length, stride and casing has a tokenizer of its own.
+    The tokenizer is configured as `hugot.inputs.tokenizer_files` describes. Padding and truncation in
+    ``tokenizer.json`` are switched off: exports often have a fixed padding to 128 tokens there. A
+    tokenizer that threads share cannot be reconfigured while it works, so each length, stride and casing
+    has a tokenizer of its own.
 
     Args:
         bundle: the model's files.
@@ -72,6 +73,7 @@ class TextTokenizer:
     Attributes:
         max_length: most tokens in a row, special ones included; None for no limit.
         padding: the padding of shorter rows.
+        truncates_left: whether texts that are too long lose their beginning.
         unknown_id: id of the unknown token, -1 if there is none.
         adds_special_tokens: whether special tokens are added to those of a text.
         marks_subwords: whether the vocabulary marks tokens that continue a word, such as ``##ing``.
@@ -88,24 +90,15 @@ class TextTokenizer:
         stride: int = 0,
         threads: int | None = None,
     ) -> None:
-        import tokenizers
-
-        try:
-            tokenizer = tokenizers.Tokenizer.from_file(str(bundle.tokenizer_path))
-            # A template has the same type ids for every single text; in most templates all are 0.
-            self._types_in_single = any(tokenizer.encode("a").type_ids)
-        except BaseException as error:  # tokenizers raises bare Exception for a bad file, or panics
-            raise_others(error)
-            raise TokenizerError(f"{bundle.tokenizer_path} cannot be used: {error}") from error
-        config = bundle.tokenizer_config
-        source = bundle.folder / "tokenizer_config.json"
-        baked = tokenizer.padding or {}
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
+        files = read_tokenizer_files(bundle)
+        tokenizer = files.tokenizer
+        self._types_in_single = files.types_in_single
         if lowercase:
-            first = tokenizers.normalizers.Lowercase()
+            from tokenizers import normalizers
+
+            first = normalizers.Lowercase()
             rest = [tokenizer.normalizer] if tokenizer.normalizer is not None else []
-            tokenizer.normalizer = tokenizers.normalizers.Sequence([first, *rest])
+            tokenizer.normalizer = normalizers.Sequence([first, *rest])
         special = tokenizer.num_special_tokens_to_add(is_pair=False)
         if max_length is not None:
             if not special <= max_length < _TOO_LARGE:
@@ -114,23 +107,21 @@ class TextTokenizer:
                     "special; see max_position_embeddings in config.json, model_max_length in "
                     "tokenizer_config.json, max_seq_length in sentence_bert_config.json"
                 )
-            side = get_typed(config, "truncation_side", str, source, "right")
             tokenizer.enable_truncation(
                 max_length,
                 stride=stride,
                 strategy="longest_first",
-                direction="left" if side == "left" else "right",
+                direction="left" if files.truncates_left else "right",
             )
         self._tokenizer = tokenizer
-        self._config = config
+        self._special_tokens = files.special_tokens
+        self._cleans_up_spaces = files.cleans_up_spaces
         self._pool_threads = threads
+        self.truncates_left = files.truncates_left
         self.max_length = max_length
-        self.padding = Padding(
-            self._pad_id(bundle, baked),
-            get_typed(config, "pad_token_type_id", int, source, baked.get("pad_type_id", 0)),
-            config.get("padding_side", baked.get("direction", "right")) == "left",
-        )
-        self.unknown_id = self._id_of(config.get("unk_token"), -1)
+        self.padding = files.padding
+        unknown = self.special_token_id("unk_token")
+        self.unknown_id = -1 if unknown is None else unknown
         self.marks_subwords = bool(getattr(tokenizer.model, "continuing_subword_prefix", None))
         self._decoder = tokenizer.decoder
         self.joins_by_token = type(self._decoder).__name__ in _DECODERS_BY_TOKEN
@@ -257,7 +248,7 @@ class TextTokenizer:
                 max_length,
                 stride=stride,
                 strategy="longest_first",
-                direction="left" if self._truncates_left else "right",
+                direction="left" if self.truncates_left else "right",
             )
         made = copy(self)
         vars(made).update(
@@ -269,10 +260,6 @@ class TextTokenizer:
             _unlimited=None,
         )
         return made
-
-    @property
-    def _truncates_left(self) -> bool:
-        return bool(self._config.get("truncation_side") == "left")
 
     @property
     def special_tokens(self) -> tuple[int, int]:
@@ -310,18 +297,17 @@ class TextTokenizer:
 
     def token_id(self, token: str) -> int | None:
         """Return the id of a token of the vocabulary, None if it has no such token."""
-        found = self._id_of(token, -1)
-        return None if found < 0 else found
+        return token_id(self._tokenizer, token)
 
     def special_token_id(self, name: str) -> int | None:
         """Return the id of a special token, such as ``"mask_token"``; None if the model has none."""
-        found = self._id_of(self._config.get(name), -1)
-        return None if found < 0 else found
+        token = self._special_tokens.get(name)
+        return None if token is None else token_id(self._tokenizer, token)
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         """Return the text of token ids, as `decode` of transformers' fast tokenizers."""
         text: str = self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
-        if self._config.get("clean_up_tokenization_spaces"):
+        if self._cleans_up_spaces:
             for written, meant in _CLEAN_UP:
                 text = text.replace(written, meant)
         return text
@@ -349,20 +335,6 @@ class TextTokenizer:
     def join(self, tokens: list[str]) -> str:
         """Return the text of tokens, as `convert_tokens_to_string` of transformers."""
         return self._decoder.decode(tokens) if self._decoder is not None else " ".join(tokens)
-
-    def _id_of(self, token: Any, default: int) -> int:
-        name = token.get("content") if isinstance(token, dict) else token
-        try:
-            found = self._tokenizer.token_to_id(name) if isinstance(name, str) else None
-        except UnicodeEncodeError:  # an unpaired surrogate, which is in no vocabulary
-            found = None
-        return default if found is None else found
-
-    def _pad_id(self, bundle: ModelBundle, baked: dict[str, Any]) -> int:
-        default = baked.get("pad_id", bundle.config.get("pad_token_id"))
-        if not isinstance(default, int) or not 0 <= default < _TOO_LARGE:
-            default = 0
-        return self._id_of(bundle.tokenizer_config.get("pad_token"), default)
 
     def _token_count(self, encoding: Encoding) -> int:
         """Return the number of tokens of a text, including truncated ones."""
@@ -426,7 +398,7 @@ class TextTokenizer:
             from hugot.inputs.beginnings import Beginnings  # most programs have no such text
 
             self._beginnings = Beginnings(
-                self._tokenizer, self.max_length, left=self._truncates_left
+                self._tokenizer, self.max_length, left=self.truncates_left
             )
         return self._beginnings
 

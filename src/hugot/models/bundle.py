@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from hugot.errors import ModelFormatError, ModelNotFoundError
 from hugot.models.files import check_content, get_typed, read_json
 from hugot.models.modules import transformer_folder
 from hugot.models.sentence import SentenceFiles, read_sentence_files
+from hugot.models.tokenizer_config import read_tokenizer_config
 from hugot.models.variants import EXPORT_HINT, check_instruction_set, find_onnx
 
 if TYPE_CHECKING:
@@ -27,8 +29,13 @@ _POSITIONS_AFTER_PADDING = frozenset(
     {
         "camembert",
         "data2vec-text",
+        "esm",
         "ibert",
+        "layoutlmv3",
+        "lilt",
         "longformer",
+        "luke",
+        "markuplm",
         "mpnet",
         "roberta",
         "roberta-prelayernorm",
@@ -37,6 +44,15 @@ _POSITIONS_AFTER_PADDING = frozenset(
         "xmod",
     }
 )
+# Model types that have another name for the size of their position table.
+_POSITION_KEYS: Mapping[str, str] = {
+    "codegen": "n_positions",
+    "gpt2": "n_positions",
+    "gpt_bigcode": "n_positions",
+    "gptj": "n_positions",
+    "led": "max_encoder_position_embeddings",
+    "openai-gpt": "n_positions",
+}
 # transformers writes int(1e30) for a tokenizer without a limit; any number beyond 32 bits is none.
 _NO_LIMIT = 2**31
 _MOST_LABELS = 10**6
@@ -52,7 +68,7 @@ class ModelBundle:
         tokenizer_path: path of ``tokenizer.json``.
         config_path: path of ``config.json``, whether or not it exists.
         config: content of ``config.json``.
-        tokenizer_config: content of ``special_tokens_map.json``, updated by ``tokenizer_config.json``.
+        tokenizer_config: content of ``tokenizer_config.json``; see `read_tokenizer_config`.
     """
 
     folder: Path
@@ -96,14 +112,39 @@ class ModelBundle:
         names = ("num_hidden_layers", "n_layers", "num_layers", "n_layer")
         return _first_number(self.config, names, 12)
 
-    @cached_property
+    @property
     def longest_row(self) -> int | None:
         """Maximum number of tokens in a row, special ones included; None without a limit."""
-        limits = [self.config_limit]
-        length = self.tokenizer_config.get("model_max_length")
-        if isinstance(length, int | float) and 0 < length < _NO_LIMIT:
-            limits.append(int(length))
-        return min((limit for limit in limits if limit), default=None)
+        return self._row_limit[0]
+
+    @property
+    def longest_row_source(self) -> str | None:
+        """Name of the file that limits the length of rows; None without a limit."""
+        return self._row_limit[1]
+
+    @cached_property
+    def _row_limit(self) -> tuple[int | None, str | None]:
+        limits = [
+            (self.config_limit, "config.json"),
+            (self._tokenizer_limit, "tokenizer_config.json"),
+        ]
+        known = [(limit, source) for limit, source in limits if limit]
+        return min(known, key=itemgetter(0), default=(None, None))
+
+    @property
+    def _tokenizer_limit(self) -> int | None:
+        """Length to which the tokenizer cuts texts, None if it cuts none."""
+        config = self.tokenizer_config
+        key = "model_max_length" if "model_max_length" in config else "max_len"
+        length = config.get(key)
+        if length is None or length == 0:
+            return None
+        if isinstance(length, bool | str) or not isinstance(length, int | float) or not length > 0:
+            raise ModelFormatError(
+                f"{self.tokenizer_path.parent / 'tokenizer_config.json'}: {key} is {length!r:.80}; it "
+                "must be a positive number"
+            )
+        return int(length) if length < _NO_LIMIT else None
 
     @cached_property
     def longest_sentence(self) -> int | None:
@@ -116,7 +157,9 @@ class ModelBundle:
     @cached_property
     def config_limit(self) -> int | None:
         """Number of positions that the model has for tokens, or None without a position table."""
-        positions = self.config.get("max_position_embeddings")
+        positions = self.config.get(
+            _POSITION_KEYS.get(str(self.config.get("model_type")), "max_position_embeddings")
+        )
         if not isinstance(positions, int) or not 0 < positions < _NO_LIMIT:
             return None
         if self.config.get("position_biased_input") is False:
@@ -171,10 +214,7 @@ def open_bundle(
         tokenizer_path=tokenizer_path,
         config_path=inner / "config.json",
         config=read_json(inner / "config.json"),
-        tokenizer_config={
-            **read_json(inner / "special_tokens_map.json"),
-            **read_json(inner / "tokenizer_config.json"),
-        },
+        tokenizer_config=read_tokenizer_config(inner),
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _TYPE_NAMES: dict[Any, str] = {
     int: "a whole number",
+    bool: "true or false",
     str: "a string",
     list: "a list",
     dict: "an object",
@@ -78,7 +79,7 @@ def get_typed(
     Args:
         config: content of the file.
         key: name of the value.
-        kind: int, str, list or dict.
+        kind: int, bool, str, list or dict.
         source: the file, for the message.
         default: the value to return instead of null.
 

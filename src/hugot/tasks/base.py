@@ -6,7 +6,7 @@ outputs of a group ─ postprocess ─▶ results at their rows' places ─ fini
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from hugot.errors import InputError
 from hugot.inputs.rows import Group
-from hugot.options import check_positive
+from hugot.options import check_choice, check_positive
 from hugot.tasks.schema import TEXT
 
 if TYPE_CHECKING:
@@ -36,13 +36,16 @@ class TaskOptions:
     Attributes:
         batch_size: maximum number of rows in a group; None for as many as the token budget allows.
             Groups are sized by their tokens, so it rarely needs to be set.
+        show_progress: whether a list that is called shows a progress bar on stderr.
     """
 
     batch_size: int | None = None
+    show_progress: bool = field(default=False, metadata={"flag": False})
 
     def __post_init__(self) -> None:
         if self.batch_size is not None:
             check_positive("batch_size", self.batch_size)
+        check_choice("show_progress", self.show_progress, (True, False))
 
 
 Options = TypeVar("Options", bound=TaskOptions)
@@ -76,9 +79,21 @@ class Prepared(Generic[Options]):
             accepted.
         outputs: numbers of the graph's outputs that `Task.postprocess` reads, from `allocate` on.
         results: what `Task.allocate` returned, from `allocate` on.
+        not_finite: numbers of the accepted inputs whose results have numbers that are not finite.
+        on_group: called after each group with the share of the inputs that it holds, by any thread; None
+            for nothing.
     """
 
-    __slots__ = ("inputs", "options", "outputs", "refusals", "results", "rows")
+    __slots__ = (
+        "inputs",
+        "not_finite",
+        "on_group",
+        "options",
+        "outputs",
+        "refusals",
+        "results",
+        "rows",
+    )
 
     def __init__(
         self,
@@ -93,11 +108,24 @@ class Prepared(Generic[Options]):
         self.refusals = refusals or {}
         self.outputs: Sequence[int] = ()
         self.results: Any = None
+        self.on_group: Callable[[float], object] | None = None
+        self.not_finite: set[int] = set()
 
     def allocate(self, task: Task[Options, Any]) -> None:
         """Allocate the storage for the results."""
         self.outputs = task.wanted_outputs(self.options)
         self.results = task.allocate(self.rows, self.options)
+
+    def mark_not_finite(self, rows: Sequence[int]) -> None:
+        """Add the inputs of some rows to `not_finite`."""
+        sources = self.rows.sources
+        self.not_finite.update(rows if sources is None else [sources[row] for row in rows])
+
+
+class NotFinite(NamedTuple):
+    """The result of `Task.finish_row` if it has numbers that are not finite."""
+
+    result: Any
 
 
 class Task(Generic[Options, Result]):
@@ -246,7 +274,11 @@ class Task(Generic[Options, Result]):
         raise NotImplementedError
 
     def postprocess(self, outputs: list[Tensor], group: Group, prepared: Prepared[Options]) -> None:
-        """Write the results of one group of rows into ``prepared.results``."""
+        """Write the results of one group of rows into ``prepared.results``.
+
+        Inputs for which the graph returned numbers that are not finite, and that change the result, are
+        added to ``prepared.not_finite`` here or in `finish`.
+        """
         raise NotImplementedError
 
     def finish(self, prepared: Prepared[Options]) -> Sequence[Result]:
@@ -257,12 +289,14 @@ class Task(Generic[Options, Result]):
         """Return the result of an input that is one row and ran alone; `value` is the checked input.
 
         It equals the result of `postprocess` and `finish`, which this method may shorten: each numpy
-        array that is made here costs a few percent of a small model's run.
+        array that is made here costs a few percent of a small model's run. A result with numbers that
+        are not finite is returned as `NotFinite`.
         """
         prepared = Prepared([value], row, options)
         prepared.allocate(self)
         self.postprocess(outputs, Group(_ROW_0, row.size), prepared)
-        return self.finish(prepared)[0]
+        result = self.finish(prepared)[0]
+        return NotFinite(result) if prepared.not_finite else result
 
     def join(self, parts: list[Sequence[Any]]) -> Any:
         """Return the results of a list of inputs from the results of its parts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from math import isnan
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
@@ -122,7 +123,8 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
         self._logits = [find_logits(graph, self.name, ("batch", "tokens", "vocabulary"))]
         self._check_vocabulary(graph.outputs[self._logits[0]].shape[-1])
         mask_id = _special_id(self.tokenizer, "mask_token", ("[MASK]", "<mask>"))
-        if mask_id is None:
+        size = self.bundle.config.get("vocab_size")
+        if mask_id is None or (isinstance(size, int) and mask_id >= size):
             raise ModelFormatError(
                 f"{self.bundle.folder / 'tokenizer_config.json'} names no mask_token of the "
                 f"vocabulary; {self.name} needs one"
@@ -187,6 +189,9 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
                 for mask in masks
             ]
             prepared.results[row] = filled[0] if single else filled
+            # Softmax makes all scores NaN if one is.
+            if any(isnan(each["score"]) for tokens in filled for each in tokens[:1]):
+                prepared.mark_not_finite([row])
 
     def finish(self, prepared: Prepared[FillMaskOptions]) -> Sequence[FilledMasks]:
         """What `postprocess` made."""
@@ -200,7 +205,7 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
     @property
     def _cuts_left(self) -> bool:
         """Whether a text that is too long loses its beginning."""
-        return self.bundle.tokenizer_config.get("truncation_side") == "left"
+        return self.tokenizer.truncates_left
 
     def _filled(
         self, tokens: list[int], mask: int, best: list[tuple[int, float]], single: bool
