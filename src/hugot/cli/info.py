@@ -60,7 +60,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         f"{graph['precision'] or 'no weights'}",
         "inputs": "; ".join(map(_value, graph["inputs"])),
         "outputs": "; ".join(map(_value, graph["outputs"])),
-        "labels": ", ".join(found["labels"]),
+        "labels": ", ".join(map(str, found["labels"])),
         "longest row": _tokens(found["longest_row"]),
         "longest sentence": _sourced(
             _tokens(found["longest_sentence"]), found["longest_sentence_from"]

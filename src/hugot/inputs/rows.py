@@ -14,6 +14,7 @@ import numpy as np
 from hugot._fast import encode, padding
 from hugot.errors import ModelFormatError
 from hugot.models.files import get_typed
+from hugot.models.tokenizer_classes import tokenizer_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -294,12 +295,17 @@ def token_spans(rows: TokenRows, group: Group) -> tuple[NDArray[np.int64], NDArr
 def takes_type_ids(inputs: Sequence[TensorSpec], bundle: ModelBundle) -> bool:
     """Whether a graph takes the tokenizer's token type ids.
 
-    A tokenizer has none if its ``model_input_names`` does not list them; the graph then gets zeros.
+    A tokenizer has none if its ``model_input_names`` does not list them, or if that key is missing and
+    its class has none; the graph then gets zeros.
     """
-    names = [spec.name for spec in inputs]
-    source = bundle.folder / "tokenizer_config.json"
-    listed = get_typed(bundle.tokenizer_config, "model_input_names", list, source) or names
-    return "token_type_ids" in names and "token_type_ids" in listed
+    if "token_type_ids" not in [spec.name for spec in inputs]:
+        return False
+    source = bundle.tokenizer_path.parent / "tokenizer_config.json"
+    listed = get_typed(bundle.tokenizer_config, "model_input_names", list, source)
+    if listed:
+        return "token_type_ids" in listed
+    _, kind = tokenizer_class(bundle.tokenizer_config, bundle.config)
+    return kind.type_ids
 
 
 def check_token_inputs(inputs: Sequence[TensorSpec], path: Path) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hugot.errors import ModelFormatError, ModelNotFoundError
 from hugot.models.files import check_content, get_typed, read_json
@@ -57,6 +57,9 @@ _POSITION_KEYS: Mapping[str, str] = {
 _NO_LIMIT = 2**31
 _MOST_LABELS = 10**6
 
+# A label of a model. Nearly all are strings.
+Label: TypeAlias = str | int | float | None
+
 
 @dataclass(frozen=True)
 class ModelBundle:
@@ -84,21 +87,25 @@ class ModelBundle:
         return read_sentence_files(self.folder, self.config, self.tokenizer_config)
 
     @cached_property
-    def labels(self) -> list[str]:
-        """Names of the labels by index, as transformers derives them from ``config.json``."""
+    def labels(self) -> list[Label]:
+        """Labels by index, as transformers derives them from ``config.json``: strings or numbers."""
         named = self.config.get("id2label")
-        if named:
+        if named is not None:
             try:
-                by_number = {int(number): str(label) for number, label in named.items()}
-                return [by_number[i] for i in range(len(by_number))]
+                by_number = {int(number): label for number, label in named.items()}
+                labels = [by_number[i] for i in range(len(by_number))]
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise ModelFormatError(
-                    f"{self.folder / 'config.json'}: id2label must name every label from 0 on; it is "
-                    f"{named!r}"
+                    f"{self.config_path}: id2label must name every label from 0 on; it is {named!r:.80}"
                 ) from error
+            if any(isinstance(label, dict | list) for label in labels):
+                raise ModelFormatError(
+                    f"{self.config_path}: a label of id2label is no string or number: {named!r:.80}"
+                )
+            return labels
         count = get_typed(self.config, "num_labels", int, self.config_path, 2)
         if count > _MOST_LABELS:
-            raise ModelFormatError(f"{self.folder / 'config.json'}: num_labels is {count}")
+            raise ModelFormatError(f"{self.config_path}: num_labels is {count}")
         return [f"LABEL_{i}" for i in range(count)]
 
     @property

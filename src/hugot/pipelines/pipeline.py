@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
+    from hugot.models.bundle import Label
     from hugot.pipelines.plan import Plan
     from hugot.pipelines.runner import Runner
     from hugot.pipelines.spec import PipelineSpec
@@ -191,8 +192,8 @@ class Pipeline(Generic[Options, Result]):
             warm_up(runner)
 
     @property
-    def labels(self) -> list[str]:
-        """The names of the model's labels, by index.
+    def labels(self) -> list[Label]:
+        """The model's labels, by index: strings, or numbers if ``config.json`` has numbers.
 
         Raises AttributeError for a task without labels, such as feature extraction.
         """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hugot._ort.tensor import Tensor
     from hugot.inputs.rows import Rows
     from hugot.inputs.tokenizer import LoadTokenizer
-    from hugot.models.bundle import ModelBundle
+    from hugot.models.bundle import Label, ModelBundle
     from hugot.tasks.schema import Field, ResultType
 
 
@@ -149,7 +149,7 @@ class Task(Generic[Options, Result]):
     # What the model's files say
 
     @property
-    def labels(self) -> list[str] | None:
+    def labels(self) -> list[Label] | None:
         """The names of the model's labels, by index; None for a task without labels."""
         return None
 
