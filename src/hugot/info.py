@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hugot.errors import HugotError, ModelFormatError, TokenizerError
+from hugot.errors import HugotError, ModelFormatError
+from hugot.inputs.tokenizer_files import read_tokenizer_files
 from hugot.models.bundle import open_bundle
 from hugot.models.cache import is_snapshot
 from hugot.models.find import find_model
@@ -57,6 +58,7 @@ def model_info(
         "model_type": bundle.config.get("model_type"),
         "labels": bundle.labels if bundle.config.get("id2label") else [],
         "longest_row": bundle.longest_row,
+        "longest_row_from": bundle.longest_row_source,
         **_sentences(bundle, signature.outputs),
         "tokenizer": _tokenizer(bundle),
         "files": {
@@ -133,7 +135,7 @@ def _sentences(bundle: ModelBundle, outputs: Sequence[Value]) -> dict[str, Any]:
     applied = output is not None and not is_final
     return {
         "longest_sentence": bundle.longest_sentence,
-        "longest_sentence_from": sentence.texts.length_source,
+        "longest_sentence_from": sentence.texts.length_source or bundle.longest_row_source,
         "lowercase": sentence.lowercase,
         "vector_output": output,
         "vector_output_reason": why,
@@ -152,14 +154,12 @@ def _steps(steps: Iterable[object]) -> list[str]:
 
 
 def _tokenizer(bundle: ModelBundle) -> Mapping[str, Any]:
-    import tokenizers
-
-    try:
-        tokenizer = tokenizers.Tokenizer.from_file(str(bundle.tokenizer_path))
-    except Exception as error:  # tokenizers raises bare Exception for a bad file
-        raise TokenizerError(f"{bundle.tokenizer_path} cannot be used: {error}") from error
+    files = read_tokenizer_files(bundle)
     return {
-        "type": type(tokenizer.model).__name__,
-        "class": bundle.tokenizer_config.get("tokenizer_class"),
-        "vocabulary": tokenizer.get_vocab_size(),
+        "type": type(files.tokenizer.model).__name__,
+        "class": files.name,
+        "vocabulary": files.tokenizer.get_vocab_size(),
+        "special_tokens": files.special_tokens,
+        "padding_side": "left" if files.padding.left else "right",
+        "truncation_side": "left" if files.truncates_left else "right",
     }

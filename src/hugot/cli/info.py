@@ -61,7 +61,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         "inputs": "; ".join(map(_value, graph["inputs"])),
         "outputs": "; ".join(map(_value, graph["outputs"])),
         "labels": ", ".join(map(str, found["labels"])),
-        "longest row": _tokens(found["longest_row"]),
+        "longest row": _sourced(_tokens(found["longest_row"]), found["longest_row_from"]),
         "longest sentence": _sourced(
             _tokens(found["longest_sentence"]), found["longest_sentence_from"]
         ),
