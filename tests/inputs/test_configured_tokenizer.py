@@ -107,6 +107,6 @@ def test_a_class_that_needs_python_is_refused(models, tmp_path) -> None:
 
 
 def test_the_settings_are_logged(models, caplog) -> None:
-    caplog.set_level("DEBUG", "hugot")
+    caplog.set_level("DEBUG", "hugot.models")
     read_tokenizer_files(open_bundle(models / "qwen3-features"))
     assert "Qwen2Tokenizer, pads on the left" in caplog.text
