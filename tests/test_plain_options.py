@@ -19,6 +19,7 @@ from hugot.tasks import SPECS, task_class
 # A valid value of each option, other than its default if there is one that runs everywhere.
 VALUES = {
     "batch_size": 4,
+    "show_progress": False,
     "truncation": True,
     "top_k": 2,
     "function_to_apply": "sigmoid",

@@ -14,6 +14,7 @@ STATS = PipelineStats(
     calls=12,
     texts=30,
     truncated=2,
+    not_finite=7,
     rows=31,
     tokens=310,
     padded_tokens=320,
@@ -43,6 +44,7 @@ def test_every_figure_is_there_with_its_labels() -> None:
         ("hugot_calls_total",): 12,
         ("hugot_texts_total",): 30,
         ("hugot_truncated_texts_total",): 2,
+        ("hugot_not_finite_texts_total",): 7,
         ("hugot_rows_total",): 31,
         ("hugot_tokens_total",): 310,
         ("hugot_padded_tokens_total",): 320,
@@ -68,7 +70,7 @@ def test_metrics_are_typed_and_explained_once_for_all_pipelines() -> None:
         prometheus.text_string_to_metric_families(prometheus_text({"a": STATS, "b": STATS}))
     )
     names = [family.name for family in families]
-    assert len(set(names)) == len(names) == 12
+    assert len(set(names)) == len(names) == 13
     assert {family.type for family in families if family.name != "hugot_call_seconds"} == {
         "counter"
     }

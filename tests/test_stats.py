@@ -238,6 +238,7 @@ def test_the_dict_of_a_session_is_valid_json_and_has_every_figure(models) -> Non
         "calls": 2,
         "texts": 2,
         "truncated": 0,
+        "not_finite": 0,
         "rows": 2,
         "tokens": 7,
         "padded_tokens": 8,

@@ -16,7 +16,7 @@
     └── DownloadError           (OSError)             a model could not be downloaded
 
 Each also derives from the builtin exception in brackets, so that code that does not know hugot can
-catch it.
+catch it. NotFiniteWarning, a RuntimeWarning, is a warning.
 """
 
 from __future__ import annotations
@@ -84,3 +84,10 @@ class ForkedProcessError(HugotError, RuntimeError):
 
 class DownloadError(HugotError, OSError):
     """A model could not be downloaded."""
+
+
+class NotFiniteWarning(RuntimeWarning):
+    """A model returned numbers that are not finite (NaN or infinity) for an input.
+
+    Each pipeline issues it once, and counts all such inputs in its statistics.
+    """

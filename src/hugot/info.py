@@ -10,8 +10,13 @@ from hugot.models.bundle import open_bundle
 from hugot.models.cache import is_snapshot
 from hugot.models.find import find_model
 from hugot.models.manifest import read_manifest
+from hugot.models.optimized import load_optimized
+from hugot.models.sidecar import IncompatibleError
 from hugot.models.signature import read_signature
 from hugot.models.vector_output import choose_output
+from hugot.options import RuntimeOptions
+from hugot.runtime.sessions import native_options
+from hugot.session import engine_of
 from hugot.tasks import SPECS, tasks_of_architectures
 
 if TYPE_CHECKING:
@@ -48,25 +53,28 @@ def model_info(
     found = find_model(model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision)
     bundle = open_bundle(found.path, found.onnx_file, found.variant)
     signature = read_signature(bundle.onnx_path)
+    fits = fitting_pipelines(session, bundle)
     return {
         "model": str(model),
         "folder": str(bundle.folder),
         "found": found.why,
         **_origin(bundle.folder),
         "graph": _graph(bundle, signature),
+        "optimized": _optimized(session, bundle),
         "tasks": guess_tasks(bundle),
         "model_type": bundle.config.get("model_type"),
         "labels": bundle.labels if bundle.config.get("id2label") else [],
         "longest_row": bundle.longest_row,
         "longest_row_from": bundle.longest_row_source,
         **_sentences(bundle, signature.outputs),
+        "dimension": _dimension(session),
         "tokenizer": _tokenizer(bundle),
         "files": {
             path.relative_to(bundle.folder).as_posix(): path.stat().st_size
             for path in sorted(bundle.folder.rglob("*"))
             if path.is_file() and ".cache" not in path.parts
         },
-        "pipelines": fitting_pipelines(session, bundle),
+        "pipelines": fits,
     }
 
 
@@ -89,6 +97,27 @@ def fitting_pipelines(session: Session, bundle: ModelBundle) -> dict[str, str | 
         except HugotError as error:
             fits[spec.name] = str(error)
     return fits
+
+
+def _optimized(session: Session, bundle: ModelBundle) -> dict[str, Any] | None:
+    """Return the optimised file that pipelines with default options load; None without one."""
+    engine = engine_of(session)
+    options = native_options(RuntimeOptions(), 1)
+    try:
+        found = load_optimized(
+            bundle.onnx_path, engine.library, options, engine.providers, verify=True
+        )
+    except IncompatibleError as error:
+        return {"file": None, "mapped": False, "unused": str(error)}
+    if found is None:
+        return None
+    return {"file": found.path.name, "mapped": found.mapped, "unused": None}
+
+
+def _dimension(session: Session) -> int | None:
+    """Return the number of components of the model's vectors; None if it makes none."""
+    made = session.pipelines.get("feature-extraction")
+    return None if made is None else getattr(made, "dimension", None)
 
 
 def _origin(folder: Path) -> dict[str, Any]:

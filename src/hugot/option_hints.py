@@ -55,7 +55,7 @@ _ADVICE: Final = {
     "convert_to_numpy": _ARRAYS,
     "convert_to_tensor": "vectors are numpy arrays; use torch.from_numpy(result)",
     "normalize_embeddings": "use normalize=",
-    "show_progress_bar": "there is no progress bar; stream() returns results one by one",
+    "show_progress_bar": "here it is show_progress",
     "output_value": 'use pooling="none" for the vectors of tokens',
     "precision": "vectors are float32",
     "pooling_mode": "use pooling=",

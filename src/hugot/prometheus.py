@@ -94,6 +94,12 @@ _METRICS = (
         "Texts that were cut to what the model takes.",
         _number("truncated"),
     ),
+    (
+        "hugot_not_finite_texts_total",
+        "counter",
+        "Texts whose results have numbers that are not finite.",
+        _number("not_finite"),
+    ),
     ("hugot_rows_total", "counter", "Rows of tokens run.", _number("rows")),
     ("hugot_tokens_total", "counter", "Tokens run, without padding.", _number("tokens")),
     ("hugot_padded_tokens_total", "counter", "Tokens run, with padding.", _number("padded_tokens")),

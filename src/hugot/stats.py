@@ -77,6 +77,7 @@ class PipelineStats:
             or a list, requests (`submit`, `acall`), and streams.
         texts: number of texts tokenized.
         truncated: number of texts that were truncated to the model's maximum number of tokens.
+        not_finite: number of texts whose results have numbers that are not finite (NaN or infinity).
         rows: number of rows run; a long text may be split into several.
         tokens: number of tokens run, without padding.
         padded_tokens: number of tokens run, with padding.
@@ -93,6 +94,7 @@ class PipelineStats:
     calls: int = 0
     texts: int = 0
     truncated: int = 0
+    not_finite: int = 0
     rows: int = 0
     tokens: int = 0
     padded_tokens: int = 0
@@ -138,7 +140,8 @@ class SessionStats(dict[str, PipelineStats]):
 def format_stats(stats: Mapping[str, PipelineStats]) -> str:
     """Return a table with a row for each figure and a column for each pipeline.
 
-    Percentiles, single errors, cancelled and rejected calls have no row if they are 0 in every pipeline.
+    Percentiles, results that are not finite, single errors, cancelled and rejected calls have no row if
+    they are 0 in every pipeline.
     """
     errors = sorted({name for each in stats.values() for name in each.errors})
     columns = [_column(each, errors) for each in stats.values()]
@@ -165,6 +168,7 @@ def _column(stats: PipelineStats, errors: Sequence[str]) -> dict[str, str]:
         "calls": f"{stats.calls:,}",
         "texts": f"{stats.texts:,}",
         "truncated": f"{stats.truncated:,}",
+        "not finite": _number(stats.not_finite),
         "tokens": f"{stats.tokens:,}",
         "padding ratio": f"{stats.padding_ratio:.3f}",
         "tokenization": f"{stats.tokenization.seconds:,.3f} s",

@@ -31,7 +31,7 @@ STEPS_PER_OCTAVE = STEPS
 cdef struct Counters:
     double[STAGES] seconds
     int64_t[STAGES] runs
-    int64_t calls, texts, truncated, rows, tokens, padded_tokens, cancelled, rejected
+    int64_t calls, texts, truncated, not_finite, rows, tokens, padded_tokens, cancelled, rejected
     int64_t answered
     double answered_seconds
     double longest
@@ -121,6 +121,11 @@ cdef class Recorder:
             self.counters.calls += 1
             self.counters.cancelled += 1
 
+    def not_finite(self, Py_ssize_t texts):
+        """Count texts whose results have numbers that are not finite."""
+        with cython.critical_section(self):
+            self.counters.not_finite += texts
+
     def reset(self):
         """Reset all counters to zero."""
         with cython.critical_section(self):
@@ -138,6 +143,7 @@ cdef class Recorder:
             "calls": now.calls,
             "texts": now.texts,
             "truncated": now.truncated,
+            "not_finite": now.not_finite,
             "rows": now.rows,
             "tokens": now.tokens,
             "padded_tokens": now.padded_tokens,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hugot.cli.model_type import ModelType
 from hugot.cli.options import library_option, model_options
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=ModelType(), metavar="MODEL")
 @click.option("--json", "as_json", is_flag=True, help="Print an object of JSON.")
 @model_options
 @library_option
@@ -58,6 +59,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         "made for": ", ".join(found["tasks"]),
         "graph": f"{graph['file']}, opset {graph['opset']}, {graph['parameters']:,} parameters, "
         f"{graph['precision'] or 'no weights'}",
+        "optimised file": _optimized(found["optimized"]),
         "inputs": "; ".join(map(_value, graph["inputs"])),
         "outputs": "; ".join(map(_value, graph["outputs"])),
         "labels": ", ".join(map(str, found["labels"])),
@@ -90,9 +92,21 @@ def _value(value: Mapping[str, Any]) -> str:
     return f"{value['name']} {value['dtype']} [{shape}]"
 
 
+def _optimized(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    if found["unused"]:
+        return f"not used: {found['unused']}"
+    how = "mapped" if found["mapped"] else "read into memory, since others can write to it"
+    return f"{found['file']}, {how}"
+
+
 def _vectors(found: Mapping[str, Any]) -> str:
     output, why = found["vector_output"], found["vector_output_reason"]
-    return f"from the output {output}: {why}" if output else f"none: {why}"
+    if not output:
+        return f"none: {why}"
+    size = f"of {found['dimension']} numbers, " if found["dimension"] else ""
+    return f"{size}from the output {output}: {why}"
 
 
 def _pooling(found: Mapping[str, Any]) -> str:

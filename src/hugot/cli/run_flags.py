@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hugot.cli.flags import Option, option, option_flags, variable_name
+from hugot.cli.model_type import ModelType
 from hugot.cli.options import library_option, model_options
 from hugot.cli.report import LOG_LEVELS
 from hugot.cli.suggestions import TaskType
@@ -30,6 +31,7 @@ _MODEL = (
         "-p",
         "--model",
         required=True,
+        type=ModelType(),
         metavar="MODEL",
         help="Model folder, .onnx file, or hub name (organisation/name).",
         same_answers=True,

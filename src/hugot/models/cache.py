@@ -85,6 +85,13 @@ def is_offline() -> bool:
     return value.upper() in _TRUE
 
 
+def cached_models() -> list[str]:
+    """Return the names of the models in the cache, whatever was downloaded of them."""
+    folder = cache_folder()
+    found = folder.glob("models--*") if folder.is_dir() else ()
+    return sorted(path.name.removeprefix("models--").replace("--", "/") for path in found)
+
+
 def find_snapshot(
     name: str, revision: str | None, onnx_file: str | None = None, variant: str | None = None
 ) -> Snapshot:

@@ -57,7 +57,8 @@ def pipeline_class(task: str) -> type[Pipeline[Any, Any]]:
 def _make_class(name: str) -> type[Pipeline[Any, Any]]:
     task = task_class(name)
     members = {"task": name, "__doc__": task.__doc__, "__module__": "hugot"}
-    return type(task_spec(name).pipeline_name, (Pipeline,), members)
+    bases = (Pipeline,) if task.methods is None else (task.methods, Pipeline)
+    return type(task_spec(name).pipeline_name, bases, members)
 
 
 def __getattr__(name: str) -> type[Pipeline[Any, Any]]:

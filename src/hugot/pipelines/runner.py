@@ -20,9 +20,15 @@ from hugot.errors import CancelledError, SessionClosedError
 from hugot.inputs.planner import plan, shaped
 from hugot.inputs.rows import TokenRow
 from hugot.options import check_names, option_names, plain_options
+from hugot.pipelines.not_finite import (
+    is_finite,
+    refused_not_finite,
+    vectors_not_finite,
+    warn_of_not_finite,
+)
 from hugot.runtime.calls import ActiveCalls, in_callback
 from hugot.runtime.process import register_exit_handler
-from hugot.tasks.base import OptionsCache, Prepared, TaskOptions
+from hugot.tasks.base import NotFinite, OptionsCache, Prepared, TaskOptions
 from hugot.tasks.schema import ListOf, Vector
 
 if TYPE_CHECKING:
@@ -54,7 +60,8 @@ class Answers(NamedTuple):
 
     Attributes:
         results: the results of the accepted inputs, in order.
-        refusals: index in the window → the error of an input that cannot be used.
+        refusals: index in the window → the error of an input that cannot be used, or whose result is
+            left out because it has numbers that are not finite (see `Runner.finish`).
     """
 
     results: Sequence[Any]
@@ -115,6 +122,7 @@ class Runner(Generic[Options]):
         self.recorder = Recorder()
         self.batcher: Batcher | None = None
         self.batcher_lock = threading.Lock()
+        self._warned = False
         self._stop = self.calls.run_options = model.new_run_options()
         self._quick_tokens = _FIRST_QUICK_TOKENS
         self._types: OptionsCache[Options, ResultType] = OptionsCache()
@@ -180,6 +188,11 @@ class Runner(Generic[Options]):
         outputs = self.model.forward_row(row, task.wanted_outputs(options), stop)
         ran = perf_counter()
         result = task.finish_row(outputs, value, row, options)
+        if type(result) is NotFinite:
+            result = result.result
+            self._note_not_finite(1)
+        elif type(result) is np.ndarray and not is_finite(result):
+            self._note_not_finite(1)
         self.recorder.ran_row(ran - began, perf_counter() - ran, row.size)
         return result
 
@@ -191,11 +204,12 @@ class Runner(Generic[Options]):
         *,
         layout: Layout | None = None,
         allow_refusals: bool = True,
+        on_group: Callable[[float], object] | None = None,
     ) -> Running:
         """Prepare and plan a window; the workers begin to run it if there is work for several of them.
 
-        The caller must call `finish` or `cancel`. `layout` is by default the model's. Without
-        `allow_refusals`, raises the InputError of the first refused input.
+        The caller must call `finish` or `cancel`. `layout` is by default the model's, `on_group` is that
+        of `Prepared`. Without `allow_refusals`, raises the InputError of the first refused input.
         """
         self.calls.enter()
         try:
@@ -205,10 +219,15 @@ class Runner(Generic[Options]):
         except BaseException:
             self.calls.leave()
             raise
+        prepared.on_group = on_group
         return self._start(prepared, layout)
 
-    def finish(self, running: Running) -> Answers:
-        """Wait for a started window, or run it on this thread, and return its answers."""
+    def finish(self, running: Running, *, refuse_not_finite: bool = False) -> Answers:
+        """Wait for a started window, or run it on this thread, and return its answers.
+
+        With `refuse_not_finite`, an input whose result has numbers that are not finite has no result but
+        a refusal.
+        """
         prepared, job = running.prepared, running.job
         if job is not None:
             job.wait()
@@ -219,10 +238,27 @@ class Runner(Generic[Options]):
                 if self.calls.ended_by is None:
                     raise
                 raise self.calls.ended_by() from error
+        results = self._finish(prepared, warn=not refuse_not_finite)
+        if refuse_not_finite and prepared.not_finite:
+            results = refused_not_finite(results, prepared)
+        return Answers(results, prepared.refusals)
+
+    def _finish(self, prepared: Prepared[Options], *, warn: bool = True) -> Sequence[Any]:
+        """Return the results of inputs that have run, and count those that are not finite."""
         began = perf_counter()
         results = self.task.finish(prepared)
+        prepared.not_finite.update(vectors_not_finite(results))
         self.recorder.postprocessed(perf_counter() - began, 0)
-        return Answers(results, prepared.refusals)
+        if prepared.not_finite:
+            self._note_not_finite(len(prepared.not_finite), warn=warn)
+        return results
+
+    def _note_not_finite(self, count: int, *, warn: bool = True) -> None:
+        """Count inputs whose results are not finite; warn once for the pipeline."""
+        self.recorder.not_finite(count)
+        if warn and not self._warned:
+            self._warned = True
+            warn_of_not_finite(self.name, self.task.bundle.onnx_path)
 
     def cancel(self, running: Running) -> None:
         """Stop a started window."""
@@ -288,6 +324,8 @@ class Runner(Generic[Options]):
         ran = perf_counter()
         self.task.postprocess(outputs, group, prepared)
         self.recorder.postprocessed(perf_counter() - ran, 1)
+        if prepared.on_group is not None:
+            prepared.on_group(count / len(rows) * len(prepared.inputs))
 
     def run_together(
         self, prepared: Prepared[Options], stop: RunOptions, group: Group | None
@@ -306,10 +344,7 @@ class Runner(Generic[Options]):
             groups = [shaped(group, layout.shapes, layout.token_budget)]
         for each in groups:
             self.run_group(prepared, stop, each)
-        began = perf_counter()
-        results = self.task.finish(prepared)
-        self.recorder.postprocessed(perf_counter() - began, 0)
-        return results
+        return self._finish(prepared)
 
     # Plans, result types, sample inputs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from hugot.errors import HugotError
 from hugot.pipelines.runner import Answers, raise_first
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from hugot._fast.recorder import Recorder
     from hugot.pipelines.runner import Runner, Running
@@ -50,6 +51,12 @@ def run_list(
     """
     if not len(inputs):
         return runner.no_results(options)
+    if options.show_progress:
+        from hugot.pipelines.progress import ProgressBar
+
+        with ProgressBar(len(inputs)) as bar:
+            windows = run_windows(runner, slices(inputs), options, layout, bar.update)
+            return runner.task.join(list(accepted(windows)))
     if len(inputs) > LARGEST_WINDOW * 3 // 2:
         windows = run_windows(runner, slices(inputs), options, layout)
         return runner.task.join(list(accepted(windows)))
@@ -62,12 +69,17 @@ def run_windows(
     windows: Iterable[Sequence[Any]],
     options: Any,
     layout: Layout | None = None,
+    on_group: Callable[[float], object] | None = None,
+    *,
+    refuse_not_finite: bool = False,
 ) -> Generator[Answers, None, None]:
     """Yield the answers of each window, one step later: the next window is tokenized while it runs.
 
     The answers of an empty window are empty; they follow all previous answers, so that a source without
-    further inputs for the moment can yield one. Refused inputs raise no error.
+    further inputs for the moment can yield one. Refused inputs raise no error; with `refuse_not_finite`,
+    they include those whose results have numbers that are not finite. `on_group` is that of `Prepared`.
     """
+    finish = partial(runner.finish, refuse_not_finite=refuse_not_finite)
     first_index = 0
     before: Running | None = None
     ahead: Running | None = None
@@ -77,17 +89,19 @@ def run_windows(
             before, ahead, failure = ahead, None, None
             if len(inputs):
                 try:
-                    ahead = runner.start(inputs, options, first_index, layout=layout)
+                    ahead = runner.start(
+                        inputs, options, first_index, layout=layout, on_group=on_group
+                    )
                 except HugotError as error:
                     failure = error
             if before is not None:
                 running, before = before, None
-                yield runner.finish(running)
+                yield finish(running)
             if ahead is not None and ahead.job is None:
                 # Work on the caller's own thread does not profit from reading ahead, which would delay
                 # closing the pipeline.
                 running, ahead = ahead, None
-                yield runner.finish(running)
+                yield finish(running)
             if failure is not None:
                 raise failure
             if not len(inputs):
@@ -95,7 +109,7 @@ def run_windows(
             first_index += len(inputs)
         if ahead is not None:
             running, ahead = ahead, None
-            yield runner.finish(running)
+            yield finish(running)
     finally:
         failure = None  # its traceback refers to this frame
         for left in (before, ahead):

@@ -6,15 +6,15 @@ outputs of a group ─ postprocess ─▶ results at their rows' places ─ fini
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from hugot.errors import InputError
 from hugot.inputs.rows import Group
-from hugot.options import check_positive
+from hugot.options import check_choice, check_positive
 from hugot.tasks.schema import TEXT
 
 if TYPE_CHECKING:
@@ -36,19 +36,32 @@ class TaskOptions:
     Attributes:
         batch_size: maximum number of rows in a group; None for as many as the token budget allows.
             Groups are sized by their tokens, so it rarely needs to be set.
+        show_progress: whether a list that is called shows a progress bar on stderr.
     """
 
     batch_size: int | None = None
+    show_progress: bool = field(default=False, metadata={"flag": False})
 
     def __post_init__(self) -> None:
         if self.batch_size is not None:
             check_positive("batch_size", self.batch_size)
+        check_choice("show_progress", self.show_progress, (True, False))
 
 
 Options = TypeVar("Options", bound=TaskOptions)
 Result = TypeVar("Result")
 Made = TypeVar("Made")
 _ROW_0 = np.zeros(1, np.int64)
+
+
+class _Missing:
+    """The type of `MISSING`."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()  # the inputs of a call that has none
 
 
 class Graph(NamedTuple):
@@ -76,9 +89,21 @@ class Prepared(Generic[Options]):
             accepted.
         outputs: numbers of the graph's outputs that `Task.postprocess` reads, from `allocate` on.
         results: what `Task.allocate` returned, from `allocate` on.
+        not_finite: numbers of the accepted inputs whose results have numbers that are not finite.
+        on_group: called after each group with the share of the inputs that it holds, by any thread; None
+            for nothing.
     """
 
-    __slots__ = ("inputs", "options", "outputs", "refusals", "results", "rows")
+    __slots__ = (
+        "inputs",
+        "not_finite",
+        "on_group",
+        "options",
+        "outputs",
+        "refusals",
+        "results",
+        "rows",
+    )
 
     def __init__(
         self,
@@ -93,11 +118,24 @@ class Prepared(Generic[Options]):
         self.refusals = refusals or {}
         self.outputs: Sequence[int] = ()
         self.results: Any = None
+        self.on_group: Callable[[float], object] | None = None
+        self.not_finite: set[int] = set()
 
     def allocate(self, task: Task[Options, Any]) -> None:
         """Allocate the storage for the results."""
         self.outputs = task.wanted_outputs(self.options)
         self.results = task.allocate(self.rows, self.options)
+
+    def mark_not_finite(self, rows: Sequence[int]) -> None:
+        """Add the inputs of some rows to `not_finite`."""
+        sources = self.rows.sources
+        self.not_finite.update(rows if sources is None else [sources[row] for row in rows])
+
+
+class NotFinite(NamedTuple):
+    """The result of `Task.finish_row` if it has numbers that are not finite."""
+
+    result: Any
 
 
 class Task(Generic[Options, Result]):
@@ -115,6 +153,9 @@ class Task(Generic[Options, Result]):
         name: name of the task.
         options_type: the dataclass of its options.
         fields: the parts of an input.
+        positional_options: options that a call may have behind its inputs, without their names.
+        methods: a class whose methods the task's pipelines have, beside those of every pipeline; they
+            call the pipeline, which is `self`.
         result_types: the possible types of a result; the options determine which. Dimensions of
             vectors are None.
         bundle: the model's files.
@@ -124,6 +165,8 @@ class Task(Generic[Options, Result]):
     name: ClassVar[str]
     options_type: ClassVar[type[Any]]
     fields: ClassVar[tuple[Field, ...]] = (TEXT,)
+    positional_options: ClassVar[tuple[str, ...]] = ()
+    methods: ClassVar[type | None] = None
     result_types: ClassVar[tuple[ResultType, ...]]
 
     def __init__(self, bundle: ModelBundle, load_tokenizer: LoadTokenizer) -> None:
@@ -165,6 +208,34 @@ class Task(Generic[Options, Result]):
         raise NotImplementedError
 
     # Inputs
+
+    def bind_call(
+        self, inputs: Any, more: Sequence[Any], options: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return the inputs and options of a call that has anything but inputs alone.
+
+        Args:
+            inputs: the first argument, `MISSING` without one.
+            more: the other arguments by position, which are the `positional_options`.
+            options: the arguments by keyword.
+
+        Raises InputError for a call without inputs and for too many or doubled arguments.
+        """
+        if inputs is MISSING:
+            raise InputError(
+                f"{self.name} is called with inputs: a {self.fields[0].key}, or a list of them"
+            )
+        if len(more) > len(self.positional_options):
+            taken = ", ".join(["the inputs", *self.positional_options])
+            raise InputError(
+                f"{self.name} takes {taken} by position, and was called with {len(more) + 1} arguments. "
+                "Several inputs are a list; options are given by name."
+            )
+        for name, value in zip(self.positional_options, more, strict=False):
+            if name in options:
+                raise InputError(f"{name} was given twice, by position and by name")
+            options = {**options, name: value}
+        return inputs, options
 
     def is_single(self, inputs: Any) -> bool:
         """Whether the argument of a call is one input, rather than several."""
@@ -246,7 +317,11 @@ class Task(Generic[Options, Result]):
         raise NotImplementedError
 
     def postprocess(self, outputs: list[Tensor], group: Group, prepared: Prepared[Options]) -> None:
-        """Write the results of one group of rows into ``prepared.results``."""
+        """Write the results of one group of rows into ``prepared.results``.
+
+        Inputs for which the graph returned numbers that are not finite, and that change the result, are
+        added to ``prepared.not_finite`` here or in `finish`.
+        """
         raise NotImplementedError
 
     def finish(self, prepared: Prepared[Options]) -> Sequence[Result]:
@@ -257,12 +332,14 @@ class Task(Generic[Options, Result]):
         """Return the result of an input that is one row and ran alone; `value` is the checked input.
 
         It equals the result of `postprocess` and `finish`, which this method may shorten: each numpy
-        array that is made here costs a few percent of a small model's run.
+        array that is made here costs a few percent of a small model's run. A result with numbers that
+        are not finite is returned as `NotFinite`.
         """
         prepared = Prepared([value], row, options)
         prepared.allocate(self)
         self.postprocess(outputs, Group(_ROW_0, row.size), prepared)
-        return self.finish(prepared)[0]
+        result = self.finish(prepared)[0]
+        return NotFinite(result) if prepared.not_finite else result
 
     def join(self, parts: list[Sequence[Any]]) -> Any:
         """Return the results of a list of inputs from the results of its parts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from math import isnan
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
@@ -188,6 +189,9 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
                 for mask in masks
             ]
             prepared.results[row] = filled[0] if single else filled
+            # Softmax makes all scores NaN if one is.
+            if any(isnan(each["score"]) for tokens in filled for each in tokens[:1]):
+                prepared.mark_not_finite([row])
 
     def finish(self, prepared: Prepared[FillMaskOptions]) -> Sequence[FilledMasks]:
         """What `postprocess` made."""

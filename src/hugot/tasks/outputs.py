@@ -11,6 +11,8 @@ from hugot.errors import ModelFormatError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from hugot._ort.session import TensorSpec
     from hugot._ort.tensor import Tensor
     from hugot.models.bundle import ModelBundle
@@ -77,6 +79,16 @@ def as_float32(tensor: Tensor, rank: int, rows: int, width: int) -> Any:
     if tensor.dtype == "float32":
         return tensor
     return np.ascontiguousarray(tensor.numpy(), np.float32)
+
+
+def rows_not_finite(values: Any, rows: NDArray[np.int64]) -> list[int]:
+    """Return those of the `rows` of a float32 array [rows, ...] that have NaN or infinity.
+
+    It is meant for the rare arrays that `hugot._fast.finite.all_finite` reports.
+    """
+    array = np.asarray(values)
+    finite = np.isfinite(array).reshape(len(array), -1).all(1)
+    return rows[~finite].tolist()  # type: ignore[no-any-return]
 
 
 def check_output(tensor: Tensor, rank: int, rows: int, width: int) -> None:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, Type
 import numpy as np
 
 from hugot._fast import activations, ranking
+from hugot._fast.finite import all_finite
 from hugot.errors import InputError
 from hugot.inputs.columns import plain_str
 from hugot.options import NOT_GIVEN, check_choice
-from hugot.tasks.base import OptionsCache
+from hugot.tasks.base import NotFinite, OptionsCache
 from hugot.tasks.chunks import ChunkOptions, Chunks, max_of_windows, mean_of_windows
-from hugot.tasks.outputs import as_float32, check_label_count, find_logits
+from hugot.tasks.outputs import as_float32, check_label_count, find_logits, rows_not_finite
 from hugot.tasks.schema import FLOAT32, STRING, TEXT, Field, ListOf, struct
 from hugot.tasks.text import TextTask
 
@@ -169,9 +170,13 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
             check_label_count(self.bundle, logits.shape[1])
         function, k = self._ranking.get(prepared.options, self._ranking_of)
         if isinstance(prepared.results, np.ndarray):
-            prepared.results[group.rows] = _scores(logits, function)
+            scores = prepared.results[group.rows] = _scores(logits, function)
+            if not np.isfinite(scores).all():
+                prepared.mark_not_finite(rows_not_finite(scores, group.rows))
             return
         ranking.classify(logits, group.rows, function, k, self._labels, prepared.results)
+        if not all_finite(logits):  # by now, the scores
+            prepared.mark_not_finite(rows_not_finite(logits, group.rows))
 
     def finish(self, prepared: Prepared[TextClassificationOptions]) -> Sequence[TextResult]:
         """Return the results of `postprocess`, after pooling the scores of each text's windows."""
@@ -190,7 +195,7 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
 
     def finish_row(
         self, outputs: list[Tensor], text: Text, row: TokenRow, options: TextClassificationOptions
-    ) -> TextResult:
+    ) -> TextResult | NotFinite:
         """Return the labels and scores of a row that ran alone."""
         logits = as_float32(outputs[0], 2, 1, row.size)
         if logits.shape[1] != len(self._labels):
@@ -198,7 +203,7 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
         function, k = self._ranking.get(options, self._ranking_of)
         results: list[Any] = [None]
         ranking.classify(logits, None, function, k, self._labels, results)
-        return results[0]  # type: ignore[no-any-return]
+        return results[0] if all_finite(logits) else NotFinite(results[0])
 
     def unwrap(
         self, results: Sequence[TextResult], value: Any, call_options: Mapping[str, Any]

@@ -11,12 +11,14 @@ import numpy as np
 
 from hugot._fast import aggregation
 from hugot._fast.entities import EntityFinder, EntityRules
+from hugot._fast.finite import all_finite
 from hugot._fast.joining import TokenJoiner
 from hugot._fast.row_tokens import TokenStrings
 from hugot.errors import InputError
 from hugot.inputs.columns import word_list
+from hugot.inputs.rows import token_spans
 from hugot.options import check_choice
-from hugot.tasks.base import OptionsCache
+from hugot.tasks.base import NotFinite, OptionsCache
 from hugot.tasks.outputs import as_float32, check_label_count, find_logits
 from hugot.tasks.schema import FLOAT32, INT32, INT64, STRING, ListOf, Member, Struct
 from hugot.tasks.text import TextOptions, TextTask
@@ -223,6 +225,10 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
             self._rules.get(prepared.options, self._rules_of),
             prepared.results,
         )
+        if not all_finite(logits):  # by now, the scores, except at the padding
+            scores, spans = np.asarray(logits), zip(*token_spans(prepared.rows, group), strict=True)
+            finite = [all_finite(scores[i, begin:end]) for i, (begin, end) in enumerate(spans)]
+            prepared.mark_not_finite(group.rows[~np.array(finite)].tolist())
 
     def finish(self, prepared: Prepared[TokenClassificationOptions]) -> Sequence[Entities]:
         """Return the results of `postprocess`, after merging those of each text's windows."""
@@ -238,13 +244,14 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
 
     def finish_row(
         self, outputs: list[Tensor], text: Text, row: TokenRow, options: TokenClassificationOptions
-    ) -> Entities:
+    ) -> Entities | NotFinite:
         """Return the entities of a row that ran alone."""
         logits = as_float32(outputs[0], 3, 1, row.size)
         if logits.shape[2] != len(self._labels):
             check_label_count(self.bundle, logits.shape[2])
         rules = self._rules.get(options, self._rules_of)
-        return self._finder.find_row(logits, row.row_ids, row.encodings[0], text, rules)
+        found = self._finder.find_row(logits, row.row_ids, row.encodings[0], text, rules)
+        return found if all_finite(logits) else NotFinite(found)
 
     def _check_stride(self, options: TokenClassificationOptions) -> None:
         tokenizer = self.tokenizer_for(options)

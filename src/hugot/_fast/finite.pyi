@@ -1,0 +1,3 @@
+from typing_extensions import Buffer
+
+def all_finite(values: Buffer) -> bool: ...
