@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hugot._ort.session import TensorSpec
 from hugot.errors import HugotError, TokenizerError
+from hugot.inputs.graph_inputs import fixed_shape, with_usual_names
 from hugot.models.bundle import open_bundle
 from hugot.models.cache import is_snapshot
 from hugot.models.find import find_model
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hugot.models.bundle import ModelBundle
-    from hugot.models.signature import Value
+    from hugot.models.signature import Signature, Value
     from hugot.session import Session
 
 
@@ -45,12 +48,16 @@ def model_info(
     """
     found = find_model(model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision)
     bundle = open_bundle(found.path, found.onnx_file, found.variant)
+    signature = read_signature(bundle.onnx_path)
+    specs = [TensorSpec(each.name, each.dtype, each.shape) for each in signature.inputs]
+    fixed = fixed_shape(with_usual_names(specs))
+    bundle = replace(bundle, graph_width=fixed.width)
     return {
         "model": str(model),
         "folder": str(bundle.folder),
         "found": found.why,
         **_origin(bundle.folder),
-        "graph": _graph(bundle),
+        "graph": {**_graph(bundle, signature), "fixed_shape": fixed._asdict()},
         "tasks": guess_tasks(bundle),
         "model_type": bundle.config.get("model_type"),
         "labels": bundle.labels if bundle.config.get("id2label") else [],
@@ -100,8 +107,7 @@ def _origin(folder: Path) -> dict[str, Any]:
     return {"name": None, "revision": None, "commit": commit}
 
 
-def _graph(bundle: ModelBundle) -> dict[str, Any]:
-    signature = read_signature(bundle.onnx_path)
+def _graph(bundle: ModelBundle, signature: Signature) -> dict[str, Any]:
     return {
         "file": bundle.onnx_path.relative_to(bundle.folder).as_posix(),
         "opset": signature.opset,

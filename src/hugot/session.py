@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hugot.errors import InputError
 from hugot.models.find import open_model
-from hugot.options import RuntimeOptions, make_options
+from hugot.options import RuntimeOptions, check_mapping, make_options
 from hugot.pipelines.spec import EngineUse, PipelineSpec, make_spec, shared_engines
 from hugot.runtime.calls import Gate
 from hugot.runtime.engine import Engine
@@ -73,6 +73,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> classes.FeatureExtractionPipeline: ...
     @overload
@@ -86,6 +87,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> classes.TextClassificationPipeline: ...
     @overload
@@ -99,6 +101,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> classes.TokenClassificationPipeline: ...
     @overload
@@ -112,6 +115,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> classes.FillMaskPipeline: ...
     @overload
@@ -125,6 +129,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Pipeline[Any, Any]: ...
     # End of generated text
@@ -138,6 +143,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Pipeline[Any, Any]:
         """Make a pipeline and keep it under its name.
@@ -153,6 +159,8 @@ class Session:
                 ``"auto"`` (the default), which never lowers the precision.
             revision: the branch, tag or commit on the hub that the model must have.
             verify: check every file against the hashes in ``hugot.json`` first.
+            inputs: values of further inputs of the graph, by name, such as ``{"task_id": 3}``: numbers,
+                or arrays of the input's shape.
             **options: options of the task.
 
         Raises InputError for an unknown task or option or a name that is in use, ModelNotFoundError
@@ -164,6 +172,8 @@ class Session:
             "revision": revision,
             "verify": verify,
         }
+        if inputs is not None:
+            check_mapping("inputs", inputs)
         with self._gate:
             task = task_spec(task).name
             if name is not None and name in self._pipelines:
@@ -172,6 +182,7 @@ class Session:
                 )
             name = name if name is not None else self._free_name(task)
             bundle = open_model(model, self._model_folder, **choice)
+            choice["inputs"] = dict(inputs or {})
             runtime = self._engine.options
             spec = make_spec(task, model, self._model_folder, choice, name, options, runtime)
             made = self._pipelines[name] = self._make(bundle, spec)

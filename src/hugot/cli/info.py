@@ -60,6 +60,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         f"{graph['precision'] or 'no weights'}",
         "inputs": "; ".join(map(_value, graph["inputs"])),
         "outputs": "; ".join(map(_value, graph["outputs"])),
+        "fixed shape": _fixed_shape(graph),
         "labels": ", ".join(found["labels"]),
         "longest row": _tokens(found["longest_row"]),
         "longest sentence": _tokens(found["longest_sentence"]),
@@ -84,6 +85,15 @@ def _origin(found: Mapping[str, Any]) -> str:
 def _value(value: Mapping[str, Any]) -> str:
     shape = ", ".join("?" if size is None else str(size) for size in value["shape"])
     return f"{value['name']} {value['dtype']} [{shape}]"
+
+
+def _fixed_shape(graph: Mapping[str, Any]) -> str:
+    """Return the dimensions that the graph's inputs have for every text; "" without any."""
+    rows, width = graph["fixed_shape"]["rows"], graph["fixed_shape"]["width"]
+    parts = [f"{rows} rows in each run"] if rows is not None else []
+    if width is not None:
+        parts.append(f"rows of {width} tokens")
+    return ", ".join(parts) and f"{', '.join(parts)}: {graph['file']}"
 
 
 def _tokens(count: int | None) -> str:

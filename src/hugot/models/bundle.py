@@ -38,6 +38,8 @@ _POSITIONS_AFTER_PADDING = frozenset(
 # transformers writes int(1e30) for a tokenizer without a limit; any number beyond 32 bits is none.
 _NO_LIMIT = 2**31
 _MOST_LABELS = 10**6
+# Names of the number of attention heads.
+_HEADS = ("num_attention_heads", "n_head", "num_heads")
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class ModelBundle:
         tokenizer_path: path of ``tokenizer.json``.
         config: content of ``config.json``.
         tokenizer_config: content of ``special_tokens_map.json``, updated by ``tokenizer_config.json``.
+        graph_width: the fixed number of tokens in a row of the graph, if it is known to have one.
     """
 
     folder: Path
@@ -57,6 +60,7 @@ class ModelBundle:
     tokenizer_path: Path
     config: Mapping[str, Any]
     tokenizer_config: Mapping[str, Any]
+    graph_width: int | None = None
 
     @cached_property
     def sentence(self) -> SentenceFiles:
@@ -92,6 +96,20 @@ class ModelBundle:
         names = ("num_hidden_layers", "n_layers", "num_layers", "n_layer")
         return _first_number(self.config, names, 12)
 
+    @property
+    def key_value_heads(self) -> int | None:
+        """Number of heads of an attention layer that have keys and values; None if unknown."""
+        return _first_number(self.config, ("num_key_value_heads", *_HEADS), 0) or None
+
+    @property
+    def head_size(self) -> int | None:
+        """Size of a key of an attention layer; None if unknown."""
+        heads = _first_number(self.config, _HEADS, 0)
+        return (
+            _first_number(self.config, ("head_dim",), self.hidden_size // heads if heads else 0)
+            or None
+        )
+
     @cached_property
     def longest_row(self) -> int | None:
         """Maximum number of tokens in a row, special ones included; None without a limit."""
@@ -109,8 +127,14 @@ class ModelBundle:
             return self.longest_row
         return min(length, self.config_limit or length)
 
-    @cached_property
+    @property
     def config_limit(self) -> int | None:
+        """Number of tokens that the model and its graph take at most; None without a limit."""
+        limits = (self.graph_width, self._position_limit)
+        return min((limit for limit in limits if limit), default=None)
+
+    @cached_property
+    def _position_limit(self) -> int | None:
         """Number of positions that the model has for tokens, or None without a position table."""
         positions = self.config.get("max_position_embeddings")
         if not isinstance(positions, int) or not 0 < positions < _NO_LIMIT:
