@@ -60,11 +60,10 @@ def command(source: Path, folder: Path, output: str, shards: int | None) -> list
 
 
 def content(folder: Path) -> dict[str, object]:
-    """Return the contents of a folder as bytes or values, without the state file of the run."""
+    """Return the contents of a folder as bytes or values, and the errors beside it."""
     found: dict[str, object] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name == "hugot-run.json":
-            continue
+    errors = folder.with_name(f"{folder.name}.hugot").glob("errors.jsonl")
+    for path in (*sorted(folder.iterdir()), *errors):
         if path.suffix in (".parquet", ".arrow"):
             from pyarrow import feather, parquet
 

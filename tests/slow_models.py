@@ -20,6 +20,25 @@ _SIZE = 64
 
 def endless(folder: Path) -> Path:
     """A text classifier that answers short texts at once, and runs on long ones until it is stopped."""
+    times = [
+        ("Shape", "input_ids", "width", {"start": 1, "end": 2}),
+        ("Greater", "width most", "is_long"),
+        ("Cast", "is_long", "is_long_number", {"to": ort_graphs.element_type("int64")}),
+        ("Mul", "is_long_number many", "times_in_list"),
+        ("Squeeze", "times_in_list", "times"),
+    ]
+    weights = {"most": np.array([MOST_TOKENS]), "many": np.array([10**12])}
+    return _looping(folder, times, weights)
+
+
+def steady(folder: Path, passes: int) -> Path:
+    """A text classifier whose time grows with the tokens of a group, `passes` products for each."""
+    times = [("Size", "input_ids", "count"), ("Mul", "count passes", "times")]
+    return _looping(folder, times, {"passes": np.array(passes)})
+
+
+def _looping(folder: Path, times: list, counts: dict) -> Path:
+    """A text classifier that multiplies matrices as many times as the nodes `times` say."""
     body = helper.make_graph(
         [
             helper.make_node("MatMul", ["before", "eye"], ["after"]),
@@ -35,11 +54,7 @@ def endless(folder: Path) -> Path:
         [numpy_helper.from_array(np.eye(_SIZE, dtype=np.float32), "eye")],
     )
     nodes = [
-        ("Shape", "input_ids", "width", {"start": 1, "end": 2}),
-        ("Greater", "width most", "is_long"),
-        ("Cast", "is_long", "is_long_number", {"to": ort_graphs.element_type("int64")}),
-        ("Mul", "is_long_number many", "times_in_list"),
-        ("Squeeze", "times_in_list", "times"),
+        *times,
         ("Loop", "times yes x", "y", {"body": body}),
         ("ReduceMax", "y", "one", {"keepdims": 0}),
         ("Mul", "input_ids attention_mask", "kept"),
@@ -49,8 +64,7 @@ def endless(folder: Path) -> Path:
         ("Mul", "products one", "logits"),
     ]
     weights = {
-        "most": np.array([MOST_TOKENS]),
-        "many": np.array([10**12]),
+        **counts,
         "yes": np.array(True),
         "x": np.eye(_SIZE, dtype=np.float32),
         "axis": np.array([1]),

@@ -58,7 +58,9 @@ def test_an_invalid_value_is_an_error_that_names_it_and_the_valid_ones(option, m
 
 
 def test_an_unknown_option_is_an_error_that_lists_the_known_ones():
-    with pytest.raises(InputError, match=r"unknown option 'thread'; there are: .*threads"):
+    with pytest.raises(
+        InputError, match=r"unknown option 'thread'; did you mean 'threads'\? There are: .*workers"
+    ):
         hugot.Session(thread=1)
 
 

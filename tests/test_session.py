@@ -168,7 +168,9 @@ def test_a_pipeline_that_is_no_longer_referenced_frees_its_model_and_threads(tex
 
 
 def test_an_unknown_option_of_the_session_raises() -> None:
-    with pytest.raises(InputError, match=r"unknown option 'thread'; there are: .*threads"):
+    with pytest.raises(
+        InputError, match=r"unknown option 'thread'; did you mean 'threads'\? There are: .*workers"
+    ):
         hugot.Session(thread=2)
 
 

@@ -61,7 +61,7 @@ def pipeline(task: str, model: str | PathLike[str], **options: Any) -> Pipeline[
             ``package:NAME``.
         **options: those of `Session` (``mode``, ``threads``, ``providers``, …), of
             `Session.pipeline` (``name``, ``onnx_file``, ``variant``, …) and of the task. ``device`` is
-            that of transformers: -1 or ``"cpu"``, a number or ``"cuda:1"``.
+            that of transformers: None, -1 or ``"cpu"``, a number or ``"cuda:1"``, or a `torch.device`.
 
     The session is closed by `close`, by ``with``, or when the pipeline is no longer referenced.
     """
@@ -95,7 +95,9 @@ def _begin_session(options: dict[str, Any], library: Background[Library] | None)
     from hugot.session import begin_session
 
     if "device" in options:
-        options.setdefault("providers", providers_of_device(options.pop("device")))
+        device = options.pop("device")
+        if device is not None:
+            options.setdefault("providers", providers_of_device(device))
     names = {*option_names(RuntimeOptions), "model_folder"}
     given = {key: options.pop(key) for key in names & options.keys()}
     return begin_session(given.pop("model_folder", None), given, library)
@@ -103,7 +105,9 @@ def _begin_session(options: dict[str, Any], library: Background[Library] | None)
 
 def providers_of_device(device: object) -> list[Any]:
     """Return the value of ``providers=`` for a value of transformers' ``device=``."""
-    text = str(device)
+    from hugot.options import plain_value
+
+    text = str(plain_value(device))
     if text.lstrip("-").isdigit():
         text = "cpu" if int(text) < 0 else f"cuda:{text}"
     kind, _, number = text.partition(":")

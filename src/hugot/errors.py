@@ -12,7 +12,7 @@
     ├── DeadlineExceededError   (TimeoutError)        no answer within the given time
     ├── QueueFullError          (RuntimeError)        the queue of requests is full
     ├── SessionClosedError      (RuntimeError)        the pipeline or session is closed
-    ├── ForkedProcessError      (RuntimeError)        the object was made before this process was forked
+    ├── ForkedProcessError      (RuntimeError)        the call was begun before this process was forked
     └── DownloadError           (OSError)             a model could not be downloaded
 
 Each also derives from the builtin exception in brackets, so that code that does not know hugot can
@@ -79,7 +79,7 @@ class SessionClosedError(HugotError, RuntimeError):
 
 
 class ForkedProcessError(HugotError, RuntimeError):
-    """The session or the pipeline was made before this process was forked."""
+    """A future or stream was begun before this process was forked, or a fork has lost the device."""
 
 
 class DownloadError(HugotError, OSError):

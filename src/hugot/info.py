@@ -6,17 +6,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hugot._ort.session import TensorSpec
-from hugot.errors import HugotError, TokenizerError
+from hugot.errors import HugotError, ModelFormatError, TokenizerError
 from hugot.inputs.graph_inputs import fixed_shape, with_usual_names
 from hugot.models.bundle import open_bundle
 from hugot.models.cache import is_snapshot
 from hugot.models.find import find_model
 from hugot.models.manifest import read_manifest
+from hugot.models.optimized import load_optimized
+from hugot.models.sidecar import IncompatibleError
 from hugot.models.signature import read_signature
+from hugot.models.vector_output import choose_output
+from hugot.options import RuntimeOptions
+from hugot.runtime.sessions import native_options
+from hugot.session import engine_of
 from hugot.tasks import SPECS, tasks_of_architectures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
     from pathlib import Path
 
@@ -52,24 +58,28 @@ def model_info(
     specs = [TensorSpec(each.name, each.dtype, each.shape) for each in signature.inputs]
     fixed = fixed_shape(with_usual_names(specs))
     bundle = replace(bundle, graph_width=fixed.width)
+    fits = fitting_pipelines(session, bundle)
     return {
         "model": str(model),
         "folder": str(bundle.folder),
         "found": found.why,
         **_origin(bundle.folder),
         "graph": {**_graph(bundle, signature), "fixed_shape": fixed._asdict()},
+        "optimized": _optimized(session, bundle),
         "tasks": guess_tasks(bundle),
         "model_type": bundle.config.get("model_type"),
         "labels": bundle.labels if bundle.config.get("id2label") else [],
         "longest_row": bundle.longest_row,
-        **_sentences(bundle),
+        "longest_row_from": bundle.longest_row_source,
+        **_sentences(bundle, signature.outputs),
+        "dimension": _dimension(session),
         "tokenizer": _tokenizer(bundle),
         "files": {
             path.relative_to(bundle.folder).as_posix(): path.stat().st_size
             for path in sorted(bundle.folder.rglob("*"))
             if path.is_file() and ".cache" not in path.parts
         },
-        "pipelines": fitting_pipelines(session, bundle),
+        "pipelines": fits,
     }
 
 
@@ -92,6 +102,27 @@ def fitting_pipelines(session: Session, bundle: ModelBundle) -> dict[str, str | 
         except HugotError as error:
             fits[spec.name] = str(error)
     return fits
+
+
+def _optimized(session: Session, bundle: ModelBundle) -> dict[str, Any] | None:
+    """Return the optimised file that pipelines with default options load; None without one."""
+    engine = engine_of(session)
+    options = native_options(RuntimeOptions(), 1)
+    try:
+        found = load_optimized(
+            bundle.onnx_path, engine.library, options, engine.providers, verify=True
+        )
+    except IncompatibleError as error:
+        return {"file": None, "mapped": False, "unused": str(error)}
+    if found is None:
+        return None
+    return {"file": found.path.name, "mapped": found.mapped, "unused": None}
+
+
+def _dimension(session: Session) -> int | None:
+    """Return the number of components of the model's vectors; None if it makes none."""
+    made = session.pipelines.get("feature-extraction")
+    return None if made is None else getattr(made, "dimension", None)
 
 
 def _origin(folder: Path) -> dict[str, Any]:
@@ -122,17 +153,38 @@ def _value(value: Value) -> dict[str, Any]:
     return {"name": value.name, "dtype": value.dtype, "shape": list(value.shape)}
 
 
-def _sentences(bundle: ModelBundle) -> dict[str, Any]:
+def _sentences(bundle: ModelBundle, outputs: Sequence[Value]) -> dict[str, Any]:
+    """Return what feature extraction does by default, and from which file that follows."""
     sentence = bundle.sentence
+    refusal = sentence.text_refusal or sentence.module_refusal
+    output, why, is_final = None, refusal, False
+    if refusal is None:
+        try:
+            number, _, is_final, why = choose_output(
+                outputs, sentence, bundle.config, bundle.onnx_path.name
+            )
+            output = outputs[number].name
+        except ModelFormatError as error:
+            why = str(error)
+    applied = output is not None and not is_final
     return {
         "longest_sentence": bundle.longest_sentence,
-        "pooling": list(sentence.pooling) if sentence.pooling else None,
-        "behind_pooling": [
-            step if isinstance(step, str) else type(step).__name__.lower()
-            for step in sentence.steps
-        ],
+        "longest_sentence_from": sentence.texts.length_source,
+        "lowercase": sentence.lowercase,
+        "vector_output": output,
+        "vector_output_reason": why,
+        "modules_from": sentence.source,
+        "before_pooling": _steps(sentence.before) if applied else [],
+        "pooling": list(sentence.pooling) if applied and sentence.pooling else None,
+        "behind_pooling": _steps(sentence.steps) if applied else [],
+        "truncate_dim": sentence.truncate_dim,
         "prompts": {name: text for name, text in sentence.prompts.items() if text},
+        "default_prompt": sentence.default_prompt_name,
     }
+
+
+def _steps(steps: Iterable[object]) -> list[str]:
+    return [step if isinstance(step, str) else type(step).__name__.lower() for step in steps]
 
 
 def _tokenizer(bundle: ModelBundle) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from enum import Enum
 from os import PathLike
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
@@ -210,6 +211,39 @@ class RuntimeOptions:
 
 
 Options = TypeVar("Options")
+_PLAIN: Final = frozenset((str, int, float, bool, type(None), _NotGiven))
+
+
+def plain_value(value: Any) -> Any:
+    """Return an option's value as plain Python: str, int, float, bool, and lists and dicts of them.
+
+    Scalars and arrays of numpy, members of enumerations and instances of subclasses are converted;
+    values of other kinds are returned as they are.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if isinstance(value, Enum):
+        return plain_value(value.value)
+    for base in (str, int, float):
+        if isinstance(value, base):
+            # Not str(value) and so on, which a subclass may have overridden.
+            return base.__str__(value) if base is str else base(value)
+    if kind in (tuple, list, set, frozenset):
+        return kind(map(plain_value, value))
+    if kind is dict:
+        return {plain_value(key): plain_value(each) for key, each in value.items()}
+    if hasattr(value, "ndim") and hasattr(value, "tolist"):  # a scalar or array of numpy, or alike
+        listed = value.tolist()
+        return value if type(listed) is kind else plain_value(listed)
+    return value
+
+
+def plain_options(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return options with plain values, which are converted once, before they are checked."""
+    if _PLAIN.issuperset(map(type, given.values())):
+        return given
+    return {name: plain_value(value) for name, value in given.items()}
 
 
 def make_options(kind: type[Options], given: Mapping[str, Any]) -> Options:
@@ -218,7 +252,7 @@ def make_options(kind: type[Options], given: Mapping[str, Any]) -> Options:
     Raises InputError for an unknown name.
     """
     check_names(given, option_names(kind), "option")
-    return kind(**given)
+    return kind(**plain_options(given))
 
 
 def option_names(kind: type[Any]) -> list[str]:
@@ -238,12 +272,16 @@ def check_names(given: Mapping[str, Any], known: Sequence[str], what: str) -> No
     """Raise InputError for the first name in `given` that is not in `known`."""
     for name in given:
         if name not in known:
-            raise InputError(f"unknown {what} {name!r}; there are: {', '.join(sorted(known))}")
+            from hugot.option_hints import hint_of
+
+            hint = hint_of(name, known, option_names(RuntimeOptions))
+            raise InputError(f"unknown {what} {name!r}{hint}: {', '.join(sorted(known))}")
 
 
 def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
     """Raise InputError unless `value` is one of `choices`."""
-    if value not in choices:
+    # 1 equals True, but is none of the values that the code compares with.
+    if type(value) in (int, float) or value not in choices:
         listed = ", ".join(repr(choice) for choice in choices)
         raise InputError(f"{name}={value!r}; it can be {listed}")
 

@@ -73,3 +73,18 @@ def records_of() -> Callable[[Path], list[dict]]:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
     return read
+
+
+@pytest.fixture
+def classified(classify, tmp_path):
+    """Runs a tiny classifier over a table or a path; returns the table of its results."""
+    from column_files import read_table, write_table
+
+    def run(source, kind: str = "parquet", *flags: object):
+        if not hasattr(source, "suffix"):
+            source = write_table(source, tmp_path / f"in.{kind}")
+        done = classify("-i", source, "-o", tmp_path / f"out.{kind}", *flags)
+        assert done.code == 0, done.stderr
+        return read_table(tmp_path / f"out.{kind}")
+
+    return run

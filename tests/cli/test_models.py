@@ -191,6 +191,17 @@ def test_info_tells_which_modules_follow_the_pooling(run, models) -> None:
     assert "dense" in told["behind_pooling"]
 
 
+def test_info_for_people_has_the_output_of_vectors_and_the_files_that_settings_are_from(
+    run, copy_of
+) -> None:
+    folder = copy_of("electra-features")
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 9}))
+    shown = run("info", folder).stdout
+    assert "from the output last_hidden_state: by its name, it has the vectors of tokens" in shown
+    assert "cls, dense, normalize (modules.json)" in shown
+    assert "9 tokens (max_seq_length in sentence_bert_config.json)" in shown
+
+
 def test_a_graph_that_fits_no_pipeline_is_told_of_all_the_same(run, copy_of) -> None:
     folder = copy_of("bert-uncased-text")
     (folder / "config.json").write_text(json.dumps({"id2label": {"0": "a", "1": "b", "2": "c"}}))

@@ -65,7 +65,7 @@ def test_a_run_goes_on_behind_a_line_without_a_mask(
     done = hugot_command(*run, "--on-error", "skip")
     assert done.code == 3
     assert len((out / "result_0.jsonl").read_text().splitlines()) == 2
-    [error] = map(json.loads, (out / "errors.jsonl").read_text().splitlines())
+    [error] = map(json.loads, (tmp_path / "out.hugot" / "errors.jsonl").read_text().splitlines())
     assert "the input has no mask token [MASK]" in error["reason"]
 
 

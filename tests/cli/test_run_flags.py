@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence  # noqa: TC003  (get_type_hints looks for them)
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import pytest
@@ -17,9 +17,13 @@ import hugot
 from hugot.cli import run_flags
 from hugot.cli.flags import given_options, option_flags
 from hugot.cli.main import hugot as command
+from hugot.models.manifest import Manifest, write_manifest
 from hugot.options import NOT_GIVEN, RuntimeOptions
 from hugot.tasks import SPECS, task_class, task_spec
 from hugot.tasks.schema import TEXT, Field
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TASKS = [spec.name for spec in SPECS]
 
@@ -47,7 +51,8 @@ def labels(classify, one_line, tmp_path, records_of):
 def test_every_option_of_a_task_has_its_flag(hugot_command, task) -> None:
     shown = hugot_command("run", "--type", task, "--help").stdout
     for field in dataclasses.fields(task_class(task).options_type):
-        assert "--" + field.name.replace("_", "-") in shown
+        has_flag = field.metadata.get("flag", True)
+        assert ("--" + field.name.replace("_", "-") in shown) == has_flag
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -394,6 +399,72 @@ def test_flags_types_and_values_are_completed(words, found) -> None:
     assert f"plain,{found}" in done.stdout.splitlines(), done.stderr
 
 
+def completed(words: str, folder: Path) -> list[str]:
+    """What bash is offered for a word, with `folder` as model folder and current folder."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from hugot.cli.main import main; main()"],
+        env={
+            **os.environ,
+            "_HUGOT_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split()) - (0 if words.endswith(" ") else 1)),
+            "HUGOT_MODELS": str(folder),
+            "HF_HUB_CACHE": str(folder / "cache"),
+        },
+        capture_output=True,
+        text=True,
+        cwd=folder,
+    )
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("words", ["hugot run --model ", "hugot info ", "hugot bench org"])
+def test_models_on_this_machine_are_completed(tmp_path, words) -> None:
+    (tmp_path / "org_mood").mkdir()
+    write_manifest(tmp_path / "org_mood", Manifest(name="org/mood"))
+    (tmp_path / "cache" / "models--org--cached").mkdir(parents=True)
+    found = completed(words, tmp_path)
+    assert {"plain,org/mood", "plain,org/cached", "plain,org_mood/"} <= set(found)
+
+
+def test_a_path_of_a_model_is_completed_by_the_shell(tmp_path) -> None:
+    assert completed("hugot run --model ./or", tmp_path) == ["file,./or"]
+
+
+def test_hugot_alone_prints_its_help(hugot_command) -> None:
+    done = hugot_command()
+    assert done.code == 0
+    assert done.stdout.startswith("Usage: hugot [OPTIONS]")
+    assert "\n  run " in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [("runn", "did you mean 'run'?"), ("xyz", "there are bench, completion, download, ")],
+)
+def test_an_unknown_command_names_those_there_are(hugot_command, typed, answer) -> None:
+    done = hugot_command(typed)
+    assert done.code == 2
+    assert f"there is no command {typed!r}; {answer}" in done.stderr
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_example_in_the_help_of_run_keeps_its_lines(width) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from hugot.cli.main import main; main()", "run", "--help"],
+        env={**os.environ, "COLUMNS": str(width)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "\\b" not in done.stdout
+    assert "\b" not in done.stdout
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    at = lines.index("""echo '{"input": "The film was excellent"}' |""")
+    assert lines[at + 1] == "hugot run --model path/to/model --type textClassification"
+
+
 def test_commands_are_imported_when_they_are_used() -> None:
     code = "import sys, hugot.cli.main; print('hugot.cli.run' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -417,3 +488,37 @@ def test_a_run_without_flags_of_the_type_is_parsed_without_numpy() -> None:
 
 def test_the_version_is_that_of_the_package(hugot_command) -> None:
     assert hugot.__version__ in hugot_command("--version").stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "options"),
+    [
+        (["--max-length", "5"], {"max_length": 5}),
+        (
+            ["--max-length", "5", "--chunks", "max", "--chunk-overlap", "1"],
+            {"max_length": 5, "chunks": "max", "chunk_overlap": 1},
+        ),
+    ],
+)
+def test_a_run_cuts_long_texts_or_splits_them_as_a_call_does(
+    classify, one_line, tmp_path, records_of, models, flags, options
+) -> None:
+    done = classify("-i", one_line, "-o", tmp_path / "out", *flags)
+    assert done.code == 0, done.stderr
+    (record,) = records_of(tmp_path / "out" / "result_0.jsonl")
+    with hugot.pipeline("text-classification", models / "bert-uncased-text") as made:
+        answer = made([record["input"]], **options)[0]
+        assert answer["score"] != made([record["input"]])[0]["score"]
+    found = record["output"]
+    while isinstance(found, list):
+        (found,) = found
+    assert (found["Label"], found["Score"]) == (
+        answer["label"],
+        pytest.approx(answer["score"], abs=1e-6),
+    )
+
+
+def test_a_run_refuses_a_length_without_room(classify, one_line, tmp_path) -> None:
+    done = classify("-i", one_line, "-o", tmp_path / "out", "--max-length", "2")
+    assert done.code != 0
+    assert "max_length=2 leaves no room" in done.stderr

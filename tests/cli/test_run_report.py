@@ -7,7 +7,10 @@ import os
 import re
 import sys
 
+import pyarrow
 import pytest
+import slow_models
+from pyarrow import parquet
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX terminals")
 
@@ -42,14 +45,24 @@ def test_figures_of_the_pipeline_are_shown_on_request(classify, many_lines, tmp_
     assert "text-classification" in done.stderr
 
 
+@pytest.mark.parametrize("unit", ["line", "row"])
 def test_progress_is_told_in_lines_where_stderr_is_no_terminal(
-    classify, many_lines, tmp_path
+    hugot_command, many_lines, records_of, tmp_path, unit
 ) -> None:
-    done = classify("-i", many_lines, "-o", tmp_path / "out", "--log-seconds", 0)
-    line = done.stderr.splitlines()[0]
-    assert re.match(
-        r"hugot: 1,024 lines, [\d,]+ texts/s, [\d,]+ tokens/s, \d+% done, 0:00:\d\d left$", line
-    )
+    source = many_lines
+    if unit == "row":
+        source = tmp_path / "many.parquet"
+        parquet.write_table(pyarrow.Table.from_pylist(records_of(many_lines)), source)
+    model = slow_models.steady(tmp_path / "model", 5)
+    flags = ("-o", tmp_path / "out", "--log-seconds", 0)
+    done = hugot_command("run", "-p", model, "-t", "text-classification", "-i", source, *flags)
+    lines = [line for line in done.stderr.splitlines() if "% done" in line]
+    assert len(lines) > 2
+    for line in lines:
+        assert re.match(
+            rf"hugot: [\d,]+ {unit}s?, [\d,]+ texts/s, [\d,]+ tokens/s, \d+% done, 0:00:\d\d left$",
+            line,
+        )
 
 
 @pytest.mark.parametrize("flags", [("--quiet",), ("--log-level", "error")])
@@ -67,7 +80,7 @@ def test_the_level_of_warnings_tells_of_bad_lines_without_figures(
     flags = ("--log-level", "warning", "--on-error", "skip")
     done = classify("-i", many_lines, "-o", tmp_path / "out", *flags)
     assert len(done.stderr.splitlines()) == 1
-    assert "errors.jsonl tells which and why" in done.stderr
+    assert "errors.jsonl says which and why" in done.stderr
 
 
 def test_the_level_of_debugging_tells_model_and_files(classify, many_lines, tmp_path) -> None:

@@ -40,14 +40,22 @@ def begun(models, many_lines, tmp_path):
     return begin
 
 
-def state_of(folder: Path) -> dict:
-    return json.loads((folder / STATE).read_text(encoding="utf-8"))
+def side_of(output: Path) -> Path:
+    return output.with_name(output.name + ".hugot")
+
+
+def state_path(output: Path) -> Path:
+    return side_of(output) / STATE
+
+
+def state_of(output: Path) -> dict:
+    return json.loads(state_path(output).read_text(encoding="utf-8"))
 
 
 def wait_for_records(folder: Path, process: subprocess.Popen, count: int) -> None:
     """Wait until so many records are on the disk, or the run is over."""
     while process.poll() is None:
-        if (folder / STATE).exists() and state_of(folder)["records"] >= count:
+        if state_path(folder).exists() and state_of(folder)["records"] >= count:
             return
         time.sleep(0.005)
 
@@ -79,8 +87,8 @@ def test_a_run_killed_at_random_times_is_resumed_to_the_same_result(
     names = sorted(path.name for path in (tmp_path / "whole").iterdir())
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
     for name in names:
-        if name != STATE:
-            assert content(tmp_path / "out" / name) == content(tmp_path / "whole" / name)
+        assert content(tmp_path / "out" / name) == content(tmp_path / "whole" / name)
+    assert [path.name for path in side_of(tmp_path / "out").iterdir()] == [STATE]
 
 
 def content(path: Path) -> object:
@@ -110,7 +118,7 @@ def test_a_signal_ends_a_run_in_a_state_that_can_be_resumed(
     assert found == code
     assert "Traceback" not in errors
     state = state_of(tmp_path / "out")
-    partial = records_of(tmp_path / "out" / "result_0.jsonl.partial")
+    partial = records_of(side_of(tmp_path / "out") / "result_0.jsonl.partial")
     assert len(partial) == state["records"] > 0
     assert not (tmp_path / "out" / "result_0.jsonl").exists()
     assert ended(begun("--resume", source=more_lines))[0] == 0
@@ -200,7 +208,7 @@ def test_a_bad_line_leaves_what_came_before_and_can_be_skipped_on_resuming(
     done = classify("-i", many_lines, "-o", out, "--resume", "--on-error", "skip")
     assert done.code == 3
     assert [row["id"] for row in records_of(out / "result_0.jsonl")] == list(range(2000))
-    assert [row["line"] for row in records_of(out / "errors.jsonl")] == [1501]
+    assert [row["line"] for row in records_of(side_of(out) / "errors.jsonl")] == [1501]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +223,7 @@ def test_what_was_written_behind_the_last_point_is_cut_off_and_done_again(
 ) -> None:
     out, flags = tmp_path / "out", ("--output-format", kind)
     broken_off(classify, many_lines, out, *flags)
-    [partial] = out.glob("result_0.*.partial")
+    [partial] = side_of(out).glob("result_0.*.partial")
     with partial.open("ab") as file:
         file.write(b"half of a block")
     more = ("--on-error", "skip", *flags)
@@ -344,7 +352,7 @@ def test_a_run_that_noted_another_name_of_the_task_is_resumed(
     assert (noted["option task"], noted["option embedding_type"]) == (TASK[1], "float32")
     assert noted["option session_config"] == [["session.use_env_allocators", "0"]]
     noted["option task"] = "sentiment-analysis"
-    (out / STATE).write_text(json.dumps(state), encoding="utf-8")
+    state_path(out).write_text(json.dumps(state), encoding="utf-8")
     flags = ("-i", many_lines, "-o", out, "--resume", "--on-error", "skip")
     assert classify(*flags, *entry).code == 3
 
@@ -381,7 +389,7 @@ def test_a_run_that_ended_between_renaming_and_saving_goes_on(
     state |= {"position": position, "shard": 0, "shard_records": 1500, "records": 1500}
     state |= {"files": [], "publishing": True, "last": False, "done": False}
     state["length"] = (out / "result_0.jsonl").stat().st_size
-    (out / STATE).write_text(json.dumps(state), encoding="utf-8")
+    state_path(out).write_text(json.dumps(state), encoding="utf-8")
     assert classify(*flags, "--resume").code == 0
     rows = [*records_of(out / "result_0.jsonl"), *records_of(out / "result_1.jsonl")]
     assert [row["id"] for row in rows] == list(range(2000))
@@ -395,12 +403,12 @@ def test_files_of_an_earlier_run_go_when_the_new_one_is_done(
     (out / "result_9.jsonl").write_text("of somebody else", encoding="utf-8")
     classify("-i", many_lines, "-o", out)
     names = sorted(path.name for path in out.iterdir())
-    assert names == [STATE, "result_0.jsonl", "result_9.jsonl"]
+    assert names == ["result_0.jsonl", "result_9.jsonl"]
 
 
 def test_a_working_file_that_is_gone_is_an_error(classify, many_lines, tmp_path) -> None:
     broken_off(classify, many_lines, tmp_path / "out")
-    (tmp_path / "out" / "result_0.jsonl.partial").unlink()
+    (side_of(tmp_path / "out") / "result_0.jsonl.partial").unlink()
     done = classify("-i", many_lines, "-o", tmp_path / "out", "--resume")
     assert (done.code, "is gone or shorter" in done.stderr) == (1, True)
 

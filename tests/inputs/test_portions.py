@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from hugot.inputs import tokenizer as module
-from hugot.inputs.tokenizer import _CHARACTERS_PER_CALL, _portions
+from hugot.inputs import native
+from hugot.inputs.native import CHARACTERS_PER_CALL, portions
+from hugot.inputs.tokenizer import TextTokenizer
 from hugot.models.bundle import open_bundle
 
-HALF = "x" * (_CHARACTERS_PER_CALL // 2)
+HALF = "x" * (CHARACTERS_PER_CALL // 2)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ HALF = "x" * (_CHARACTERS_PER_CALL // 2)
     ],
 )
 def test_texts_come_in_order_in_portions_of_few_characters(texts, sizes) -> None:
-    found = [texts[begin:end] for begin, end in _portions(texts)]
+    found = [texts[begin:end] for begin, end in portions(texts)]
     assert [text for portion in found for text in portion] == texts
     assert [len(portion) for portion in found] == sizes
 
@@ -33,17 +34,17 @@ def one_by_one(texts):
 
 
 def test_a_tokenizer_gives_native_code_a_portion_at_a_time(models, monkeypatch) -> None:
-    tokenizer = module.TextTokenizer(open_bundle(models / "bert-uncased-text"), 20)
+    tokenizer = TextTokenizer(open_bundle(models / "bert-uncased-text"), 20)
     texts = [f"text {i} {'word ' * (i % 9)}" for i in range(30)]
     whole, _ = tokenizer.encode(texts, type_ids=False)
-    monkeypatch.setattr(module, "_portions", one_by_one)
+    monkeypatch.setattr(native, "portions", one_by_one)
     apart, _ = tokenizer.encode(texts, type_ids=False)
     assert apart.ids.tolist() == whole.ids.tolist()
     assert apart.offsets.tolist() == whole.offsets.tolist()
 
 
 def test_a_refused_text_keeps_its_place_and_its_number_in_a_later_portion(models) -> None:
-    tokenizer = module.TextTokenizer(open_bundle(models / "bert-uncased-text"), 20)
+    tokenizer = TextTokenizer(open_bundle(models / "bert-uncased-text"), 20)
     texts = [HALF, HALF, "a", "b\ud800", "c"]
     rows, refused = tokenizer.encode(texts, type_ids=False, numbers=range(100, 105))
     assert list(refused) == [3]

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
 from hugot import InputError, TokenizerError
+from hugot.inputs.native import copy_tokenizer
 from hugot.inputs.tokenizer import TextTokenizer
 from hugot.models.bundle import open_bundle
+
+TOKENIZERS = [
+    "albert-text",
+    "bert-cased-text",
+    "bert-uncased-text",
+    "camembert-text",
+    "deberta-text",
+    "modernbert-text",
+    "mpnet-text",
+    "qwen3-text",
+    "roberta-text",
+    "xlm-roberta-text",
+]
 
 
 def encode(tokenizer, texts, **settings):
@@ -145,27 +162,111 @@ def test_a_damaged_file_raises_and_is_named(copy_of, content) -> None:
         TextTokenizer(open_bundle(folder), 16)
 
 
+class Watched:
+    """A native tokenizer that notes the length of each text that it is given."""
+
+    def __init__(self, tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.seen: list[int] = []
+
+    def __getattr__(self, name):
+        return getattr(self.tokenizer, name)
+
+    def encode_batch(self, texts, **more):
+        self.seen.extend(map(len, texts))
+        return self.tokenizer.encode_batch(texts, **more)
+
+    def encode_batch_fast(self, texts, **more):
+        self.seen.extend(map(len, texts))
+        return self.tokenizer.encode_batch_fast(texts, **more)
+
+    def encode(self, *arguments, **more):
+        raise AssertionError("keeps the GIL")
+
+
+def watch(tokenizer) -> list[int]:
+    tokenizer._tokenizer = Watched(tokenizer._tokenizer)
+    return tokenizer._tokenizer.seen
+
+
 def test_of_many_texts_that_are_too_long_only_the_beginnings_are_tokenized(bundle) -> None:
     tokenizer = TextTokenizer(bundle, 16)
-    seen = []
-
-    class Watching:
-        def __getattr__(self, name):
-            return getattr(tokenizer._tokenizer, name)
-
-        def encode_batch_fast(self, texts, **more):
-            seen.extend(map(len, texts))
-            return tokenizer._tokenizer.encode_batch_fast(texts, **more)
-
-    watching = TextTokenizer(bundle, 16)
-    watching._tokenizer = Watching()
     long, short = "word " * 5000, "ab " * 4
-    sparse = "a" + " " * 2000 + "b"  # many characters, few tokens
-    texts = [long, short] * 10 + [sparse]
-    rows, refused = watching.encode(texts, type_ids=False, truncate=False)
+    sparse = "a" + " " * 5000 + "b"  # many characters, few tokens
+    whole, _ = tokenizer.encode([short] * 10 + [sparse], type_ids=False, truncate=False)
+    seen = watch(tokenizer)
+    rows, refused = tokenizer.encode([long, short] * 10 + [sparse], type_ids=False, truncate=False)
     assert sorted(refused) == list(range(0, 20, 2))
     assert "input 4 has more than 16 tokens" in str(refused[4])
-    whole, _ = tokenizer.encode([short] * 10 + [sparse], type_ids=False, truncate=False)
     assert rows.ids.tolist() == whole.ids.tolist()
     assert max(seen) == len(sparse)
     assert sum(seen) < len(long)
+
+
+def test_a_few_texts_that_are_too_long_are_refused_with_their_length(bundle) -> None:
+    tokenizer = TextTokenizer(bundle, 16)
+    _, refused = tokenizer.encode([". " * 5000], type_ids=False, truncate=False)
+    assert "input 0 has 5002 tokens; the model takes 16" in str(refused[0])
+
+
+@pytest.mark.parametrize("spans", [False, True])
+def test_a_long_text_alone_is_tokenized_without_the_gil(bundle, spans) -> None:
+    tokenizer = TextTokenizer(bundle, None)
+    expected = encode(TextTokenizer(bundle, None), ["a " * 3000, ""]).ids[:-2].tolist()
+    assert watch(tokenizer) == []
+    assert encode(tokenizer, ["a " * 3000], spans=spans).ids.tolist() == expected
+
+
+def test_a_lone_surrogate_behind_the_row_is_refused(bundle) -> None:
+    _, refused = TextTokenizer(bundle, 16).encode(["word " * 5000 + "\ud800"], type_ids=False)
+    assert "character 25000 is a lone surrogate" in str(refused[0])
+
+
+# Other lengths
+
+
+def test_a_tokenizer_of_another_length_has_its_rows_and_shares_the_vocabulary(bundle) -> None:
+    tokenizer = TextTokenizer(bundle, 16)
+    texts = ["word and " * 20, "a", ("one two " * 9, "three " * 9)]
+    expected = encode(TextTokenizer(bundle, 7), texts, type_ids=True)
+    rows = encode(tokenizer.with_length(7), texts, type_ids=True)
+    assert rows.ids.tolist() == expected.ids.tolist()
+    assert rows.type_ids.tolist() == expected.type_ids.tolist()
+    assert rows.truncated == 2
+    assert encode(tokenizer, texts).lengths.tolist() == [16, 3, 16]
+
+
+def test_a_longer_length_than_the_models_changes_nothing(bundle) -> None:
+    tokenizer = TextTokenizer(bundle, 16)
+    assert tokenizer.with_length(17) is tokenizer
+    assert tokenizer.with_length(None) is tokenizer
+    assert TextTokenizer(bundle, None).with_length(40).max_length == 40
+
+
+def test_a_length_without_room_for_a_token_is_refused(bundle) -> None:
+    with pytest.raises(InputError, match=r"max_length=2 leaves no room .* 2 tokens"):
+        TextTokenizer(bundle, 16).with_length(2)
+    assert encode(TextTokenizer(bundle, 16).with_length(3), ["a b"]).lengths.tolist() == [3]
+
+
+def test_tokenizers_of_many_lengths_do_not_pile_up(bundle) -> None:
+    tokenizer = TextTokenizer(bundle, 512)
+    made = [weakref.ref(tokenizer.with_length(length)) for length in range(3, 103)]
+    gc.collect()
+    assert sum(each() is not None for each in made) < 20
+    assert tokenizer.with_length(102) is made[-1]()
+
+
+def test_a_text_is_refused_with_the_length_that_was_asked_for(bundle) -> None:
+    tokenizer = TextTokenizer(bundle, 16).with_length(8)
+    _, refused = tokenizer.encode(["a " * 9], type_ids=False, truncate=False)
+    assert "input 0 has 11 tokens; max_length is 8" in str(refused[0])
+
+
+@pytest.mark.parametrize("model", TOKENIZERS)
+def test_a_copied_tokenizer_is_that_of_the_file(models, model) -> None:
+    native = Tokenizer.from_file(str(models / model / "tokenizer.json"))
+    native.no_truncation()
+    native.no_padding()
+    copied = copy_tokenizer(native)
+    assert json.loads(copied.to_str()) == json.loads(native.to_str())

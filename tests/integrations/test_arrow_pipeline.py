@@ -295,3 +295,16 @@ def test_the_answers_are_those_of_the_library(classify, examples):
     with hugot.pipeline("text-classification", examples / "tiny-sentiment") as pipeline:
         texts = [text for text in TEXTS if text is not None]
         assert same(classify.column(texts).to_pylist(), [[each] for each in pipeline(texts)])
+
+
+@pytest.mark.parametrize("options", [{"max_length": 5}, {"max_length": 5, "chunks": "mean"}])
+@pytest.mark.parametrize("adapter", ["embed", "classify"])
+def test_long_texts_are_cut_or_run_in_windows_as_in_a_call(
+    request, examples, table, adapter, options
+) -> None:
+    plain = request.getfixturevalue(adapter)
+    folder = "tiny-embedding" if adapter == "embed" else "tiny-sentiment"
+    adapted = ArrowPipeline(plain.task, examples / folder, input_column="text", **options)
+    answer = adapted(table)["output"]
+    assert agrees(adapted, answer, TEXTS)
+    assert not agrees(plain, answer, TEXTS)

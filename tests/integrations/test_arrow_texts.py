@@ -66,6 +66,26 @@ def test_bytes_that_are_no_text_are_refused_with_their_row():
     assert raised.value.index == 11
 
 
+@pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()], ids=str)
+def test_bytes_that_are_utf_8_are_texts(kind):
+    column = pa.array([b"caf\xc3\xa9", None, b""], kind)
+    assert texts_of(column) == ["café", None, ""]
+    assert texts_of(pa.chunked_array([column, column[1:]])) == ["café", None, "", None, ""]
+
+
+def test_bytes_of_one_size_and_of_dictionaries_are_texts():
+    assert texts_of(pa.array([b"ab", None], pa.binary(2))) == ["ab", None]
+    assert texts_of(pa.array([b"ab", None, b"ab"]).dictionary_encode()) == ["ab", None, "ab"]
+
+
+def test_a_dictionary_of_views_and_run_ends_have_texts():
+    views = pa.DictionaryArray.from_arrays(
+        pa.array([1, 0, None]), pa.array(["a", "b"], pa.string_view())
+    )
+    assert texts_of(views) == ["b", "a", None]
+    assert texts_of(pa.RunEndEncodedArray.from_arrays([2, 3], ["a", None])) == ["a", "a", None]
+
+
 def test_arrow_columns_are_taken_as_they_are():
     array = pa.array(["a"])
     assert as_column(array) is array

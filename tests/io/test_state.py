@@ -51,3 +51,19 @@ def test_a_state_of_version_1_that_counted_other_records_is_refused(saved):
 def test_other_versions_are_refused(saved, version):
     with pytest.raises(InputError, match="another version"):
         load_state(saved(version=version))
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_refused"), [("parquet", True), ("arrow", True), ("csv", False)]
+)
+@pytest.mark.parametrize(("skip", "bad"), [(5, 3), (0, 3), (5, 0)])
+def test_a_state_of_version_2_is_refused_if_nulls_may_be_missing_in_its_position(
+    saved, kind, is_refused, skip, bad
+):
+    marks = {"the input": [["file", 1, 2, "hash", kind]]}
+    folder = saved(Position(skip=skip), bad, version=2, fingerprint=marks)
+    if is_refused and skip and bad:
+        with pytest.raises(InputError, match="another version"):
+            load_state(folder)
+    else:
+        assert load_state(folder).position.skip == skip

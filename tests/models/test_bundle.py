@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 
@@ -96,10 +95,34 @@ def test_the_longest_row_is_the_tokenizers_limit(folder) -> None:
     assert open_bundle(folder).longest_row == 128
 
 
-@pytest.mark.parametrize("length", [None, 10**30, 1e30, "x", 4096])
+@pytest.mark.parametrize("length", [None, 0, 10**30, 1e30, 4096])
 def test_positions_limit_the_row_if_the_tokenizer_has_no_smaller_limit(folder, length) -> None:
     write(folder / "tokenizer_config.json", {"model_max_length": length})
-    assert open_bundle(folder).longest_row == 512
+    bundle = open_bundle(folder)
+    assert (bundle.longest_row, bundle.longest_row_source) == (512, "config.json")
+
+
+def test_max_len_is_an_older_name_of_model_max_length(folder) -> None:
+    write(folder / "tokenizer_config.json", {"max_len": 6})
+    bundle = open_bundle(folder)
+    assert (bundle.longest_row, bundle.longest_row_source) == (6, "tokenizer_config.json")
+
+
+@pytest.mark.parametrize("length", ["6", -1, True, [6]])
+def test_a_length_that_is_no_number_is_refused(folder, length) -> None:
+    write(folder / "tokenizer_config.json", {"model_max_length": length})
+    with pytest.raises(ModelFormatError, match=r"tokenizer_config\.json: model_max_length"):
+        _ = open_bundle(folder).longest_row
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("gpt2", "n_positions"), ("led", "max_encoder_position_embeddings")],
+)
+def test_some_model_types_have_another_name_for_their_positions(folder, kind, key) -> None:
+    write(folder / "config.json", {"model_type": kind, key: 96})
+    write(folder / "tokenizer_config.json", {})
+    assert open_bundle(folder).longest_row == 96
 
 
 @pytest.mark.parametrize("kind", ["roberta", "xlm-roberta", "camembert", "mpnet"])
@@ -115,18 +138,6 @@ def test_relative_positions_set_no_limit(folder) -> None:
     write(folder / "config.json", config)
     write(folder / "tokenizer_config.json", {})
     assert open_bundle(folder).longest_row is None
-
-
-def test_max_seq_length_comes_first_for_sentences_alone(folder) -> None:
-    write(folder / "sentence_bert_config.json", {"max_seq_length": 256})
-    bundle = open_bundle(folder)
-    assert bundle.longest_sentence == 256
-    assert bundle.longest_row == 128
-
-
-def test_max_seq_length_beyond_the_positions_is_cut_to_them(folder) -> None:
-    write(folder / "sentence_bert_config.json", {"max_seq_length": 4096})
-    assert open_bundle(folder).longest_sentence == 512
 
 
 def test_labels_come_by_number(folder) -> None:
@@ -159,6 +170,18 @@ def sentence_folder(folder):
     (folder / "1_Pooling").mkdir()
     write(folder / "1_Pooling" / "config.json", {"pooling_mode_cls_token": True})
     return folder
+
+
+def test_max_seq_length_comes_first_for_sentences_alone(sentence_folder) -> None:
+    write(sentence_folder / "sentence_bert_config.json", {"max_seq_length": 256})
+    bundle = open_bundle(sentence_folder)
+    assert bundle.longest_sentence == 256
+    assert bundle.longest_row == 128
+
+
+def test_max_seq_length_beyond_the_positions_is_cut_to_them(sentence_folder) -> None:
+    write(sentence_folder / "sentence_bert_config.json", {"max_seq_length": 4096})
+    assert open_bundle(sentence_folder).longest_sentence == 512
 
 
 def test_pooling_and_normalisation_come_from_the_modules(sentence_folder) -> None:
@@ -197,23 +220,23 @@ def test_prompts_are_read(sentence_folder) -> None:
     assert files.default_prompt_name == "query"
 
 
-def test_a_folder_without_sentence_files_says_nothing(folder) -> None:
+def test_a_folder_without_sentence_files_takes_the_mean(folder) -> None:
     files = open_bundle(folder).sentence
-    assert (files.pooling, files.steps, files.max_seq_length) == (None, (), None)
+    assert (files.pooling, files.steps, files.max_seq_length) == (("mean",), (), None)
 
 
 def test_a_damaged_list_of_modules_raises(sentence_folder) -> None:
     write(sentence_folder / "modules.json", {"a": 1})
     with pytest.raises(ModelFormatError, match=r"modules\.json"):
-        _ = open_bundle(sentence_folder).sentence
+        open_bundle(sentence_folder)
 
 
-def test_special_tokens_map_tells_what_the_tokenizer_config_does_not(models, tmp_path) -> None:
-    folder = shutil.copytree(models / "bert-uncased-text", tmp_path / "model")
-    config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-    config.pop("unk_token", None)
-    write(folder / "tokenizer_config.json", config)
-    write(folder / "special_tokens_map.json", {"unk_token": "[UNK]"})
+def test_special_tokens_map_replaces_tokens_of_a_config_without_added_tokens(folder) -> None:
+    write(folder / "special_tokens_map.json", {"unk_token": "[X]", "pad_token": {"content": "[P]"}})
+    write(folder / "tokenizer_config.json", {"unk_token": "[UNK]", "mask_token": "[M]"})
+    tokens = open_bundle(folder).tokenizer_config
+    assert tokens == {"unk_token": "[X]", "pad_token": {"content": "[P]"}, "mask_token": "[M]"}
+    write(folder / "tokenizer_config.json", {"unk_token": "[UNK]", "added_tokens_decoder": {}})
     assert open_bundle(folder).tokenizer_config["unk_token"] == "[UNK]"
 
 
@@ -221,4 +244,39 @@ def test_special_tokens_map_tells_what_the_tokenizer_config_does_not(models, tmp
 def test_a_module_whose_path_leads_out_of_the_folder_is_refused(sentence_folder, path) -> None:
     write(sentence_folder / "modules.json", [{"type": "models.Pooling", "path": path}])
     with pytest.raises(ModelFormatError, match="leads out of the model's folder"):
-        _ = open_bundle(sentence_folder).sentence
+        open_bundle(sentence_folder)
+
+
+@pytest.fixture
+def nested_folder(sentence_folder):
+    """A model whose Transformer module has a folder of its own, with all files of the model."""
+    write(sentence_folder / "modules.json", [{**MODULES[0], "path": "0_Transformer"}, *MODULES[1:]])
+    inner = sentence_folder / "0_Transformer"
+    inner.mkdir()
+    for name in ("model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json"):
+        (sentence_folder / name).rename(inner / name)
+    write(inner / "sentence_bert_config.json", {"max_seq_length": 9})
+    return sentence_folder
+
+
+@pytest.mark.parametrize("onnx_file", [None, "model.onnx", "0_Transformer/model.onnx"])
+def test_a_transformer_in_a_folder_of_its_own_has_its_files_there(nested_folder, onnx_file) -> None:
+    bundle = open_bundle(nested_folder, onnx_file)
+    inner = nested_folder / "0_Transformer"
+    assert (bundle.folder, bundle.onnx_path) == (nested_folder, inner / "model.onnx")
+    assert (bundle.tokenizer_path, bundle.config_path) == (
+        inner / "tokenizer.json",
+        inner / "config.json",
+    )
+    assert (bundle.longest_row, bundle.longest_sentence) == (128, 9)
+
+
+def test_the_graph_of_a_transformer_in_a_folder_of_its_own_has_the_modules(nested_folder) -> None:
+    bundle = open_bundle(nested_folder / "0_Transformer" / "model.onnx")
+    assert bundle.folder == nested_folder
+    assert bundle.sentence.steps == ("normalize",)
+
+
+def test_a_graph_beside_the_folder_of_the_transformer_is_used(nested_folder) -> None:
+    (nested_folder / "0_Transformer" / "model.onnx").rename(nested_folder / "model.onnx")
+    assert open_bundle(nested_folder).onnx_path == nested_folder / "model.onnx"

@@ -144,6 +144,24 @@ def test_files_that_a_cache_lacks_are_fetched_into_it(server, home, models) -> N
     assert ours.tolist() == theirs.tolist()
 
 
+def test_a_transformer_in_a_folder_of_its_own_is_found_in_the_cache(server, home, models) -> None:
+    source = shutil.copytree(
+        models / "bert-uncased-features-sentence", server.root / "org" / "vectors"
+    )
+    modules = json.loads((source / "modules.json").read_text())
+    modules[0]["path"] = "inner"
+    (source / "modules.json").write_text(json.dumps(modules))
+    (source / "inner").mkdir()
+    for name in ("model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json"):
+        (source / name).rename(source / "inner" / name)
+    names = ["modules.json", "inner/model.onnx", "inner/tokenizer.json"]
+    snapshot = make_cache(cache_folder(), source, names, name="org/vectors")
+    with hugot.pipeline("feature-extraction", "org/vectors") as pipeline:
+        assert runner_of(pipeline).model.bundle.folder == snapshot
+        assert pipeline("hello").shape == (16,)
+    assert (snapshot / "inner" / "tokenizer_config.json").is_file()
+
+
 def test_offline_a_cache_that_may_lack_files_is_used_with_a_warning(
     plain, server, monkeypatch, caplog
 ) -> None:

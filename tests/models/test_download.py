@@ -124,6 +124,50 @@ def test_modules_of_sentence_transformers_come_whatever_their_folders_are_called
     assert ours.tolist() == theirs.tolist()
 
 
+@pytest.mark.parametrize("graph", ["0_Transformer/onnx/model.onnx", "0_Transformer/model.onnx"])
+def test_a_model_comes_whose_transformer_has_a_folder_of_its_own(
+    server, models, dest, graph
+) -> None:
+    source = models / "bert-uncased-features-sentence"
+    repository = shutil.copytree(source, server.root / "org" / "vectors")
+    move_transformer(repository, graph)
+    folder = hugot.download_model("org/vectors", dest)
+    assert {graph, "0_Transformer/tokenizer.json", "1_Pooling/config.json"} <= names_in(folder)
+    ours = hugot.pipeline("feature-extraction", "org/vectors", model_folder=dest)("hello")
+    assert ours.tolist() == hugot.pipeline("feature-extraction", source)("hello").tolist()
+
+
+def test_modules_with_weights_and_settings_come_with_them(server, models, dest) -> None:
+    source = models / "bert-uncased-features-sentence"
+    repository = shutil.copytree(source, server.root / "org" / "vectors")
+    modules = json.loads((repository / "modules.json").read_text())
+    modules[2]["path"] = "scale"
+    modules.append({"name": "3", "path": "norm", "type": "sentence_transformers.models.LayerNorm"})
+    (repository / "modules.json").write_text(json.dumps(modules))
+    for name in ("norm/config.json", "norm/model.safetensors", "scale/config.json"):
+        (repository / name).parent.mkdir(exist_ok=True)
+        (repository / name).write_text("{}")
+    folder = hugot.download_model("org/vectors", dest)
+    assert {"norm/config.json", "norm/model.safetensors", "scale/config.json"} <= names_in(folder)
+
+
+def move_transformer(repository: Path, graph: str) -> None:
+    """Move the files of a model into a folder of its Transformer module."""
+    modules = json.loads((repository / "modules.json").read_text())
+    modules[0]["path"] = "0_Transformer"
+    (repository / "modules.json").write_text(json.dumps(modules))
+    (repository / graph).parent.mkdir(parents=True)
+    (repository / "model.onnx").rename(repository / graph)
+    for name in (
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+        "sentence_bert_config.json",
+    ):
+        (repository / name).rename(repository / "0_Transformer" / name)
+
+
 def test_a_variant_comes_alone(repository, server, dest) -> None:
     add_variants(repository)
     folder = hugot.download_model("org/mood", dest, variant="fp16")

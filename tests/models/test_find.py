@@ -10,7 +10,7 @@ import pytest
 from hub_server import point_at
 
 import hugot
-from hugot import DownloadError, InputError, ModelNotFoundError
+from hugot import DownloadError, InputError, ModelFormatError, ModelNotFoundError
 from hugot.models.find import find_model
 from hugot.models.folders import model_folders
 
@@ -149,8 +149,89 @@ def test_a_model_in_the_only_folder_of_a_package_is_found(package, models) -> No
     folder = shutil.copytree(models / "bert-uncased-text", package / "weights")
     assert find_model("package:mood_model").path == folder
     shutil.copytree(folder, package / "more")
-    with pytest.raises(ModelNotFoundError, match="it holds: more, weights"):
+    held = "holds 2 models: package:mood_model/more, package:mood_model/weights"
+    with pytest.raises(ModelNotFoundError, match=held):
         find_model("package:mood_model")
+    assert find_model("package:mood_model/weights").path == folder
+    graph = folder / "model.onnx"
+    assert find_model("package:mood_model/weights/model.onnx").path == graph
+    for path in ("no", "weights/no.onnx", "weights/config.json", "../mood_model/weights"):
+        with pytest.raises(ModelNotFoundError, match=f"no folder '{path}'; .*{held}"):
+            find_model(f"package:mood_model/{path}")
+
+
+def test_a_model_deep_in_a_package_is_found_with_all_its_folders(package, models) -> None:
+    shutil.rmtree(package)
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    folder = shutil.copytree(models / "bert-uncased-text", package / "assets" / "models" / "mood")
+    (folder / "onnx").mkdir()
+    (folder / "model.onnx").rename(folder / "onnx" / "model_q4.onnx")
+    shutil.copytree(folder, folder / "checkpoint")  # a part of the model's folder
+    assert find_model("package:mood_model").path == folder
+    for variant in (None, "q4"):
+        with hugot.pipeline("text-classification", "package:mood_model", variant=variant) as made:
+            assert made("hello")
+    assert "mood_model" not in sys.modules
+
+
+@pytest.mark.parametrize("folder", ["weights", "weights/onnx", "onnx"])
+def test_a_model_without_a_tokenizer_in_a_package_is_named_with_what_it_lacks(
+    package, folder
+) -> None:
+    graph = package / "model.onnx"
+    (package / folder).mkdir(parents=True)
+    graph.rename(package / folder / "model.onnx")
+    (package / "tokenizer.json").unlink()
+    root = package / "weights" if folder.startswith("weights") else package
+    if root == package:
+        (package / "onnx").rename(package / "graphs")
+        root = package / "graphs"
+    with pytest.raises(
+        ModelNotFoundError, match=f"{root} has no tokenizer.json.* An export has the"
+    ):
+        hugot.pipeline("text-classification", "package:mood_model")
+
+
+def test_a_folder_of_safetensors_in_a_package_is_named_with_what_it_lacks(package) -> None:
+    (package / "model.onnx").unlink()
+    (package / "tokenizer.json").unlink()
+    (package / "model.safetensors").write_bytes(b"")
+    with pytest.raises(
+        ModelNotFoundError, match=r"mood_model has no \.onnx file\. An export has the"
+    ):
+        hugot.pipeline("text-classification", "package:mood_model")
+
+
+def test_a_package_is_found_by_the_name_of_its_distribution(package, site) -> None:
+    info = site / "mood_model_dist-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mood-model-dist\nVersion: 1.0\n")
+    (info / "RECORD").write_text(
+        "mood_model/__init__.py,,\nmood_model_dist-1.0.dist-info/RECORD,,\n"
+    )
+    assert find_model("package:mood-model-dist").path == package
+    assert "mood_model" not in sys.modules
+
+
+# Git LFS
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model.onnx", "model.onnx_data", "tokenizer.json", "config.json", "tokenizer_config.json"],
+)
+def test_a_git_lfs_pointer_is_called_so(copy_of, name) -> None:
+    folder = copy_of("bert-uncased-text")
+    (folder / name).write_text(
+        "version https://git-lfs.github.com/spec/v1\n"
+        "oid sha256:4aa4b0cf1f427c3a80cae6d9ce86a2c2ec618c3bd425233752a623331dd1d66d\n"
+        "size 117979485\n"
+    )
+    with pytest.raises(
+        ModelFormatError, match=f"{name} is a Git LFS pointer.* of 118.0 MB .*git lfs pull"
+    ):
+        hugot.pipeline("text-classification", folder)
 
 
 @pytest.mark.parametrize("name", ["no_such_package_at_all", "../x", "", "os.path", "json"])

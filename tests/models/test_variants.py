@@ -118,10 +118,37 @@ def test_a_variant_that_is_not_there_raises_and_lists_what_is() -> None:
         choose(OPTIMUM, variant="fp16")
 
 
-@pytest.mark.parametrize("variant", ["fp8", "INT8", 8])
+@pytest.mark.parametrize("variant", ["fp7", "INT8", 8])
 def test_an_unknown_variant_raises_and_lists_the_known(variant) -> None:
-    with pytest.raises(InputError, match="'auto', 'fp32', 'fp16', 'int8' or the name"):
+    with pytest.raises(InputError, match=r"'auto', 'fp32', 'fp16', 'int8', 'q4', .* or the name"):
         choose(OPTIMUM, variant=variant)
+
+
+@pytest.mark.parametrize(
+    ("variant", "chosen"),
+    [
+        ("q4", "onnx/model_q4.onnx"),
+        ("int4", "onnx/model_q4.onnx"),
+        ("q4f16", "onnx/model_q4f16.onnx"),
+        ("bnb4", "onnx/model_bnb4.onnx"),
+        ("uint8", "onnx/model_uint8.onnx"),
+        ("quantized", "onnx/model_quantized.onnx"),
+        ("q8", "onnx/model_quantized.onnx"),
+        ("bf16", "onnx/model_bfloat16.onnx"),
+    ],
+)
+def test_further_variants_are_found_by_the_words_in_names(variant, chosen) -> None:
+    words = ("", "_q4", "_q4f16", "_bnb4", "_uint8", "_quantized", "_bfloat16", "_int8", "_fp16")
+    files = dict.fromkeys(f"onnx/model{word}.onnx" for word in words)
+    assert choose(files, variant=variant) == chosen
+    del files[chosen]
+    with pytest.raises(ModelNotFoundError, match=f"no {variant} variant; there is: .*model_fp16"):
+        choose(files, variant=variant)
+
+
+def test_a_quantized_file_for_another_cpu_is_refused() -> None:
+    with pytest.raises(ModelFormatError, match="avx512_vnni, which this CPU lacks"):
+        choose({"model_quint8_avx512_vnni.onnx": None}, variant="uint8", features=OLD_X86)
 
 
 def test_two_choices_raise() -> None:

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import hugot
 from hugot import InputError, ModelFormatError
@@ -95,6 +96,18 @@ def test_a_module_that_hugot_does_not_run_is_named(copy_of) -> None:
     assert hugot.pipeline("feature-extraction", folder, pooling="mean")("a").shape == (16,)
 
 
+def test_dense_weights_without_numbers_raise(copy_of) -> None:
+    folder = copy_of("camembert-features")
+    weights = {
+        "linear.weight": np.zeros((12, 0), np.float32),
+        "linear.bias": np.zeros(12, np.float32),
+    }
+    save_file(weights, folder / "2_Dense" / "model.safetensors")
+    (folder / "2_Dense" / "config.json").write_text("{}")
+    with pytest.raises(ModelFormatError, match="do not fit"):
+        hugot.pipeline("feature-extraction", folder)
+
+
 def test_dense_weights_in_a_pickle_are_not_opened(copy_of) -> None:
     folder = copy_of("camembert-features")
     weights = folder / "2_Dense" / "model.safetensors"
@@ -116,9 +129,9 @@ def test_an_unknown_activation_raises_with_the_known_ones(copy_of) -> None:
     config = folder / "2_Dense" / "config.json"
     told = json.loads(config.read_text(encoding="utf-8"))
     config.write_text(
-        json.dumps({**told, "activation_function": "torch.nn.Mish"}), encoding="utf-8"
+        json.dumps({**told, "activation_function": "torch.nn.Softmax"}), encoding="utf-8"
     )
-    with pytest.raises(ModelFormatError, match=r"Mish.*Tanh"):
+    with pytest.raises(ModelFormatError, match=r"torch\.nn\.Softmax.*Tanh"):
         hugot.pipeline("feature-extraction", folder)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import onnx
 import pytest
@@ -174,3 +176,21 @@ def test_token_ids_beyond_the_embedding_are_an_error_for_their_text_alone(copy_o
         error = futures[1].exception()
     assert type(error) is InferenceError
     assert "out of" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ({"model_type": "bert"}, "names no labels, which are then two .LABEL_0 and LABEL_1."),
+        ({"num_labels": 3}, "has num_labels 3"),
+        ({"id2label": {"0": "a", "1": "b", "2": "c"}}, "names 3 labels"),
+        (None, "there is no .*config.json, which names the labels"),
+    ],
+)
+def test_scores_without_a_label_are_refused_with_what_is_missing(copy_of, config, says) -> None:
+    folder = copy_of("bert-uncased-token")
+    (folder / "config.json").unlink()
+    if config is not None:
+        (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelFormatError, match=rf"{says}; the graph .* scores\. .*id2label"):
+        hugot.pipeline("token-classification", folder)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hugot.cli.model_type import ModelType
 from hugot.cli.options import library_option, model_options
 from hugot.errors import InputError
 from hugot.tasks import task_names, task_spec
@@ -28,7 +29,7 @@ _ROUNDS_HELP = "How often each setting is measured; at least 5 to recommend one.
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=ModelType(), metavar="MODEL")
 @click.option("-t", "--type", "task", type=click.Choice(task_names()), help=_TASK_HELP)
 @click.option(
     "-i", "--input", "source", type=click.Path(exists=True, dir_okay=False), help=_INPUT_HELP

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hugot.cli.model_type import ModelType
 from hugot.cli.options import library_option, model_options
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def download(
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=ModelType(), metavar="MODEL")
 @click.option(
     "--check", is_flag=True, help="Write nothing; say whether the optimised file is used."
 )
@@ -181,11 +182,12 @@ def verify(
 
     With --load, a model that crashes, hangs or exhausts the memory of the process fails as well.
     """
+    from hugot.io.progress import counted
     from hugot.models.manifest import record_folder, verify_model
 
     if record:
         manifest = record_folder(folder)
-        click.echo(f"{folder}: {len(manifest.files)} files recorded")
+        click.echo(f"{folder}: {counted(len(manifest.files), 'file')} recorded")
     else:
         click.echo(f"{folder}: {verify_model(folder, revision=revision)}")
     if load:

@@ -96,8 +96,9 @@ def option_flags(
     The value of a flag that is not given is None. A flag that can be repeated has a singular as well.
 
     Args:
-        kind: a dataclass; the ``Attributes`` of its docstring are the help, and a field with
-            ``same_answers`` in its metadata may have another value in a run that is resumed.
+        kind: a dataclass; the ``Attributes`` of its docstring are the help. A field whose metadata
+            has ``same_answers`` may have another value in a run that is resumed, and one with
+            ``"flag": False`` has no flag.
         leave_out: flags that are not made, such as those that a command has itself.
         defaults: values of fields that are not given, for the help.
     """
@@ -105,7 +106,7 @@ def option_flags(
     helps = attribute_docs(kind)
     made = []
     for field in fields(kind):
-        if flag_name(field.name) in leave_out:
+        if flag_name(field.name) in leave_out or not field.metadata.get("flag", True):
             continue
         details = _flag_details(hints[field.name], field.default)
         if details is None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hugot.cli.model_type import ModelType
 from hugot.cli.options import library_option, model_options
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("model")
+@click.argument("model", type=ModelType(), metavar="MODEL")
 @click.option("--json", "as_json", is_flag=True, help="Print an object of JSON.")
 @model_options
 @library_option
@@ -58,13 +59,18 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         "made for": ", ".join(found["tasks"]),
         "graph": f"{graph['file']}, opset {graph['opset']}, {graph['parameters']:,} parameters, "
         f"{graph['precision'] or 'no weights'}",
+        "optimised file": _optimized(found["optimized"]),
         "inputs": "; ".join(map(_value, graph["inputs"])),
         "outputs": "; ".join(map(_value, graph["outputs"])),
         "fixed shape": _fixed_shape(graph),
         "labels": ", ".join(found["labels"]),
-        "longest row": _tokens(found["longest_row"]),
-        "longest sentence": _tokens(found["longest_sentence"]),
-        "pooling": ", ".join([*(found["pooling"] or ()), *found["behind_pooling"]]),
+        "longest row": _sourced(_tokens(found["longest_row"]), found["longest_row_from"]),
+        "longest sentence": _sourced(
+            _tokens(found["longest_sentence"]), found["longest_sentence_from"]
+        ),
+        "vectors": _vectors(found),
+        "pooling": _sourced(_pooling(found), found["modules_from"]),
+        "default prompt": found["default_prompt"],
         "tokenizer": f"{tokenizer['type']}, {tokenizer['vocabulary']:,} tokens",
     }
     for name, value in rows.items():
@@ -90,10 +96,37 @@ def _value(value: Mapping[str, Any]) -> str:
 def _fixed_shape(graph: Mapping[str, Any]) -> str:
     """Return the dimensions that the graph's inputs have for every text; "" without any."""
     rows, width = graph["fixed_shape"]["rows"], graph["fixed_shape"]["width"]
-    parts = [f"{rows} rows in each run"] if rows is not None else []
-    if width is not None:
-        parts.append(f"rows of {width} tokens")
-    return ", ".join(parts) and f"{', '.join(parts)}: {graph['file']}"
+    parts = [f"rows of {width} tokens"] if width is not None else []
+    if rows is not None:
+        parts.append(f"{rows} in each run" if parts else f"{rows} rows in each run")
+    return _sourced(", ".join(parts), graph["file"])
+
+
+def _optimized(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    if found["unused"]:
+        return f"not used: {found['unused']}"
+    how = "mapped" if found["mapped"] else "read into memory, since others can write to it"
+    return f"{found['file']}, {how}"
+
+
+def _vectors(found: Mapping[str, Any]) -> str:
+    output, why = found["vector_output"], found["vector_output_reason"]
+    if not output:
+        return f"none: {why}"
+    size = f"of {found['dimension']} numbers, " if found["dimension"] else ""
+    return f"{size}from the output {output}: {why}"
+
+
+def _pooling(found: Mapping[str, Any]) -> str:
+    return ", ".join(
+        [*found["before_pooling"], *(found["pooling"] or ()), *found["behind_pooling"]]
+    )
+
+
+def _sourced(value: str, source: str | None) -> str:
+    return f"{value} ({source})" if value and source else value
 
 
 def _tokens(count: int | None) -> str:

@@ -10,6 +10,7 @@ import click
 
 from hugot import __version__
 from hugot.errors import HugotError
+from hugot.tasks import similar_word
 
 _EXIT_SIGINT = 130  # as shells report a program that an interrupt ended
 
@@ -40,11 +41,30 @@ class Commands(click.Group):
         found: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
         return found
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is named first; raises UsageError with a similar name."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            known = self.list_commands(ctx)
+            similar = similar_word(name, known)
+            meant = f"; did you mean {similar!r}?" if similar else f"; there are {', '.join(known)}"
+            ctx.fail(f"there is no command {name!r}{meant}")
+        return super().resolve_command(ctx, args)
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="hugot")
-def hugot() -> None:
-    """Run Hugging Face transformer pipelines from ONNX exports."""
+@click.pass_context
+def hugot(context: click.Context) -> None:
+    """Run Hugging Face models from ONNX, without torch."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ _MODEL_OPTIONS = (
     option(
         "--variant",
         metavar="VARIANT",
-        help="Which of several .onnx files: auto, fp32, fp16, int8 or a file name.  [default: auto]",
+        help="Which of several .onnx files: auto, fp32, fp16, int8, q4 or a file name.  [default: auto]",
         same_answers=True,
     ),
     option(

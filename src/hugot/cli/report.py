@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from hugot.pipelines.pipeline import Pipeline
     from hugot.session import Session
 
+_STDERR = 2
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -36,6 +39,20 @@ class Log:
         """Show a line, if its level is shown."""
         if level in self.levels:
             click.echo(f"hugot: {message}", err=True)
+
+    def at_signal(self, message: str) -> None:
+        """Show a line if lines of level INFO are shown; a signal handler may call it.
+
+        It goes past Python's stream, which the interrupted thread may be writing to.
+        """
+        if "info" in self.levels:
+            with contextlib.suppress(OSError):
+                os.write(_STDERR, f"\nhugot: {message}\n".encode())
+
+
+def unit_of(files: Sequence[InputFile] | None) -> str:
+    """Return what the input consists of, for messages: ``"row"`` or ``"line"``; None is stdin."""
+    return files[0].format.unit if files else "line"
 
 
 def choose_progress(
@@ -58,15 +75,15 @@ def choose_progress(
     """
     from hugot.io.progress import Bar, LogLines, Progress
 
-    total, done = None, 0
+    total, done, unit = None, 0, unit_of(files)
     if files is not None:
         total = sum([file.size for file in files])
         done = sum([file.size for file in files[: start.file]]) + (start.offset or 0)
     if "info" not in log.levels:
-        return Progress(pipeline, total, done)
+        return Progress(pipeline, total, done, unit)
     if sys.stderr.isatty() and not (to_stdout and sys.stdout.isatty()):
-        return Bar(pipeline, total, done)
-    return LogLines(pipeline, total, done, lambda line: log("info", line), every)
+        return Bar(pipeline, total, done, unit)
+    return LogLines(pipeline, total, done, lambda line: log("info", line), every, unit)
 
 
 def report_end(
@@ -77,6 +94,7 @@ def report_end(
     before: int,
     log: Log,
     values: dict[str, Any],
+    unit: str,
 ) -> None:
     """Show the summary, and statistics if they were asked for.
 
@@ -88,6 +106,7 @@ def report_end(
         before: records that an earlier run had written.
         log: shows lines.
         values: the values of the command's flags.
+        unit: ``"line"`` or ``"row"``, whatever the files consist of.
     """
     # Results on stdout are as a rule for another program; nobody asked for figures then.
     shown = "info" in log.levels and (values["folder"] is not None or sys.stderr.isatty())
@@ -102,10 +121,10 @@ def report_end(
     if values["stats"]:
         click.echo(str(session.stats()), err=True)
     if output.state.bad:
-        log(
-            "warning",
-            f"{output.state.bad:,} lines could not be run; {output.errors_path} tells which and why",
-        )
+        from hugot.io.progress import counted
+
+        bad = counted(output.state.bad, unit)
+        log("warning", f"{bad} could not be run; {output.errors_path} says which and why")
 
 
 def _write_stats(session: Session, summary: dict[str, Any], path: Path) -> None:

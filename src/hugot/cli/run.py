@@ -5,19 +5,21 @@ from __future__ import annotations
 import glob
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from hugot.cli.flags import flag_name
-from hugot.cli.report import Log, choose_progress, report_end
+from hugot.cli.report import Log, choose_progress, report_end, unit_of
 from hugot.cli.run_flags import RUNTIME_DEFAULTS, given_columns, run_options
 from hugot.cli.suggestions import with_suggestion
 from hugot.cli.task_command import RUNTIME, TASK, TaskCommand, options_given, settings_to_keep
 from hugot.errors import HugotError
 from hugot.io.files import find_inputs, lock_folder, refuse_overwriting, unlock
 from hugot.io.formats import Format, parse_format, require_arrow
+from hugot.io.places import ERRORS_FILE, check_format, place_of
 from hugot.tasks import task_spec
 from hugot.tasks.schema import ListOf, Struct, Vector
 
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from hugot.tasks.schema import Field, ResultType
 
 _EXIT_SKIPPED = 3  # done, but for lines that could not be run
+_STOPPING = "stopping after the texts under way; ^C again ends now"
+_EXIT_SIGINT = 130
 _EXIT_SIGPIPE = 141  # as shells report a program that a closed pipe ended
 
 
@@ -111,8 +115,13 @@ class Run:
         self._context = context
         self._values = values
         self._log = Log(values["log_level"], quiet=values["quiet"])
-        self._folder = Path(values["folder"]) if values["folder"] is not None else None
-        self._errors = Path(values["errors"] or (self._folder or Path()) / "errors.jsonl")
+        self._place = place_of(Path(values["folder"])) if values["folder"] is not None else None
+        side = self._place.side if self._place is not None else Path()
+        if self._place is not None and self._place.name is not None and values["shard_size"]:
+            raise click.UsageError(
+                f"--shard-size needs a folder; --output {self._place} is one file"
+            )
+        self._errors = Path(values["errors"] or side / ERRORS_FILE)
         self._hint = ""  # how to go on after an error
         self._input_format = _format_of(values["input_format"])
         self._files = _find_files(values["sources"], self._input_format)
@@ -125,6 +134,9 @@ class Run:
 
         try:
             return self._run(session, pipeline)
+        except KeyboardInterrupt:
+            self._log("warning", f"ended by a signal{self._hint}")
+            return _EXIT_SIGINT
         except BrokenPipeError:
             # Python flushes stdout once more on its way out, and must find it open.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -149,24 +161,33 @@ class Run:
         columns = given_columns(runner.task.fields, self._context.params)
         output = self._output(runner, columns)
         state, before = output.state, output.state.records
-        if self._folder is not None:
+        if self._place is not None:
             self._hint = "; what came before is kept, --resume goes on"
         if state.done:
-            log("info", f"the run in {self._folder} is done already: {state.records:,} records")
+            output.finish()
+            done = "1 record" if state.records == 1 else f"{state.records:,} records"
+            log("info", f"the run in {self._place} is done already: {done}")
             return _EXIT_SKIPPED if state.bad else 0
         records = self._records(columns, runner.task.fields, state.position)
         if "debug" in log.levels:
             listed = ", ".join(str(file.path) for file in files) if files else "stdin"
             log("debug", f"{pipeline!r} over {listed}, from {state.position}")
         progress = choose_progress(
-            pipeline, log, files, state.position, self._folder is None, values["log_seconds"]
+            pipeline, log, files, state.position, self._place is None, values["log_seconds"]
         )
         try:
-            skip = values["on_error"] == "skip"
-            outcome = run_job(pipeline, records, output, progress, skip_errors=skip)
+            outcome = run_job(
+                pipeline,
+                records,
+                output,
+                progress,
+                skip_errors=values["on_error"] == "skip",
+                checkpoint_seconds=values["checkpoint_seconds"],
+                on_signal=partial(log.at_signal, _STOPPING),
+            )
         finally:
             progress.close()
-        report_end(session, pipeline, output, outcome, before, log, values)
+        report_end(session, pipeline, output, outcome, before, log, values, unit_of(files))
         if outcome.signal is not None:
             log("warning", f"stopped by a signal{self._hint}")
             return 128 + outcome.signal
@@ -187,7 +208,7 @@ class Run:
 
     def _output(self, runner: Runner[Any], columns: dict[str, str]) -> Output:
         from hugot.io.encode import make_encoder
-        from hugot.io.output import FolderOutput, StreamOutput
+        from hugot.io.output import FileOutput, StreamOutput
 
         values, format = self._values, self._format
         # Only files of columns need the size of a vector that the model's files do not say.
@@ -196,10 +217,10 @@ class Run:
         )
         half = values["embedding_type"] == "float16"
         encoder = make_encoder(format, result, values["result_format"], half=half)
-        if self._folder is None:
+        if self._place is None:
             return StreamOutput(format, encoder, self._errors)
-        return FolderOutput(
-            self._folder,
+        return FileOutput(
+            self._place,
             format,
             encoder,
             self._state(runner, columns, encoder.suffix, vectors=has_vectors(result)),
@@ -210,17 +231,19 @@ class Run:
 
     def _output_format(self) -> Format:
         given = _format_of(self._values["output_format"])
+        if self._place is not None:
+            given = check_format(self._place, given)
         if given is None:
             kind = self._files[0].format.kind if self._files else "jsonl"
-            given = Format("jsonl" if kind == "txt" or self._folder is None else kind)
-        if given.columnar and self._folder is None:
+            given = Format("jsonl" if kind == "txt" or self._place is None else kind)
+        if given.columnar and self._place is None:
             raise click.UsageError(f"the format {given} is not for stdout; give --output")
         return given
 
     def _state(
         self, runner: Runner[Any], columns: dict[str, str], suffix: str, *, vectors: bool
     ) -> State:
-        """Lock the folder; return the state of a new run, or that of the run that is resumed."""
+        """Lock the place; return the state of a new run, or that of the run that is resumed."""
         from hugot.io.state import (
             STATE_FILE,
             State,
@@ -229,27 +252,26 @@ class Run:
             load_state,
         )
 
-        folder, values, files = self._folder, self._values, self._files or ()
-        assert folder is not None
-        folder.mkdir(parents=True, exist_ok=True)
-        refuse_overwriting(files, [*folder.glob(f"result_*.{suffix}"), self._errors])
-        self._lock = lock_folder(folder)
+        place, values, files = self._place, self._values, self._files or ()
+        assert place is not None
+        refuse_overwriting(files, [*place.results(suffix), self._errors])
+        place.make()
+        self._lock = lock_folder(place.side)
         if self._lock is None:
-            raise click.ClickException(f"another run writes to {folder}")
+            raise click.ClickException(f"another run writes to {place}")
         marks = fingerprint(runner.task.bundle, files, self._settings(runner, columns, vectors))
-        found = load_state(folder)
+        found = load_state(place.side)
         if found is not None and values["resume"]:
             # Earlier versions noted the name by which the task was given.
             was = task_spec(found.fingerprint.get("option task", values["task"])).name
-            check_fingerprint(folder, {**found.fingerprint, "option task": was}, marks)
+            check_fingerprint(str(place), {**found.fingerprint, "option task": was}, marks)
             return found
         if found is not None and not found.done and not values["overwrite"]:
             raise click.ClickException(
-                f"{folder} has an unfinished run ({STATE_FILE}): --resume goes on with it, --overwrite "
-                "starts over"
+                f"{place} has an unfinished run ({place.side / STATE_FILE}): --resume goes on with it, "
+                "--overwrite starts over"
             )
-        for path in folder.glob("result_*.partial"):
-            path.unlink()
+        place.remove_unfinished()
         return State(marks, old_files=[*found.files, *found.old_files] if found else [])
 
     def _settings(
@@ -293,7 +315,7 @@ def _check_use(values: dict[str, Any]) -> None:
             raise click.UsageError(f"--input: there is no file or folder {source!r}")
     for name in ("resume", "overwrite", "shard_size"):
         if values[name] and values["folder"] is None:
-            raise click.UsageError(f"{flag_name(name)} needs --output, a folder")
+            raise click.UsageError(f"{flag_name(name)} needs --output")
     if values["resume"] and (not values["sources"] or "-" in values["sources"]):
         raise click.UsageError("--resume needs --input: stdin cannot be read again")
     if values["resume"] and values["overwrite"]:

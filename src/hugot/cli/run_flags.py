@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hugot.cli.flags import Option, option, option_flags, variable_name
+from hugot.cli.model_type import ModelType
 from hugot.cli.options import library_option, model_options
 from hugot.cli.report import LOG_LEVELS
 from hugot.cli.suggestions import TaskType
@@ -30,6 +31,7 @@ _MODEL = (
         "-p",
         "--model",
         required=True,
+        type=ModelType(),
         metavar="MODEL",
         help="Model folder, .onnx file, or hub name (organisation/name).",
         same_answers=True,
@@ -59,9 +61,9 @@ _FILES = (
         "-o",
         "--output",
         "folder",
-        type=click.Path(file_okay=False),
+        type=click.Path(),
         callback=lambda _context, _option, path: None if path == "-" else path,
-        help="Folder for result_0, made if missing; - is stdout.  [default: stdout]",
+        help="Folder for result_0, or a file such as results.jsonl; - is stdout.  [default: stdout]",
         same_answers=True,
     ),
     option(
@@ -72,7 +74,8 @@ _FILES = (
     option(
         "--output-format",
         metavar="FORMAT",
-        help=f"{_FORMATS}.  [default: that of the first input; jsonl for plain text]",
+        help=f"{_FORMATS}.  [default: by the name of an output file, else that of the first input; "
+        "jsonl for plain text]",
     ),
     option(
         "--shard-size",
@@ -107,13 +110,13 @@ _SAFETY = (
     option(
         "--resume",
         is_flag=True,
-        help="Go on with the unfinished run in the output folder, or begin one.",
+        help="Go on with the unfinished run of this output, or begin one.",
         same_answers=True,
     ),
     option(
         "--overwrite",
         is_flag=True,
-        help="Start over even if the folder has an unfinished run.",
+        help="Start over even if the output has an unfinished run.",
         same_answers=True,
     ),
     option(
@@ -135,7 +138,7 @@ _SAFETY = (
     option(
         "--errors",
         type=click.Path(dir_okay=False),
-        help="File for lines that cannot be run.  [default: errors.jsonl in the output folder]",
+        help="File for lines that cannot be run.  [default: errors.jsonl in OUTPUT.hugot]",
         same_answers=True,
     ),
     option(

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hugot.cli.flags import ParamType
 from hugot.errors import HugotError, ModelFormatError, ModelNotFoundError
-from hugot.tasks import SPECS, task_names, task_spec, tasks_of_architectures
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from hugot.tasks import task_names, task_spec, tasks_of_architectures, unknown_task
 
 _FILES_OF_ALL = {"an .onnx file": ("*.onnx", "onnx/*.onnx"), "config.json": ("config.json",)}
 _FILES_OF_NEEDS = {"tokenizer": {"tokenizer.json": ("tokenizer.json",)}}
@@ -27,9 +23,7 @@ class TaskType(ParamType):
         names = task_names()
         if value in names:
             return task_spec(value).name
-        meant = nearest_task(str(value))
-        hint = f"did you mean {meant}? There are" if meant else "there are"
-        return self.fail(f"unknown type {value!r}; {hint}: {', '.join(names)}", param, ctx)
+        return self.fail(unknown_task(value, "type"), param, ctx)
 
     def get_metavar(self, param: Any, ctx: Any = None) -> str:
         """Return its name in the help."""
@@ -40,28 +34,6 @@ class TaskType(ParamType):
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(name) for name in task_names() if name.startswith(incomplete)]
-
-
-def nearest_task(text: str) -> str | None:
-    """Return the name of the task that was most likely meant, None if none is like the text.
-
-    A name that begins with the text comes first, then another word for a task, then a similar name.
-    """
-    said = text.lower()
-    names = {name.lower(): name for name in task_names()}
-    words = {word: spec.name for spec in SPECS for word in spec.meant}
-    beginnings = (name for lower, name in names.items() if said and lower.startswith(said))
-    if found := next(beginnings, None) or words.get(said):
-        return found
-    meant = {**words, **names}
-    similar = similar_word(said, meant)
-    return meant[similar] if similar is not None else None
-
-
-def similar_word(text: str, words: Iterable[str]) -> str | None:
-    """Return the word that is written most like a text, None if none is like it."""
-    found = difflib.get_close_matches(text, list(words), n=1)
-    return found[0] if found else None
 
 
 def with_suggestion(error: HugotError, model: str, task: str) -> HugotError:

@@ -10,8 +10,7 @@ import click
 
 from hugot.cli.flags import Option, flag_name, given_options, setting_name, variable_name
 from hugot.cli.run_flags import column_flags, runtime_flags, task_flags, tasks_with_flag
-from hugot.cli.suggestions import similar_word
-from hugot.tasks import SPECS, task_names, task_spec
+from hugot.tasks import SPECS, similar_word, task_names, task_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

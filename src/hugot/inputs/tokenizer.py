@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from copy import copy
+from typing import TYPE_CHECKING, Any, Protocol
 
 from hugot.errors import InputError, TokenizerError
+from hugot.inputs.native import copy_tokenizer, encode_texts, raise_others
 from hugot.inputs.pool import start_pool
-from hugot.inputs.rows import Padding, TokenRow, TokenRows, rows_from_encodings
-from hugot.models.files import get_typed
+from hugot.inputs.rows import TokenRow, TokenRows, rows_from_encodings
+from hugot.inputs.tokenizer_files import read_tokenizer_files, token_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from tokenizers import Encoding
 
+    from hugot.inputs.beginnings import Beginnings
+    from hugot.inputs.native import Text
     from hugot.models.bundle import ModelBundle
 
 # Decoders for which the text of a token depends only on the token and on whether it is the first. This
@@ -38,29 +42,26 @@ _CLEAN_UP = (
 # The first length that does not fit into 32 bits.
 _TOO_LARGE = 2**31
 
-# Long lists are tokenized in native calls of about this many characters, because Python handles an
-# interrupt only between two of them. One takes some 15 ms, and several times as long if workers use the
-# CPUs.
-_CHARACTERS_PER_CALL = 40_000
+# The usual call for one text keeps the GIL, some 0.3 ms for 1000 characters. Longer texts are tokenized
+# by the call for lists, during which other threads go on.
+_LONGEST_HELD = 4096
 
-# If many texts may be too long, only their beginnings are tokenized first: this many characters for each
-# token of a row and of a margin. In nearly every language, such a beginning has more tokens than the row
-# takes; the margin is needed because the cut may change the last tokens. Few texts are always tokenized
-# completely, so that the error can state their length.
-_CHARACTERS_PER_TOKEN = 6
-_MARGIN = 16
+# The error for a text that is too long states its length, unless many texts are too long or it is very
+# long: counting its tokens would take longer than refusing it.
 _FEW = 8
+_COUNTED = 100_000
 
-# A text, a pair of texts, or a text as a list of words.
-Text: TypeAlias = str | tuple[str, str] | list[str]
+# Lengths and strides whose tokenizer is kept for the next call.
+_KEPT = 8
 
 
 class TextTokenizer:
     """The tokenizer of a model, cutting rows at `max_length` tokens.
 
-    The padding and truncation in ``tokenizer.json`` are switched off: exports often have a fixed
-    padding to 128 tokens there. A tokenizer that threads share cannot be reconfigured while it works, so
-    each length, stride and casing has a tokenizer of its own.
+    The tokenizer is configured as `hugot.inputs.tokenizer_files` describes. Padding and truncation in
+    ``tokenizer.json`` are switched off: exports often have a fixed padding to 128 tokens there. A
+    tokenizer that threads share cannot be reconfigured while it works, so each length, stride and casing
+    has a tokenizer of its own.
 
     Args:
         bundle: the model's files.
@@ -72,6 +73,7 @@ class TextTokenizer:
     Attributes:
         max_length: most tokens in a row, special ones included; None for no limit.
         padding: the padding of shorter rows.
+        truncates_left: whether texts that are too long lose their beginning.
         unknown_id: id of the unknown token, -1 if there is none.
         adds_special_tokens: whether special tokens are added to those of a text.
         marks_subwords: whether the vocabulary marks tokens that continue a word, such as ``##ing``.
@@ -88,24 +90,15 @@ class TextTokenizer:
         stride: int = 0,
         threads: int | None = None,
     ) -> None:
-        import tokenizers
-
-        try:
-            tokenizer = tokenizers.Tokenizer.from_file(str(bundle.tokenizer_path))
-            # A template has the same type ids for every single text; in most templates all are 0.
-            self._types_in_single = any(tokenizer.encode("a").type_ids)
-        except BaseException as error:  # tokenizers raises bare Exception for a bad file, or panics
-            raise_others(error)
-            raise TokenizerError(f"{bundle.tokenizer_path} cannot be used: {error}") from error
-        config = bundle.tokenizer_config
-        source = bundle.folder / "tokenizer_config.json"
-        baked = tokenizer.padding or {}
-        tokenizer.no_padding()
-        tokenizer.no_truncation()
+        files = read_tokenizer_files(bundle)
+        tokenizer = files.tokenizer
+        self._types_in_single = files.types_in_single
         if lowercase:
-            first = tokenizers.normalizers.Lowercase()
+            from tokenizers import normalizers
+
+            first = normalizers.Lowercase()
             rest = [tokenizer.normalizer] if tokenizer.normalizer is not None else []
-            tokenizer.normalizer = tokenizers.normalizers.Sequence([first, *rest])
+            tokenizer.normalizer = normalizers.Sequence([first, *rest])
         special = tokenizer.num_special_tokens_to_add(is_pair=False)
         if max_length is not None:
             if not special <= max_length < _TOO_LARGE:
@@ -114,27 +107,29 @@ class TextTokenizer:
                     "special; see max_position_embeddings in config.json, model_max_length in "
                     "tokenizer_config.json, max_seq_length in sentence_bert_config.json"
                 )
-            side = get_typed(config, "truncation_side", str, source, "right")
             tokenizer.enable_truncation(
                 max_length,
                 stride=stride,
                 strategy="longest_first",
-                direction="left" if side == "left" else "right",
+                direction="left" if files.truncates_left else "right",
             )
         self._tokenizer = tokenizer
-        self._config = config
+        self._special_tokens = files.special_tokens
+        self._cleans_up_spaces = files.cleans_up_spaces
         self._pool_threads = threads
+        self.truncates_left = files.truncates_left
         self.max_length = max_length
-        self.padding = Padding(
-            self._pad_id(bundle, baked),
-            get_typed(config, "pad_token_type_id", int, source, baked.get("pad_type_id", 0)),
-            config.get("padding_side", baked.get("direction", "right")) == "left",
-        )
-        self.unknown_id = self._id_of(config.get("unk_token"), -1)
+        self.padding = files.padding
+        unknown = self.special_token_id("unk_token")
+        self.unknown_id = -1 if unknown is None else unknown
         self.marks_subwords = bool(getattr(tokenizer.model, "continuing_subword_prefix", None))
         self._decoder = tokenizer.decoder
         self.joins_by_token = type(self._decoder).__name__ in _DECODERS_BY_TOKEN
         self.adds_special_tokens = special > 0
+        self._beginnings: Beginnings | None = None
+        self._shortened = False
+        self._kept: dict[tuple[int | None, int], TextTokenizer] = {}
+        self._unlimited: TextTokenizer | None = None
 
     def encode(
         self,
@@ -163,18 +158,20 @@ class TextTokenizer:
         Returns the rows, and the error of each refused text by its place; refused texts have no row.
         """
         numbers = range(len(texts)) if numbers is None else numbers
-        if truncate and check is None and (allow_empty or self.adds_special_tokens):
-            if len(texts) == 1 and type(texts[0]) is str:
-                row = self._encode_row(texts[0], type_ids)
-                if row is not None:
-                    return row, {}
-            encodings, refused = self._encode(texts, spans, words, numbers)
-        else:
-            given, texts = texts, texts if truncate else self._beginnings(texts)
-            encodings, refused = self._encode(texts, spans, words, numbers)
-            if texts is not given:
-                self._refuse_beginnings(given, texts, encodings, refused, spans, numbers)
-            self._refuse(encodings, refused, truncate, allow_empty, check, numbers)
+        checked = not truncate or check is not None or not (allow_empty or self.adds_special_tokens)
+        if (
+            not checked
+            and len(texts) == 1
+            and type(text := texts[0]) is str
+            and len(text) <= _LONGEST_HELD
+            and (row := self._encode_row(text, type_ids)) is not None
+        ):
+            return row, {}
+        encodings, refused, cut = self._encode_rows(texts, spans, words, numbers)
+        if self._shortened and tuple in map(type, texts):
+            self._refuse_pairs(texts, refused, numbers)
+        if checked:
+            self._refuse(texts, encodings, refused, cut, truncate, allow_empty, check, numbers)
         if refused:
             encodings = [each for place, each in enumerate(encodings) if place not in refused]
         differ = type_ids and (self._types_in_single or tuple in map(type, texts))
@@ -209,6 +206,69 @@ class TextTokenizer:
         made = rows_from_encodings(rows, self.padding, with_type_ids=differ, sources=sources)
         return made, refused
 
+    def with_length(self, max_length: int | None, *, stride: int = 0) -> TextTokenizer:
+        """Return the same tokenizer for another length of rows, which shares the vocabulary.
+
+        Args:
+            max_length: most tokens in a row, if it is less than that of this tokenizer; None for that.
+            stride: tokens that neighbouring windows share.
+
+        Raises InputError if a row has no room for a token of a text.
+        """
+        limits = [limit for limit in (max_length, self.max_length) if limit is not None]
+        key = min(limits, default=None), stride
+        if key == (self.max_length, 0):
+            return self
+        found = self._kept.get(key)
+        if found is None:
+            found = self._with_length(*key)
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()  # lengths that come from users do not pile up
+            self._kept[key] = found
+        return found
+
+    def without_limit(self) -> TextTokenizer:
+        """Return the same tokenizer without a longest row."""
+        if self.max_length is None:
+            return self
+        if self._unlimited is None:
+            self._unlimited = self._with_length(None, 0)
+        return self._unlimited
+
+    def _with_length(self, max_length: int | None, stride: int) -> TextTokenizer:
+        special = self._tokenizer.num_special_tokens_to_add(is_pair=False)
+        native = copy_tokenizer(self._tokenizer)
+        if max_length is not None:
+            if max_length <= special:
+                raise InputError(
+                    f"max_length={max_length} leaves no room for the tokens of a text; {special} "
+                    "tokens of a row are special"
+                )
+            native.enable_truncation(
+                max_length,
+                stride=stride,
+                strategy="longest_first",
+                direction="left" if self.truncates_left else "right",
+            )
+        made = copy(self)
+        vars(made).update(
+            _tokenizer=native,
+            max_length=max_length,
+            _shortened=max_length != self.max_length,
+            _beginnings=None,
+            _kept={},
+            _unlimited=None,
+        )
+        return made
+
+    @property
+    def special_tokens(self) -> tuple[int, int]:
+        """Number of special tokens before and after those of a single text."""
+        mask = self._tokenizer.encode("a").special_tokens_mask
+        if 0 not in mask:
+            return 0, len(mask)
+        return mask.index(0), mask[::-1].index(0)
+
     @property
     def window_length(self) -> int:
         """Number of tokens of a single text that fit into a row, special ones excluded."""
@@ -222,24 +282,32 @@ class TextTokenizer:
         mask = self._tokenizer.encode(prompt).special_tokens_mask
         return len(mask) - mask[-1] if mask else 0
 
+    def common_length(self, prompt: str) -> int:
+        """Return the number of tokens that a prompt has before any text, without special tokens.
+
+        A tokenizer may join the end of a prompt, such as a space, to the first token of the text.
+        """
+        alone, together = self.pieces(prompt), self.pieces(prompt + "a")
+        pairs = zip(alone, together, strict=False)
+        return next((i for i, (a, b) in enumerate(pairs) if a != b), len(alone))
+
     def token(self, token_id: int) -> str:
         """Return the string of a token in the vocabulary."""
         return self._tokenizer.id_to_token(token_id) or ""
 
     def token_id(self, token: str) -> int | None:
         """Return the id of a token of the vocabulary, None if it has no such token."""
-        found = self._id_of(token, -1)
-        return None if found < 0 else found
+        return token_id(self._tokenizer, token)
 
     def special_token_id(self, name: str) -> int | None:
         """Return the id of a special token, such as ``"mask_token"``; None if the model has none."""
-        found = self._id_of(self._config.get(name), -1)
-        return None if found < 0 else found
+        token = self._special_tokens.get(name)
+        return None if token is None else token_id(self._tokenizer, token)
 
     def decode(self, ids: Sequence[int], *, skip_special_tokens: bool = False) -> str:
         """Return the text of token ids, as `decode` of transformers' fast tokenizers."""
         text: str = self._tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
-        if self._config.get("clean_up_tokenization_spaces"):
+        if self._cleans_up_spaces:
             for written, meant in _CLEAN_UP:
                 text = text.replace(written, meant)
         return text
@@ -249,57 +317,24 @@ class TextTokenizer:
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
         return [*encoding.ids, *(each for more in encoding.overflowing for each in more.ids)]
 
+    def count(self, text: Text) -> int:
+        """Return the number of tokens of a text, a pair or a list of words, without truncation.
+
+        Special tokens are included. Raises InputError for a text that cannot be tokenized.
+        """
+        parts = list(text) if isinstance(text, tuple) else [text]
+        encodings, refused = self._encode(parts, False, isinstance(text, list), [0] * len(parts))
+        if refused:
+            raise refused[min(refused)]
+        count, tokenizer = sum(map(self._token_count, encodings)), self._tokenizer
+        if len(parts) > 1:
+            count += tokenizer.num_special_tokens_to_add(is_pair=True)
+            count -= tokenizer.num_special_tokens_to_add(is_pair=False) * len(parts)
+        return count
+
     def join(self, tokens: list[str]) -> str:
         """Return the text of tokens, as `convert_tokens_to_string` of transformers."""
         return self._decoder.decode(tokens) if self._decoder is not None else " ".join(tokens)
-
-    def _id_of(self, token: Any, default: int) -> int:
-        name = token.get("content") if isinstance(token, dict) else token
-        try:
-            found = self._tokenizer.token_to_id(name) if isinstance(name, str) else None
-        except UnicodeEncodeError:  # an unpaired surrogate, which is in no vocabulary
-            found = None
-        return default if found is None else found
-
-    def _pad_id(self, bundle: ModelBundle, baked: dict[str, Any]) -> int:
-        default = baked.get("pad_id", bundle.config.get("pad_token_id"))
-        if not isinstance(default, int) or not 0 <= default < _TOO_LARGE:
-            default = 0
-        return self._id_of(bundle.tokenizer_config.get("pad_token"), default)
-
-    def _beginnings(self, texts: Sequence[Text]) -> Sequence[Text]:
-        """Return the texts; if many may be too long, return only the beginnings of those."""
-        if self.max_length is None:
-            return texts
-        longest = (self.max_length + _MARGIN) * _CHARACTERS_PER_TOKEN
-        if sum(type(text) is str and len(text) > longest for text in texts) <= _FEW:
-            return texts
-        return [_cut(text, longest) if type(text) is str else text for text in texts]
-
-    def _refuse_beginnings(
-        self,
-        texts: Sequence[Text],
-        beginnings: Sequence[Text],
-        encodings: list[Any],
-        refused: dict[int, InputError],
-        spans: bool,
-        numbers: Sequence[int],
-    ) -> None:
-        """Refuse the texts whose beginning is too long already, and tokenize the others completely."""
-        for place, (text, beginning) in enumerate(zip(texts, beginnings, strict=True)):
-            if text is beginning or place in refused:
-                continue
-            number = numbers[place]
-            if self._token_count(encodings[place]) > (self.max_length or 0) + _MARGIN:
-                refused[place] = InputError(
-                    f"input {number} has more than {self.max_length} tokens, which is what the model "
-                    "takes. Shorten it, or let truncation=True cut it.",
-                    number,
-                )
-                continue
-            found, more = self._encode([text], spans, False, [number])
-            encodings[place] = found[0]
-            refused.update((place, error) for error in more.values())
 
     def _token_count(self, encoding: Encoding) -> int:
         """Return the number of tokens of a text, including truncated ones."""
@@ -321,71 +356,110 @@ class TextTokenizer:
     def _encode(
         self, texts: Sequence[Text], spans: bool, words: bool, numbers: Sequence[int]
     ) -> tuple[list[Any], dict[int, InputError]]:
+        """Tokenize texts completely; see `encode_texts`."""
+        self._start_pool()
+        return encode_texts(self._tokenizer, texts, spans=spans, words=words, numbers=numbers)
+
+    def _start_pool(self) -> None:
         if self._pool_threads is not None:
             start_pool(self._tokenizer, self._pool_threads)
             self._pool_threads = None
-        encode_batch = self._tokenizer.encode_batch if spans else self._tokenizer.encode_batch_fast
-        encodings: list[Any] = []
-        refused: dict[int, InputError] = {}
-        for begin, end in _portions(texts):
-            portion = texts[begin:end]
-            try:
-                encodings += encode_batch(portion, is_pretokenized=words)
-            except BaseException as error:
-                raise_others(error)
-                found, more = self._encode_each(portion, words, error, numbers[begin:end])
-                encodings += found
-                refused.update((begin + place, each) for place, each in more.items())
-        return encodings, refused
 
-    def _encode_each(
-        self, texts: Sequence[Text], words: bool, error: BaseException, numbers: Sequence[int]
-    ) -> tuple[list[Any], dict[int, InputError]]:
-        """Tokenize texts one by one after an error, to find those that cause it."""
-        encodings: list[Any] = []
-        refused: dict[int, InputError] = {}
-        for place, text in enumerate(texts):
-            try:
-                encodings += self._tokenizer.encode_batch([text], is_pretokenized=words)
-            except BaseException as cause:
-                raise_others(cause)
-                encodings.append(None)
-                number = numbers[place]
-                refused[place] = InputError(
-                    f"input {number} cannot be tokenized: {_reason(text, cause)}", number
-                )
-        if not refused:
-            raise TokenizerError(f"the tokenizer failed: {error}") from error
-        return encodings, refused
+    def _encode_rows(
+        self, texts: Sequence[Text], spans: bool, words: bool, numbers: Sequence[int]
+    ) -> tuple[list[Any], dict[int, InputError], set[int]]:
+        """Tokenize as much of each text as its row needs.
+
+        Returns encodings and refusals as `encode_texts`, and the places of texts of which only a part
+        was tokenized, although they have more tokens than a row takes.
+        """
+        beginnings = self._beginnings_of(texts)
+        if beginnings is None:
+            return *self._encode(texts, spans, words, numbers), set()
+        self._start_pool()
+        cut = beginnings.encode(texts, spans=spans, words=words)
+        pairs = beginnings.shorten_pairs(texts)
+        texts = [pairs.get(place, text) for place, text in enumerate(texts)]
+        whole = [place for place in range(len(texts)) if place not in cut]
+        found, more = self._encode(
+            [texts[place] for place in whole], spans, words, [numbers[place] for place in whole]
+        )
+        encodings: dict[int, Any] = {**cut, **dict(zip(whole, found, strict=True))}
+        refused = {whole[place]: error for place, error in more.items()}
+        return [encodings[place] for place in range(len(texts))], refused, {*cut, *pairs}
+
+    def _beginnings_of(self, texts: Sequence[Text]) -> Beginnings | None:
+        """Return what tokenizes long texts, None if there are none."""
+        if self.max_length is None or not (
+            max(map(len, texts), default=0) > _LONGEST_HELD or tuple in map(type, texts)
+        ):
+            return None
+        if self._beginnings is None:
+            from hugot.inputs.beginnings import Beginnings  # most programs have no such text
+
+            self._beginnings = Beginnings(
+                self._tokenizer, self.max_length, left=self.truncates_left
+            )
+        return self._beginnings
 
     def _refuse(
         self,
-        encodings: Sequence[Any],
+        texts: Sequence[Text],
+        encodings: list[Any],
         refused: dict[int, InputError],
+        cut: set[int],
         truncate: bool,
         allow_empty: bool,
         check: Callable[[Encoding], str | None] | None,
         numbers: Sequence[int],
     ) -> None:
-        """Refuse truncated texts, texts without tokens, and those that `check` refuses; see `encode`."""
-        for place, encoding in enumerate(encodings):
+        """Refuse truncated texts, texts without tokens, and those that `check` refuses; see `encode`.
+
+        `cut` holds the places of texts of which only a part was tokenized.
+        """
+        for place, number in enumerate(numbers):
             if place in refused:
                 continue
-            number = numbers[place]
+            encoding, text, reason = encodings[place], texts[place], None
             if not truncate and self._is_cut(encoding):
-                refused[place] = InputError(
-                    f"input {number} has {self._token_count(encoding)} tokens; the model takes "
-                    f"{self.max_length}. Shorten it, or let truncation=True cut it.",
-                    number,
-                )
+                known = place not in cut
+                if not known and len(cut) <= _FEW and len(text) <= _COUNTED:
+                    found, _ = self._encode([text], False, type(text) is list, [number])
+                    encoding, known = found[0], True
+                reason = self._too_long(encoding, known)
             elif not allow_empty and not len(encoding):
-                refused[place] = InputError(
-                    f"input {number} has no tokens: it is empty, and the tokenizer adds no special "
-                    "tokens",
-                    number,
-                )
-            elif check is not None and (reason := check(encoding)) is not None:
+                reason = "has no tokens: it is empty, and the tokenizer adds no special tokens"
+            elif check is not None and (reason := check(encoding)) is not None and place in cut:
+                # With all tokens, the reason may be another one.
+                found, _ = self._encode([text], False, type(text) is list, [number])
+                reason = check(found[0]) or reason
+            if reason is not None:
                 refused[place] = InputError(f"input {number} {reason}", number)
+
+    def _refuse_pairs(
+        self, texts: Sequence[Text], refused: dict[int, InputError], numbers: Sequence[int]
+    ) -> None:
+        """Refuse pairs if their special tokens fill a row; that a single text fits is known."""
+        special = self._tokenizer.num_special_tokens_to_add(is_pair=True)
+        if self.max_length is None or special < self.max_length:
+            return
+        for place, text in enumerate(texts):
+            if type(text) is tuple:
+                refused[place] = InputError(
+                    f"input {numbers[place]} is a pair of texts, for whose tokens max_length="
+                    f"{self.max_length} leaves no room; {special} tokens of its row are special",
+                    numbers[place],
+                )
+
+    def _too_long(self, encoding: Encoding, known: bool) -> str:
+        """Return the reason to refuse a text that is too long, with its length if all of it is known."""
+        count = self._token_count(encoding) if known else f"more than {self.max_length}"
+        limit = (
+            f"max_length is {self.max_length}"
+            if self._shortened
+            else (f"the model takes {self.max_length}")
+        )
+        return f"has {count} tokens; {limit}. Shorten it, or let truncation=True cut it."
 
     def _is_cut(self, encoding: Any) -> bool:
         return len(encoding) == self.max_length and bool(encoding.overflowing)
@@ -394,9 +468,7 @@ class TextTokenizer:
 class LoadTokenizer(Protocol):
     """A function that returns a model's tokenizer with the given settings; see `TextTokenizer`."""
 
-    def __call__(
-        self, max_length: int | None, *, lowercase: bool = False, stride: int = 0
-    ) -> TextTokenizer:
+    def __call__(self, max_length: int | None, *, lowercase: bool = False) -> TextTokenizer:
         """Return the tokenizer with these settings."""
 
 
@@ -409,65 +481,17 @@ class TokenizerCache:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._made: dict[tuple[str, int | None, bool, int], TextTokenizer] = {}
+        self._made: dict[tuple[str, int | None, bool], TextTokenizer] = {}
         self._lock = threading.Lock()
 
     def load(
-        self,
-        bundle: ModelBundle,
-        max_length: int | None,
-        *,
-        lowercase: bool = False,
-        stride: int = 0,
+        self, bundle: ModelBundle, max_length: int | None, *, lowercase: bool = False
     ) -> TextTokenizer:
         """Return the tokenizer of a bundle with these settings."""
-        key = (str(bundle.tokenizer_path.resolve()), max_length, lowercase, stride)
+        key = (str(bundle.tokenizer_path.resolve()), max_length, lowercase)
         with self._lock:
             if key not in self._made:
                 self._made[key] = TextTokenizer(
-                    bundle, max_length, lowercase=lowercase, stride=stride, threads=self._threads
+                    bundle, max_length, lowercase=lowercase, threads=self._threads
                 )
             return self._made[key]
-
-
-def _cut(text: str, longest: int) -> str:
-    """Return a text, or its beginning up to a space if it has more than `longest` characters."""
-    if len(text) <= longest:
-        return text
-    blank = text.rfind(" ", longest // 2, longest)
-    return text[: blank if blank > 0 else longest]
-
-
-def _portions(texts: Sequence[Text]) -> Iterator[tuple[int, int]]:
-    """Yield the begin and end of portions of about `_CHARACTERS_PER_CALL` characters."""
-    begin = characters = 0
-    for number, text in enumerate(texts, 1):
-        characters += len(text) if isinstance(text, str) else sum(map(len, text))
-        if characters >= _CHARACTERS_PER_CALL:
-            yield begin, number
-            begin, characters = number, 0
-    if begin < len(texts):
-        yield begin, len(texts)
-
-
-def raise_others(error: BaseException) -> None:
-    """Raise an error that is not a failure of the tokenizer, such as an interrupt.
-
-    A panic of the tokenizer's Rust code is raised as a BaseException that is not an `Exception`.
-    """
-    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-        raise error
-
-
-def _reason(text: Any, cause: BaseException) -> str:
-    for part in text if isinstance(text, tuple | list) else (text,):
-        if not isinstance(part, str):
-            return f"it is of type {type(part).__name__}, not str"
-        try:
-            part.encode("utf-8")
-        except UnicodeEncodeError as error:
-            return (
-                f"character {error.start} is a lone surrogate ({part[error.start]!a}), which no "
-                "encoding of text has; decode the source with errors='replace'"
-            )
-    return str(cause)

@@ -26,13 +26,10 @@ class _Slot:
 
 _slots: dict[Hashable, _Slot] = {}
 _slots_lock = threading.Lock()
-# In a forked child, the pipelines of the parent. Their threads are in the parent, so they can be neither
-# used nor closed.
-_inherited: list[dict[Hashable, _Slot]] = []
 
 
 def load_once(task: str, model: str, options: Mapping[str, Any]) -> Pipeline[Any, Any]:
-    """Return the pipeline of a configuration, which the first call in this process loads.
+    """Return the pipeline of a configuration, which the first call loads.
 
     Safe to call from many threads; a failed load is tried again by the next call. Raises what
     `hugot.pipeline` raises.
@@ -78,13 +75,13 @@ def frozen(value: Any) -> Hashable:
     return value  # type: ignore[no-any-return]
 
 
-def _forget_in_child() -> None:
-    """Reset in a forked child, where a lock may be held and the threads do not exist."""
-    global _slots, _slots_lock
-    _inherited.append(_slots)
-    _slots = {}
+def _release_in_child() -> None:
+    """Replace the locks in a forked child: a thread of the parent may have held them."""
+    global _slots_lock
     _slots_lock = threading.Lock()
+    for slot in _slots.values():
+        slot.lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_in_child)
+    os.register_at_fork(after_in_child=_release_in_child)

@@ -15,6 +15,8 @@ from hugot.tasks.schema import ListOf, Scalar, Struct, Vector
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from hugot.tasks.schema import ResultType
 
 _SCALARS: Final = {
@@ -69,6 +71,8 @@ def arrow_array(
 ) -> pa.Array:
     """Return results as an Arrow array of a type that `arrow_type` returned, an element for each.
 
+    The element of None is null.
+
     A dict stands for a list of one if the type is a list. An array [n, dim] of float32 becomes a
     fixed-size list over the array's own memory.
 
@@ -79,12 +83,25 @@ def arrow_array(
 
     Raises InputError, with the index of the result, for one of another type.
     """
+    keys = keys or {}
     try:
-        return _array(results, type, keys or {})
+        if isinstance(results, list) and any(each is None for each in results):
+            valid = np.array([each is not None for each in results], np.bool_)
+            present = _array([each for each in results if each is not None], type, keys)
+            return with_nulls(present, valid)
+        return _array(results, type, keys)
     except (KeyError, TypeError) as error:
         raise InputError(
-            f"a result is of another kind than {type}", _first_misfit(results, type, keys or {})
+            f"a result is of another kind than {type}", _first_misfit(results, type, keys)
         ) from error
+
+
+def with_nulls(results: pa.Array, valid: NDArray[np.bool_]) -> pa.Array:
+    """Return results at the places that are valid, and nulls at the others."""
+    if not len(results):
+        return pa.nulls(len(valid), results.type)
+    places = np.maximum(np.cumsum(valid) - 1, 0)
+    return results.take(pa.array(places, mask=~valid))
 
 
 def fitting_type(results: Sequence[Any], types: Iterable[ResultType]) -> ResultType | None:
@@ -123,7 +140,8 @@ def _first_misfit(results: Sequence[Any], type: pa.DataType, keys: Mapping[str, 
     """Return the index of the first result that has another type, if it is one by itself."""
     for index, result in enumerate(results):
         try:
-            _array([result], type, keys)
+            if result is not None:
+                _array([result], type, keys)
         except (KeyError, TypeError):
             return index
     return None

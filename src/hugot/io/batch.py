@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from hugot.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -43,6 +45,7 @@ class RecordError(NamedTuple):
         reason: what is wrong with it.
         text: the line, or its beginning.
         before: records of its batch that come before it and can be run.
+        unit: ``"line"`` or ``"row"``, whichever `line` counts.
     """
 
     source: str
@@ -50,11 +53,12 @@ class RecordError(NamedTuple):
     reason: str
     text: str
     before: int = 0
+    unit: str = "line"
 
     @property
     def message(self) -> str:
         """The place of the record, and what is wrong with it."""
-        return f"{self.source}, line {self.line}: {self.reason}"
+        return f"{self.source}, {self.unit} {self.line}: {self.reason}"
 
 
 class Batch:
@@ -67,7 +71,10 @@ class Batch:
         end: the place behind the last one.
         rows: the keys and values of each record; empty if the file consists of columns.
         lines: the line in which each record ends; empty if the file consists of columns.
-        table: the columns of the records; None if the file consists of lines.
+        table: the columns of the records; None if the file consists of lines. The input None of a
+            record then stands for a null, whose result is null.
+        text_columns: the columns of texts among them.
+        columns: the names of the columns, if the batch has none of the rows of a file that names them.
         errors: the records among them that cannot be run.
         bytes_done: bytes of all input files up to the end of this batch, about.
         numbers: the number of each record among those that were read together, refused ones included;
@@ -76,6 +83,7 @@ class Batch:
 
     __slots__ = (
         "bytes_done",
+        "columns",
         "end",
         "errors",
         "inputs",
@@ -85,6 +93,7 @@ class Batch:
         "rows",
         "start",
         "table",
+        "text_columns",
     )
 
     def __init__(self, start: Position, end: Position, bytes_done: int = 0) -> None:
@@ -95,12 +104,54 @@ class Batch:
         self.rows: list[dict[str, Any]] = []
         self.lines: list[bytes] = []
         self.table: pa.RecordBatch | None = None
+        self.text_columns: Sequence[str] = ()
+        self.columns: Sequence[str] = ()
         self.errors: list[RecordError] = []
         self.bytes_done = bytes_done
         self.numbers: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    @property
+    def unit(self) -> str:
+        """What the numbers of `places` count: ``"line"`` or ``"row"``."""
+        return "line" if self.table is None else "row"
+
+    @property
+    def nulls(self) -> int:
+        """The number of records that are not run, since their input is null."""
+        return 0 if self.table is None else self.inputs.count(None)
+
+    def place_of(self, number: int) -> str:
+        """The file and the line or row of a record, for messages."""
+        source, line = self.places[number]
+        return f"{source}, {self.unit} {line}"
+
+    def column_names(self) -> Sequence[str]:
+        """Return the names of the columns of a batch without records, if they are known."""
+        return self.columns if self.table is None else self.table.schema.names
+
+    def records(self) -> Sequence[Mapping[str, Any]]:
+        """Return the keys and values of each record, as JSON has them.
+
+        Raises InputError for a text of a column that is not UTF-8.
+        """
+        if self.table is None:
+            return self.rows
+        from hugot.io.arrow_values import table_rows
+
+        try:
+            return table_rows(self.table, self.text_columns)
+        except UnicodeDecodeError:
+            for number in range(len(self)):
+                try:
+                    table_rows(self.table.slice(number, 1), self.text_columns)
+                except UnicodeDecodeError as error:
+                    raise InputError(
+                        f"{self.place_of(number)}: a text is not UTF-8: {error}"
+                    ) from error
+            raise
 
     def split(self, count: int) -> tuple[Batch, Batch]:
         """Return the first `count` records, and the rest."""
@@ -128,10 +179,11 @@ class Batch:
         batch.rows = [self.rows[number] for number in kept] if self.rows else []
         batch.lines = [self.lines[number] for number in kept] if self.lines else []
         if self.table is not None:
-            import numpy as np  # here: files of lines do without
+            from hugot.io.arrow_texts import taken_rows
 
-            batch.table = self.table.take(np.array(kept, np.int64))
+            batch.table, batch.text_columns = taken_rows(self.table, kept), self.text_columns
         batch.numbers = kept
+        batch.columns = self.columns or (list(self.rows[0]) if self.rows else ())
         found = [(error.before, 0, error) for error in self.errors]
         found += [(number, 1, error) for number, error in refused.items()]
         gone = 0
@@ -154,6 +206,7 @@ class Batch:
         batch.lines = self.lines[part]
         if self.table is not None:
             batch.table = self.table.slice(part.start, part.stop - part.start)
+            batch.text_columns = self.text_columns
         return batch
 
 
@@ -210,8 +263,15 @@ class InputKeys:
 
 def row_text(table: pa.RecordBatch, row: int) -> str:
     """The beginning of a row of a table as JSON, for messages."""
-    found = table.slice(row, 1).to_pylist()[0]
-    return orjson.dumps(found, default=str).decode()[:_SHOWN_LENGTH]
+    from hugot.io.arrow_values import table_rows
+
+    try:
+        [found] = table_rows(table.slice(row, 1))
+    except UnicodeDecodeError as error:
+        return repr(error.object)[:_SHOWN_LENGTH]
+    return orjson.dumps(found, default=str, option=orjson.OPT_SERIALIZE_NUMPY).decode()[
+        :_SHOWN_LENGTH
+    ]
 
 
 def shown_line(line: bytes) -> str:

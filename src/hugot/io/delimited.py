@@ -46,6 +46,11 @@ class DelimitedParser:
             self.parse(header)
 
     @property
+    def columns(self) -> Sequence[str]:
+        """The names in the header; empty before it was read."""
+        return self._header or ()
+
+    @property
     def within_record(self) -> bool:
         """Whether a quoted field has not ended."""
         return bool(self._open)
@@ -124,8 +129,8 @@ class DelimitedEncoder(LineEncoder):
 
     def encode(self, batch: Batch, results: Sequence[Any]) -> bytes:
         """Return a row a line, and before the first of a file the header."""
-        records = batch.rows if batch.table is None else batch.table.to_pylist()
-        if not records:
+        records = batch.records()
+        if not records and (self._headed or not batch.column_names()):
             return b""
         import csv
         import io
@@ -133,8 +138,8 @@ class DelimitedEncoder(LineEncoder):
         text = io.StringIO()
         write = csv.writer(text, delimiter=self._delimiter, lineterminator="\n").writerow
         if self._columns is None:
-            names = dict.fromkeys(name for record in records for name in record if name != OUTPUT)
-            self._columns = [*names, OUTPUT]
+            names = [name for record in records for name in record] or batch.column_names()
+            self._columns = [*(name for name in dict.fromkeys(names) if name != OUTPUT), OUTPUT]
         if not self._headed:
             write(self._columns)
             self._headed = True
@@ -152,14 +157,17 @@ class DelimitedEncoder(LineEncoder):
 
 
 def _late_column(batch: Batch, number: int, names: set[str]) -> InputError:
-    source, line = batch.places[number]
     return InputError(
-        f"{source}, line {line}: the key {min(names)!r} comes too late to be a column; choose "
+        f"{batch.place_of(number)}: the key {min(names)!r} comes too late to be a column; choose "
         "--output-format jsonl"
     )
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if value is None or isinstance(value, str | int | float):
         return value
+    if getattr(value, "ndim", None) == 0:
+        return str(value)  # of a float32: fewer digits than those of the same number as a float
     return orjson.dumps(value, default=json_default, option=JSON_OPTIONS).decode()

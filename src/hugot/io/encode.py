@@ -11,7 +11,7 @@ from hugot.io.plain_text import PlainTextEncoder
 from hugot.io.values import json_value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hugot.io.batch import Batch
@@ -54,10 +54,17 @@ def make_encoder(
     """
     if format.columnar:
         require_arrow(f"the output format {format.kind}")
-        from hugot.io.columnar import ColumnarEncoder
+        from hugot.io.column_encoder import ColumnarEncoder
 
         return ColumnarEncoder(format, result, key_style, half=half)
-    convert = json_value(result, key_style, half=half)
+    convert = _none_as_null(json_value(result, key_style, half=half))
     if format.kind in DELIMITERS:
         return DelimitedEncoder(format, convert)
     return (PlainTextEncoder if format.kind == "txt" else JsonLinesEncoder)(format, convert)
+
+
+def _none_as_null(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    """Return a conversion of results that leaves None, the result of a null, as it is."""
+    if convert is None:
+        return None
+    return lambda value: None if value is None else convert(value)

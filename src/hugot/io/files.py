@@ -4,27 +4,43 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from hugot.errors import InputError, ModelNotFoundError
 from hugot.io.formats import Format, file_format, suffix_format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+
+# Names and values of folders.
+Keys: TypeAlias = "tuple[tuple[str, str | None], ...]"
+
+_NULL_KEY: Final = "__HIVE_DEFAULT_PARTITION__"
 
 
 class InputFile(NamedTuple):
-    """A file to read, its format and its size in bytes."""
+    """A file to read.
+
+    Attributes:
+        path: its path.
+        format: its format.
+        size: its bytes.
+        keys: names and values of the folders that it is in, such as ``day=1``, below the one that was
+            asked for; the value of a null is None.
+    """
 
     path: Path
     format: Format
     size: int
+    keys: Keys = ()
 
 
 def find_inputs(sources: Sequence[str], given: Format | None = None) -> list[InputFile] | None:
     """Return the files of paths, folders and patterns, in order; None for stdin (no source, or -).
 
     A folder stands for its files of one kind, sorted by name, a pattern for the files that match it.
+    Files of columns may be in folders within it whose names are keys, such as ``day=1``.
 
     Raises InputError for a folder or a pattern without files, ModelNotFoundError for a missing file.
     """
@@ -32,9 +48,9 @@ def find_inputs(sources: Sequence[str], given: Format | None = None) -> list[Inp
         return None
     found: list[InputFile] = []
     for source in sources:
-        for path in _paths(source, given):
+        for path, keys in _paths(source, given):
             try:
-                found.append(InputFile(path, file_format(path, given), path.stat().st_size))
+                found.append(InputFile(path, file_format(path, given), path.stat().st_size, keys))
             except OSError as error:
                 raise ModelNotFoundError(f"the input cannot be read: {error}") from error
     if len({file.format.columnar for file in found}) > 1:
@@ -42,30 +58,46 @@ def find_inputs(sources: Sequence[str], given: Format | None = None) -> list[Inp
     return found
 
 
-def _paths(source: str, given: Format | None) -> list[Path]:
+def _paths(source: str, given: Format | None) -> list[tuple[Path, Keys]]:
     path = Path(source)
     if path.is_dir():
-        return _folder_files(path, given)
+        return [(each, _keys(path, each)) for each in _folder_files(path, given)]
     if path.exists():
-        return [path]
+        return [(path, ())]
     import glob
 
     if glob.has_magic(source):
         matches = [Path(name) for name in sorted(glob.glob(source, recursive=True))]
-        files = [each for each in matches if each.is_file()]
+        fixed = next(parent for parent in path.parents if not glob.has_magic(str(parent)))
+        files = [(each, _keys(fixed, each)) for each in matches if each.is_file()]
         if files:
             return files
         raise InputError(f"no file matches {source!r}")
     raise ModelNotFoundError(f"there is no input {source!r}")
 
 
+def _keys(folder: Path, path: Path) -> Keys:
+    """Return the keys in the names of the folders between a folder and a file."""
+    from urllib.parse import unquote
+
+    found = []
+    for name in path.relative_to(folder).parts[:-1]:
+        key, is_key, value = name.partition("=")
+        if is_key:
+            found.append((unquote(key), None if value == _NULL_KEY else unquote(value)))
+    return tuple(found)
+
+
 def _folder_files(folder: Path, given: Format | None) -> list[Path]:
     """Return a folder's files of one kind: the given one, JSON Lines, or the only one it has."""
     by_kind: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
+    for path in _files_with_keys(folder):
         named = suffix_format(path)
         # JSON as such is not JSON Lines; a folder of lines may well hold a report in JSON.
-        if named is not None and path.is_file() and ".json" not in path.suffixes:
+        if named is None or ".json" in path.suffixes:
+            continue
+        # The records of lines do not gain keys from the names of folders.
+        if named.columnar or path.parent == folder:
             by_kind.setdefault(named.kind, []).append(path)
     if given is not None:
         found = by_kind.get(given.kind)
@@ -82,6 +114,15 @@ def _folder_files(folder: Path, given: Format | None) -> list[Path]:
         what = f".{given.kind} files" if given else ".jsonl files, nor any of another known kind"
         raise InputError(f"the folder {folder} has no {what}")
     return found
+
+
+def _files_with_keys(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of those within it whose names are keys, sorted by name."""
+    for path in sorted(folder.iterdir()):
+        if path.is_file():
+            yield path
+        elif "=" in path.name and path.is_dir():
+            yield from _files_with_keys(path)
 
 
 def refuse_overwriting(files: Iterable[InputFile], targets: Iterable[Path]) -> None:

@@ -46,6 +46,11 @@ class Format(NamedTuple):
         """Whether the file consists of columns, and needs pyarrow."""
         return self.kind in _COLUMNAR
 
+    @property
+    def unit(self) -> str:
+        """What a file consists of, for messages: ``"row"`` or ``"line"``."""
+        return "row" if self.columnar else "line"
+
 
 def parse_format(name: str) -> Format:
     """Return the format of a name such as ``"jsonl"`` or ``"csv.gz"``; raises InputError for another."""

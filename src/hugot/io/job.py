@@ -8,13 +8,15 @@ import signal
 import threading
 import time
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from hugot.errors import InputError
 from hugot.io.batch import RecordError, shown_value
+from hugot.io.pace import Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from hugot.io.batch import Batch, InputKeys
     from hugot.io.output import Output
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 _BATCHES_BEHIND: Final = 4
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _SHOWN: Final = 2000
+# Inputs of a window for each worker, at least.
+_LEAST_PER_WORKER: Final = 2
+# More than the characters of a token in nearly every language.
+_CHARACTERS_PER_TOKEN: Final = 6
 
 
 class RecordInputError(InputError):
@@ -39,7 +45,7 @@ class Records(Protocol):
 
     keys: InputKeys
 
-    def batches(self) -> Iterator[Batch | None]:
+    def batches(self) -> Generator[Batch | None]:
         """Yield batches; None if no more are there yet."""
 
     def stop(self) -> None:
@@ -47,7 +53,10 @@ class Records(Protocol):
 
 
 class Watcher(Protocol):
-    """Is notified of what is written."""
+    """Is notified of what is run and written."""
+
+    def begun(self, batch: Batch) -> None:
+        """Note that a batch is about to run; called on the thread that runs the job."""
 
     def written(self, batch: Batch) -> None:
         """Note that a batch was written; called on the writer's thread."""
@@ -74,10 +83,22 @@ def run_job(
     watcher: Watcher,
     *,
     skip_errors: bool,
+    checkpoint_seconds: float = inf,
+    on_signal: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Run a pipeline over records and write the results, in order.
 
-    SIGINT and SIGTERM end it after the records that are being run.
+    SIGINT and SIGTERM end it after the records that are being run, which is about a second's work; the
+    second signal ends it at once.
+
+    Args:
+        pipeline: the pipeline.
+        records: the records.
+        output: where results are written.
+        watcher: notified of what is run and written.
+        skip_errors: whether records that cannot be run are noted, rather than raised.
+        checkpoint_seconds: seconds between two checkpoints of the output, which windows must not exceed.
+        on_signal: called by the handler of the first signal.
 
     Raises RecordInputError for a record that cannot be run, unless `skip_errors`, and what reading,
     running and writing raise; the results before it are written, and the output can be resumed.
@@ -88,20 +109,27 @@ def run_job(
 
     began = time.perf_counter()
     runner = runner_of(pipeline)
-    pending: deque[Batch | None] = deque()
-    windows = _windows(records, pending)
+    windows = _Windows(records, watcher.begun, _pace_of(runner, checkpoint_seconds))
     writer = _Writer(output, watcher.written, records.stop)
-    with _Interrupts(records.stop) as interrupts:
+    parts = windows.parts()
+    # Closing the parts ends the reading.
+    with contextlib.closing(parts), _Interrupts(windows.stop, on_signal) as interrupts:
+        answers = run_windows(runner, parts, runner.options)
         try:
-            for results, refusals in run_windows(runner, windows, runner.options):
-                batch = pending.popleft()
+            for results, refusals in answers:
+                batch = windows.ran()
                 if batch is None:
                     continue
+                if batch.nulls:
+                    results, refusals = _with_nulls(batch, results, refusals)
                 if refusals:
                     batch = _without_refused(runner, records.keys, batch, refusals)
                 if batch.errors and not skip_errors:
                     _stop_at_error(writer, batch, results)
                 writer.put(batch, results)
+                if interrupts.signal is not None and output.resumable:
+                    answers.close()  # drops the window that was read ahead
+                    break
         except BaseException as error:
             runner.recorder.failed(error)
             writer.close(complete=False)
@@ -111,12 +139,83 @@ def run_job(
     return Outcome(time.perf_counter() - began, writer.seconds, interrupts.signal)
 
 
-def _windows(records: Records, pending: deque[Batch | None]) -> Iterator[Sequence[Any]]:
-    """Yield the inputs of each batch, which is added to `pending`."""
-    for batch in records.batches():
-        pending.append(batch)
-        # An empty window has everything before it finished.
-        yield batch.inputs if batch is not None else ()
+def _pace_of(runner: Runner[Any], seconds: float) -> Pace:
+    """Return the pace for a pipeline: no window is so small that a worker is without work."""
+    longest = runner.task.bundle.longest_row
+    characters = None if longest is None else longest * _CHARACTERS_PER_TOKEN
+    return Pace(seconds, _LEAST_PER_WORKER * runner.model.layout.workers, characters)
+
+
+class _Windows:
+    """The inputs of a run in windows of about a second's work.
+
+    Args:
+        records: the records.
+        on_begin: called with each batch whose inputs are about to run.
+        pace: sizes the windows.
+    """
+
+    def __init__(self, records: Records, on_begin: Callable[[Batch], None], pace: Pace) -> None:
+        self._records = records
+        self._on_begin = on_begin
+        self._pace = pace
+        self._pending: deque[Batch | None] = deque()
+        self._since = time.perf_counter()
+        self._stopped = False
+
+    def parts(self) -> Generator[Sequence[Any]]:
+        """Yield the inputs of each window, without nulls."""
+        before = 0  # bytes of the input before the batch
+        with contextlib.closing(self._records.batches()) as batches:
+            for batch in batches:
+                if batch is None:
+                    self._pending.append(None)
+                    yield ()  # an empty window has everything before it finished
+                    continue
+                begun, end = 0, batch.bytes_done
+                for part in self._pace.divide(batch):
+                    begun += len(part)
+                    share = begun / len(batch) if batch.inputs else 1.0
+                    part.bytes_done = before + round(share * (end - before))
+                    yield self._begin(part)
+                    if self._stopped:
+                        return
+                before = end
+
+    def _begin(self, part: Batch) -> Sequence[Any]:
+        if not self._pending:
+            self._since = time.perf_counter()
+        self._pending.append(part)
+        self._on_begin(part)
+        if part.nulls:
+            return [each for each in part.inputs if each is not None]
+        return part.inputs
+
+    def stop(self) -> None:
+        """End the windows after the present one; a signal handler may call it."""
+        self._stopped = True
+        self._records.stop()
+
+    def ran(self) -> Batch | None:
+        """Return the batch of the window that has run; None for an empty window."""
+        batch = self._pending.popleft()
+        now = time.perf_counter()
+        if batch is not None:
+            self._pace.ran(batch, now - self._since)
+        self._since = now
+        return batch
+
+
+def _with_nulls(
+    batch: Batch, results: Sequence[Any], refusals: Mapping[int, InputError]
+) -> tuple[Sequence[Any], dict[int, InputError]]:
+    """Return results with None for the records that are null, and refusals by the numbers of records."""
+    numbers = [number for number, each in enumerate(batch.inputs) if each is not None]
+    refused = {numbers[place]: error for place, error in refusals.items()}
+    given = [number for number in numbers if number not in refused]
+    # Refused records are without a result, and are left out with it.
+    found = dict(zip(given, results, strict=True))
+    return [found.get(number) for number in range(len(batch)) if number not in refused], refused
 
 
 def _stop_at_error(writer: _Writer, batch: Batch, results: Sequence[Any]) -> None:
@@ -141,7 +240,7 @@ def _without_refused(
             message = str(error).removeprefix(f"input {error.index} ")
             reason = f"the input {message.removeprefix(f'input {error.index}: ')}"
             text = str(value)[:_SHOWN]
-        errors[number] = RecordError(source, line, reason, text)
+        errors[number] = RecordError(source, line, reason, text, unit=batch.unit)
     return batch.without(errors)
 
 
@@ -229,14 +328,17 @@ class _Writer:
 
 
 class _Interrupts:
-    """Calls `stop` at the first SIGINT or SIGTERM in the ``with`` block; the second ends it at once.
+    """Calls functions at the first SIGINT or SIGTERM in the ``with`` block; the second ends it at once.
+
+    Args:
+        on_first: called in turn by the handler.
 
     Attributes:
         signal: number of the first signal, None if there was none.
     """
 
-    def __init__(self, stop: Callable[[], None]) -> None:
-        self._stop = stop
+    def __init__(self, *on_first: Callable[[], None]) -> None:
+        self._on_first = on_first
         self._before: dict[int, Any] = {}
         self.signal: int | None = None
 
@@ -254,4 +356,5 @@ class _Interrupts:
         if self.signal is not None:
             raise KeyboardInterrupt
         self.signal = number
-        self._stop()
+        for action in self._on_first:
+            action()

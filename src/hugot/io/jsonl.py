@@ -48,7 +48,7 @@ class JsonLinesEncoder(LineEncoder):
     def encode(self, batch: Batch, results: Sequence[Any]) -> bytes:
         """Return an object a line."""
         convert, lines, made = self._convert, batch.lines, []
-        for i, record in enumerate(batch.rows if batch.table is None else batch.table.to_pylist()):
+        for i, record in enumerate(batch.records()):
             value = results[i] if convert is None else convert(results[i])
             if lines and _LONG_NUMBER.search(lines[i]) and OUTPUT not in record:
                 made.append(_with_output(lines[i], value))

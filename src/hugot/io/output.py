@@ -1,4 +1,4 @@
-"""The outputs of a run: a folder, in which it can be resumed, or stdout."""
+"""The outputs of a run: files, with a state from which it can be resumed, or stdout."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hugot.io.batch import Batch, RecordError
     from hugot.io.encode import Encoder
     from hugot.io.formats import Format
+    from hugot.io.places import Place
 
 _BLOCK_BYTES: Final = 1 << 20
 
@@ -30,10 +31,12 @@ class Output(Protocol):
     Attributes:
         state: how far the run is.
         errors_path: the file for records that cannot be run.
+        resumable: whether records that were read and not written are read again by the next run.
     """
 
     state: State
     errors_path: Path
+    resumable: bool
 
     def write(self, batch: Batch, results: Sequence[Any]) -> None:
         """Write a batch."""
@@ -48,11 +51,11 @@ class Output(Protocol):
         """Close the files after an error; the run can be resumed from the last checkpoint."""
 
 
-class FolderOutput:
-    """Result files in a folder, each under a temporary name until it is complete.
+class FileOutput:
+    """Result files, each beside its folder until it is complete.
 
     Args:
-        folder: the folder.
+        place: where the files are.
         format: the format of the files.
         encoder: makes their bytes.
         state: a new one, or that of the run to resume.
@@ -61,9 +64,11 @@ class FolderOutput:
         every: seconds between two checkpoints.
     """
 
+    resumable = True
+
     def __init__(
         self,
-        folder: Path,
+        place: Place,
         format: Format,
         encoder: Encoder,
         state: State,
@@ -72,7 +77,7 @@ class FolderOutput:
         shard_size: int | None = None,
         every: float = 5.0,
     ) -> None:
-        self._folder = folder
+        self._place = place
         self._encoder = encoder
         self._compress = compressor(None if format.columnar else format.compression)
         self._shard_size = shard_size
@@ -125,6 +130,7 @@ class FolderOutput:
         state = self.state
         state.position = batch.end
         state.records += len(batch)
+        state.nulls += batch.nulls
         state.shard_records += len(batch)
         state.bad += len(batch.errors)
         if self._buffered >= _BLOCK_BYTES:
@@ -144,7 +150,7 @@ class FolderOutput:
         self.state.length = self._file.tell()
         self.state.encoder = self._encoder.state()
         self.state.errors_length = self._errors.sync()
-        self.state.save(self._folder)
+        self.state.save(self._place.side)
         self._due = time.monotonic() + self._every
 
     def _publish(self, *, last: bool) -> None:
@@ -161,18 +167,18 @@ class FolderOutput:
         # If an earlier run ended between renaming and saving, the file has its name already.
         if self._working.exists():
             self._encoder.finish(self._working, self._target)
-            sync_folder(self._folder)
+            sync_folder(self._place.folder)
         state.files.append(self._target.name)
         if state.last:
             for name in set(state.old_files) - set(state.files):
-                (self._folder / name).unlink(missing_ok=True)
+                (self._place.folder / name).unlink(missing_ok=True)
             state.old_files, state.done = [], True
         else:
             state.shard += 1
         state.shard_records, state.length = 0, 0
         state.encoder = self._encoder.state()
         state.publishing = False
-        state.save(self._folder)
+        state.save(self._place.side)
 
     def _open(self) -> None:
         """Open the working file at the end that the state has."""
@@ -196,15 +202,15 @@ class FolderOutput:
             self._file.truncate(state.length)
             self._file.seek(state.length)
         self._encoder.begin(state.encoder, new=not state.length)
-        state.save(self._folder)
+        state.save(self._place.side)
 
     @property
     def _target(self) -> Path:
-        return self._folder / f"result_{self.state.shard}.{self._encoder.suffix}"
+        return self._place.result(self.state.shard, self._encoder.suffix)
 
     @property
     def _working(self) -> Path:
-        return self._target.with_name(self._target.name + ".partial")
+        return self._place.side / (self._target.name + ".partial")
 
 
 class StreamOutput:
@@ -215,6 +221,8 @@ class StreamOutput:
         encoder: makes their bytes.
         errors: path of the file for records that cannot be run.
     """
+
+    resumable = False
 
     def __init__(self, format: Format, encoder: Encoder, errors: Path) -> None:
         self._encoder = encoder
@@ -236,6 +244,7 @@ class StreamOutput:
             self._errors.write(batch.errors)
             self.state.bad += len(batch.errors)
         self.state.records += len(batch.inputs)
+        self.state.nulls += batch.nulls
 
     def pause(self) -> None:
         """Close the file of errors."""

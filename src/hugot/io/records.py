@@ -13,7 +13,7 @@ from hugot.io.lines import BOM, LONGEST_LINE, Chunk, LineReader, first_line
 from hugot.io.plain_text import PlainTextParser
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from hugot.io.files import InputFile
     from hugot.tasks.schema import Field
@@ -76,7 +76,7 @@ class LineRecords:
         self._stopped = True
         self._lines.wake()
 
-    def batches(self) -> Iterator[Batch | None]:
+    def batches(self) -> Generator[Batch | None]:
         """Yield batches of the records that have been read; None if no more are there yet.
 
         A line that is no record is among its batch's `errors`. Raises InputError for a file whose header
@@ -107,7 +107,7 @@ class LineRecords:
                     return
             if chunk.last:
                 self._end_file(batch, chunk)
-        if batch.inputs or batch.errors:
+        if batch.inputs or batch.errors or batch.columns:
             yield batch
 
     def _new_batch(self) -> Batch:
@@ -188,6 +188,8 @@ class LineRecords:
             reason = "the file ends within a quoted field"
             self._add_error(batch, chunk, self._done[1] + 1, reason, b"")
         self._done = (chunk.file + 1, 0, 0)
+        if isinstance(self._parser, DelimitedParser):
+            batch.columns = self._parser.columns
         batch.end = Position(*self._done, self._skip)
 
     def _add_error(

@@ -1,4 +1,4 @@
-"""The state of a run, in a file beside its results."""
+"""The state of a run, in a file of its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import orjson
 from hugot.errors import InputError
 from hugot.io.batch import Position
 from hugot.io.files import write_whole
+from hugot.io.formats import parse_format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from hugot.models.bundle import ModelBundle
 
 STATE_FILE: Final = "hugot-run.json"
-# Up to version 1 the records that `Position.skip` counts were those of a usable type.
-_VERSION: Final = 2
+# The records that `Position.skip` counts were those of a usable type up to version 1, and up to version
+# 2 nulls in columns were not among them.
+_VERSION: Final = 3
 _OLDEST_VERSION: Final = 1
 _HEAD_BYTES: Final = 1 << 16
 
@@ -39,6 +41,7 @@ class State:
         errors_length: bytes of ``errors.jsonl`` that count.
         records: records written, in all.
         bad: records that could not be run, in all.
+        nulls: records that were not run since their input is null, in all.
         files: names of the complete result files.
         old_files: those of an earlier run, which are removed when this one is done.
         publishing: whether the working file is complete and is being renamed.
@@ -55,6 +58,7 @@ class State:
     errors_length: int = 0
     records: int = 0
     bad: int = 0
+    nulls: int = 0
     files: list[str] = field(default_factory=list)
     old_files: list[str] = field(default_factory=list)
     publishing: bool = False
@@ -68,7 +72,7 @@ class State:
 
 
 def load_state(folder: Path) -> State | None:
-    """Return the state of the run in a folder, None if there is none.
+    """Return the state of the run that is kept in a folder, None if there is none.
 
     Raises InputError for a file that is no state, and for one of a version that cannot be resumed.
     """
@@ -83,13 +87,22 @@ def load_state(folder: Path) -> State | None:
         ) from error
     version = data.pop("version", None) if isinstance(data, dict) else None
     is_known = isinstance(version, int) and _OLDEST_VERSION <= version <= _VERSION
-    if not is_known or (version == 1 and data["bad"] and data["position"]["skip"]):
+    if not is_known or _counted_otherwise(version, data):
         raise InputError(
             f"{path} is of another version of hugot; to start over, remove it and the .partial files "
             "beside it"
         )
     data["position"] = Position(**data["position"])
     return State(**data)
+
+
+def _counted_otherwise(version: Any, data: dict[str, Any]) -> bool:
+    """Return whether the records that the position of a state counts are others than now."""
+    if not (data["bad"] and data["position"]["skip"]):
+        return False
+    formats = [str(mark[-1]) for mark in data["fingerprint"].get("the input", ())]
+    is_columnar = any(parse_format(format).columnar for format in formats)
+    return version == 1 or (version == 2 and is_columnar)
 
 
 def fingerprint(
@@ -111,13 +124,19 @@ def fingerprint(
     return orjson.loads(as_json)  # type: ignore[no-any-return]
 
 
-def check_fingerprint(folder: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise InputError that names a difference between a run's fingerprint and the present one."""
+def check_fingerprint(place: str, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise InputError that names a difference between a run's fingerprint and the present one.
+
+    Args:
+        place: the place of the run, for the message.
+        was: the fingerprint of the run.
+        now: the present one.
+    """
     for name in [*now, *(each for each in was if each not in now)]:
         if was.get(name) != now.get(name):
             what = f"{name} was {_shown(was.get(name))} and is {_shown(now.get(name))}"
             raise InputError(
-                f"the run in {folder} cannot be resumed: {what}. Give it what it had, or --overwrite "
+                f"the run in {place} cannot be resumed: {what}. Give it what it had, or --overwrite "
                 "to start over"
             )
 

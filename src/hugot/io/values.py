@@ -103,5 +103,4 @@ def json_default(value: Any) -> Any:
 
 def too_deep(batch: Batch, number: int) -> InputError:
     """Return the error for a record whose values are nested too deeply to be written."""
-    source, line = batch.places[number]
-    return InputError(f"{source}, line {line}: what it carries along is nested too deeply")
+    return InputError(f"{batch.place_of(number)}: what it carries along is nested too deeply")

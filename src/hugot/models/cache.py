@@ -31,6 +31,7 @@ from hugot.models.repository import (
     is_needed,
     module_files,
     needed_files,
+    transformer_folder_of,
 )
 from hugot.models.variants import choose_graph, file_asked_for, precision
 
@@ -84,6 +85,13 @@ def is_offline() -> bool:
     return value.upper() in _TRUE
 
 
+def cached_models() -> list[str]:
+    """Return the names of the models in the cache, whatever was downloaded of them."""
+    folder = cache_folder()
+    found = folder.glob("models--*") if folder.is_dir() else ()
+    return sorted(path.name.removeprefix("models--").replace("--", "/") for path in found)
+
+
 def find_snapshot(
     name: str, revision: str | None, onnx_file: str | None = None, variant: str | None = None
 ) -> Snapshot:
@@ -101,8 +109,9 @@ def find_snapshot(
     cached = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     names = cached if tree is None else tree
     try:
-        graph = choose_graph(dict.fromkeys(names), onnx_file, variant, where=name)
-        check_tokenizer(names, name)
+        inner = transformer_folder_of(folder / "modules.json")
+        graph = choose_graph(dict.fromkeys(names), onnx_file, variant, where=name, inner=inner)
+        check_tokenizer(names, name, inner)
         _check_precision(graph, onnx_file, variant, all_files_known=tree is not None)
         needed = [
             *needed_files(names, graph),
@@ -126,9 +135,11 @@ def verify_snapshot(folder: Path) -> str:
     systems without symbolic links.
     """
     wrong, checked = [], 0
+    of_modules = {*module_files(folder / "modules.json")}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_dir() or not is_needed(name, [name] if name.endswith(".onnx") else []):
+        needed = name in of_modules or is_needed(name, [name] if name.endswith(".onnx") else [])
+        if path.is_dir() or not needed:
             continue
         if not path.is_symlink():
             raise ModelFormatError(
@@ -190,5 +201,5 @@ def _check_precision(
 
 def _unknown_files(cached: Iterable[str], folder: Path, absent: Path) -> list[str]:
     """Files that are neither cached nor marked as absent from the repository."""
-    wanted = {*CONFIGURATION_FILES, *module_files(folder / "modules.json")}
+    wanted = {*CONFIGURATION_FILES, *module_files(folder / "modules.json", rare=False)}
     return sorted(name for name in wanted.difference(cached) if not (absent / name).is_file())

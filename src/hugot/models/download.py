@@ -40,6 +40,7 @@ from hugot.models.repository import (
     fetch_repository_info,
     module_files,
     needed_files,
+    transformer_folder_of,
 )
 from hugot.models.variants import choose_graph
 
@@ -183,10 +184,11 @@ class _Download:
     def run(self, onnx_file: str | None, variant: str | None) -> None:
         """Fetch the files, check them and move them to the target."""
         info = fetch_repository_info(self.name, self.asked, self.token)
-        graph = choose_graph(info.sizes, onnx_file, variant, where=self.name)
-        check_tokenizer(info.sizes, self.name)
+        inner = self._transformer_folder(info)
+        graph = choose_graph(info.sizes, onnx_file, variant, where=self.name, inner=inner)
+        check_tokenizer(info.sizes, self.name, inner)
         _logger.debug("%s: downloading %s of commit %s", self.name, graph, info.commit)
-        _make_folder(self.partial, empty=self.force)
+        _make_folder(self.partial, empty=self.force and not inner)
         names = self._missing(needed_files(info.sizes, graph))
         self._fetch(info, names)
         # modules.json and the graph name further files.
@@ -195,6 +197,18 @@ class _Download:
         rest = [name for name in self._missing(more) if name not in names]
         self._fetch(info, rest)
         self._install(info, [*names, *rest])
+
+    def _transformer_folder(self, info: RepositoryInfo) -> str:
+        """Return the folder, in the repository, of the graph and the tokenizer; ``""`` for all of it."""
+        if "modules.json" not in info.sizes or not any(
+            name.endswith("/tokenizer.json") for name in info.sizes
+        ):
+            return ""
+        if "modules.json" in self._missing(["modules.json"]):
+            _make_folder(self.partial, empty=self.force)
+            self._fetch(info, ["modules.json"])
+            return transformer_folder_of(self.partial / "modules.json")
+        return transformer_folder_of(self.target / "modules.json")
 
     def _missing(self, names: Sequence[str]) -> list[str]:
         recorded = self.present.files if self.present else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from hugot.errors import ModelFormatError
@@ -13,12 +14,17 @@ if TYPE_CHECKING:
 
 _TYPE_NAMES: dict[Any, str] = {
     int: "a whole number",
+    bool: "true or false",
     str: "a string",
     list: "a list",
     dict: "an object",
 }
 # Numbers of the configuration end up in 32 bits.
 _LARGEST = 2**31 - 1
+
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_LARGEST_POINTER = 1024
 
 Kind = TypeVar("Kind")
 
@@ -33,10 +39,28 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
+        check_content(path)
         raise ModelFormatError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(value, dict):
         raise ModelFormatError(f"{path} must hold a JSON object, not {type(value).__name__}")
     return value
+
+
+def check_content(path: Path) -> None:
+    """Raise ModelFormatError if a file is a Git LFS pointer, which stands for the file itself."""
+    try:
+        if path.stat().st_size > _LARGEST_POINTER:
+            return
+        text = path.read_bytes()
+    except OSError:
+        return
+    if text.startswith(_POINTER):
+        size = re.search(rb"^size (\d+)", text, re.M)
+        of = f" of {int(size[1]) / 1e6:.1f} MB" if size else ""
+        raise ModelFormatError(
+            f"{path} is a Git LFS pointer, not the file{of} itself. Run 'git lfs pull' in the clone "
+            "that it comes from, or download the model with 'hugot download NAME'"
+        )
 
 
 @overload
@@ -55,7 +79,7 @@ def get_typed(
     Args:
         config: content of the file.
         key: name of the value.
-        kind: int, str, list or dict.
+        kind: int, bool, str, list or dict.
         source: the file, for the message.
         default: the value to return instead of null.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from hugot.errors import DownloadError, ModelFormatError, ModelNotFoundError
 from hugot.models.bundle import open_bundle
+from hugot.models.log import debug
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -68,7 +68,7 @@ def find_model(
     """Find a model in the first of these places that has it.
 
     * a path;
-    * with ``package:NAME``, an installed Python package;
+    * with ``package:NAME`` or ``package:NAME/path``, an installed Python package;
     * a folder ``organisation_name`` in the model folder;
     * the hub's own cache on this machine;
     * a download from the hub into the model folder.
@@ -90,6 +90,8 @@ def find_model(
     if path.exists():
         found = FoundModel(path, onnx_file, variant, "it is a path")
     elif name.startswith(_PACKAGE):
+        from hugot.models.packages import package_folder
+
         folder = package_folder(name)
         found = FoundModel(folder, onnx_file, variant, f"it is in the {name.replace(':', ' ')}")
     else:
@@ -97,50 +99,8 @@ def find_model(
         revision = None  # checked already
     if revision is not None:
         _check_revision_of(found.path, revision)
-    _debug("%s: %s, since %s", name, found.path, found.why)
+    debug("%s: %s, since %s", name, found.path, found.why)
     return found
-
-
-def package_folder(model: str) -> Path:
-    """Return the folder of the model in an installed Python package.
-
-    It is the package's own folder, or its only subfolder with a tokenizer.
-
-    Args:
-        model: ``package:`` and the name by which the package is imported; it is not imported.
-
-    Raises ModelNotFoundError if there is no such package, or it holds none or several models.
-    """
-    name = model.removeprefix(_PACKAGE)
-    # With more than one part, the packages around it would be imported.
-    folders = _package_folders(name) if name.isidentifier() else []
-    if not folders:
-        raise ModelNotFoundError(
-            f"{model!r}: there is no installed package {name!r}; it takes the name by which Python "
-            "imports the package"
-        )
-    for folder in folders:
-        if (folder / "tokenizer.json").is_file():
-            return folder
-    found = sorted(path.parent for folder in folders for path in folder.glob("*/tokenizer.json"))
-    if len(found) != 1:
-        held = ", ".join(path.name for path in found) or "none"
-        raise ModelNotFoundError(
-            f"{model!r}: the package must hold one folder with a tokenizer.json; in "
-            f"{', '.join(map(str, folders))} it holds: {held}"
-        )
-    return found[0]
-
-
-def _package_folders(name: str) -> list[Path]:
-    from importlib.util import find_spec
-
-    try:
-        spec = find_spec(name)
-    except (ImportError, ValueError):
-        return []
-    locations = spec.submodule_search_locations if spec is not None else None
-    return [Path(location) for location in locations or ()]
 
 
 def _find_by_name(
@@ -164,12 +124,12 @@ def _find_by_name(
     for root in roots:
         folder = folders.model_folder_path(root, name, revision)
         if not folder.is_dir():
-            _debug("%s: there is no folder %s", name, folder)
+            debug("%s: there is no folder %s", name, folder)
             continue
         graph = folders.find_graph(folder, name, onnx_file, variant)
         if graph is not None:
             return FoundModel(folder, graph, None, f"it is in the model folder {root}")
-        _debug("%s: %s is without the graph asked for", name, folder)
+        debug("%s: %s is without the graph asked for", name, folder)
     snapshot, reason = _find_cached(name, onnx_file, variant, revision)
     if snapshot is not None:
         why = f"commit {snapshot.commit} is in the hub's cache on this machine"
@@ -199,7 +159,7 @@ def _find_cached(
     try:
         snapshot = find_snapshot(name, revision, onnx_file, variant)
     except NotCachedError as reason:
-        _debug("%s: not from the hub's cache: %s", name, reason)
+        debug("%s: not from the hub's cache: %s", name, reason)
         return None, str(reason)
     if snapshot.unknown:
         from hugot.models.download import fetch_missing_files
@@ -216,13 +176,3 @@ def _check_revision_of(path: Path, revision: str) -> None:
     if revision not in recorded:
         found = " or ".join(recorded) or "none that is recorded"
         raise ModelFormatError(f"{path} is of revision {found}, not {revision}")
-
-
-def _debug(message: str, *values: Any) -> None:
-    """Log a message at level DEBUG.
-
-    If logging is not imported, nobody has set a level that low, and importing it would slow the start.
-    """
-    logging = sys.modules.get("logging")
-    if logging is not None:
-        logging.getLogger("hugot.models").debug(message, *values)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from hugot.errors import DownloadError, InputError
 from hugot.models.manifest import read_manifest
+from hugot.models.modules import list_modules, transformer_path
 from hugot.models.variants import choose_graph, find_onnx
 
 if TYPE_CHECKING:
@@ -97,5 +98,6 @@ def find_graph(
         raise DownloadError(
             f"{folder} holds {manifest.name}, not {name}; choose another model folder"
         )
-    graph = choose_graph(manifest.graphs, onnx_file, variant, where=name)
+    inner = transformer_path(list_modules(folder))
+    graph = choose_graph(manifest.graphs, onnx_file, variant, where=name, inner=inner)
     return graph if graph in manifest.files else None

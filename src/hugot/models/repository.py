@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hugot.errors import DownloadError, HugotError, ModelNotFoundError
+from hugot.errors import DownloadError, HugotError, ModelFormatError, ModelNotFoundError
 from hugot.models.files import file_sha256, git_blob_id
 from hugot.models.graph import external_files
+from hugot.models.modules import list_modules, module_kind, transformer_path
 from hugot.models.variants import EXPORT_HINT
 
 if TYPE_CHECKING:
@@ -34,16 +34,43 @@ _PATTERNS = (
     "*_Dense/config.json",
     "*_Dense/model.safetensors",
     "*_Pooling/config.json",
+    "chat_template.jinja",
 )
-_MODULE_FILES = {"Dense": ("config.json", "model.safetensors"), "Pooling": ("config.json",)}
+# Files of the modules of sentence-transformers, in their folders; those of a Transformer that has a
+# folder of its own are those of a model.
+_MODULE_FILES = {
+    "Dense": ("config.json", "model.safetensors"),
+    "LayerNorm": ("config.json", "model.safetensors"),
+    "Pooling": ("config.json",),
+    "Transformer": (
+        "config.json",
+        "sentence_bert_config.json",
+        "special_tokens_map.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ),
+}
+# Files that few modules of a kind have.
+_RARE_FILES = {
+    "Normalize": ("config.json",),
+    "Transformer": (
+        "chat_template.jinja",
+        "sentence_roberta_config.json",
+        "sentence_distilbert_config.json",
+        "sentence_camembert_config.json",
+        "sentence_albert_config.json",
+        "sentence_xlm-roberta_config.json",
+        "sentence_xlnet_config.json",
+    ),
+}
 
 OFFLINE = "HF_HUB_OFFLINE is set, and this machine has no copy that would do"
 _TOKEN_HINT = "give a token with HF_TOKEN, 'hf auth login' or token="
 
 
-def check_tokenizer(files: Iterable[str], where: str) -> None:
-    """Raise ModelNotFoundError if ``tokenizer.json`` is not among the files."""
-    if "tokenizer.json" not in files:
+def check_tokenizer(files: Iterable[str], where: str, inner: str = "") -> None:
+    """Raise ModelNotFoundError if the files, and those in the folder `inner`, have no tokenizer.json."""
+    if not {"tokenizer.json", f"{inner}/tokenizer.json"}.intersection(files):
         raise ModelNotFoundError(
             f"{where} has no tokenizer.json, without which text cannot be tokenized. {EXPORT_HINT}"
         )
@@ -65,18 +92,35 @@ def is_needed(name: str, graphs: Iterable[str]) -> bool:
     )
 
 
-def module_files(modules_json: Path) -> list[str]:
-    """Return the files of the sentence-transformers modules in ``modules.json``, existing or not."""
-    try:
-        modules: Any = json.loads(modules_json.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return []  # `read_sentence_files` raises the error
+def module_files(modules_json: Path, *, rare: bool = True) -> list[str]:
+    """Return the files of the sentence-transformers modules in ``modules.json``, existing or not.
+
+    Args:
+        modules_json: the file, which need not exist.
+        rare: whether files are included that few modules have.
+    """
+    modules = _list_modules(modules_json)
     found = []
-    for module in modules if isinstance(modules, list) else []:
-        kind = str(module.get("type", "")).rpartition(".")[2] if isinstance(module, dict) else ""
-        path = str(module.get("path", "")).strip("/") if kind in _MODULE_FILES else ""
-        found += [f"{path}/{name}" if path else name for name in _MODULE_FILES.get(kind, ())]
+    for module in modules or []:
+        kind = module_kind(module)
+        path = str(module.get("path", "")).strip("/")
+        if kind == "Transformer" and not path:
+            continue  # its files are those of the model
+        names = [*_MODULE_FILES.get(kind, ()), *(_RARE_FILES.get(kind, ()) if rare else ())]
+        found += [f"{path}/{name}" if path else name for name in names]
     return found
+
+
+def transformer_folder_of(modules_json: Path) -> str:
+    """Return the folder of the Transformer module in ``modules.json``; ``""`` for the model's own."""
+    return transformer_path(_list_modules(modules_json))
+
+
+def _list_modules(modules_json: Path) -> list[dict[str, Any]] | None:
+    try:
+        return list_modules(modules_json.parent)
+    except ModelFormatError:
+        return None  # the pipeline raises it again
 
 
 def external_data_of(folder: Path, graph: str) -> list[str]:

@@ -1,47 +1,27 @@
-"""The files of sentence-transformers in a model folder: modules, pooling, length, prompts."""
+"""The files of sentence-transformers in a model folder: modules, texts, prompts."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from hugot.errors import ModelFormatError
 from hugot.models.files import get_typed, read_json
+from hugot.models.log import debug
+from hugot.models.modules import list_modules, pooling_modes, read_modules, transformer_path
+from hugot.models.text_settings import NotFollowedError, TextSettings, read_text_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from hugot.models.dense import Dense
+    from hugot.models.modules import Step
 
-# Pooling modes: the names that sentence-transformers writes → ours. Older versions write one flag per
-# mode.
-_MODES = {
-    "cls": "cls",
-    "max": "max",
-    "mean": "mean",
-    "mean_sqrt_len_tokens": "mean_sqrt_len",
-    "weightedmean": "weightedmean",
-    "lasttoken": "lasttoken",
-}
-_FLAGS = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
-    "pooling_mode_weightedmean_tokens": "weightedmean",
-    "pooling_mode_lasttoken": "lasttoken",
-}
-_LENGTH_FILES = (
-    "sentence_bert_config.json",
-    "sentence_roberta_config.json",
-    "sentence_distilbert_config.json",
-    "sentence_camembert_config.json",
-    "sentence_albert_config.json",
-    "sentence_xlm-roberta_config.json",
-    "sentence_xlnet_config.json",
-)
+_PROMPT_FILE: Final = "config_sentence_transformers.json"
+# sentence-transformers knows these two names for every model.
+_PROMPTS: Final = {"query": "", "document": ""}
+_OWN_POOLING: Final = "1_Pooling/config.json"
+_REMEDY: Final = "pooling= with the name of a mode leaves the modules out, as does output_name="
 
 
 @dataclass(frozen=True)
@@ -49,100 +29,127 @@ class SentenceFiles:
     """Settings of sentence vectors in a model folder; the defaults hold if it has none.
 
     Attributes:
-        pooling: pooling modes whose results are concatenated, or None.
+        source: the file that names the modules, or None without one.
+        pooling: pooling modes whose results are concatenated; None if the model's output is pooled.
         include_prompt: whether a prompt's tokens take part in the pooling.
-        steps: the modules after the pooling, in order: a `Dense` or the string ``"normalize"``; the name
-            of the class stands for any other module, which hugot does not run.
-        max_seq_length: longest row, or None.
-        lowercase: whether texts are lower-cased before the tokenizer sees them.
+        before: the steps on token vectors before the pooling, in order: a `Dense` or ``"normalize"``.
+        steps: the steps after the pooling, in order: a `Dense`, a `LayerNorm` or ``"normalize"``.
+        texts: how texts are tokenized, and the output of the model.
         prompts: name → prompt.
         default_prompt_name: the prompt to use if none is named, or None.
         truncate_dim: number of first components to keep, or None.
+        text_refusal: why hugot cannot tokenize texts as sentence-transformers does, or None.
+        module_refusal: why hugot cannot run the modules, or None.
     """
 
-    pooling: tuple[str, ...] | None = None
+    source: str | None = None
+    pooling: tuple[str, ...] | None = ("mean",)
     include_prompt: bool = True
-    steps: tuple[Dense | str, ...] = ()
-    max_seq_length: int | None = None
-    lowercase: bool = False
-    prompts: Mapping[str, str] = field(default_factory=dict)
+    before: tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = ()
+    texts: TextSettings = field(default_factory=TextSettings)
+    prompts: Mapping[str, str] = field(default_factory=lambda: _PROMPTS)
     default_prompt_name: str | None = None
     truncate_dim: int | None = None
+    text_refusal: str | None = None
+    module_refusal: str | None = None
+
+    @property
+    def lowercase(self) -> bool:
+        """Whether texts are lower-cased before the tokenizer sees them."""
+        return self.texts.lowercase
+
+    @property
+    def max_seq_length(self) -> int | None:
+        """Longest row that these files ask for, or None."""
+        return self.texts.max_length
 
 
-def read_sentence_files(folder: Path) -> SentenceFiles:
-    """Read ``modules.json``, the modules it names, and the length and prompt files."""
-    pooling_config: dict[str, Any] = {}
-    steps: list[Dense | str] = []
-    for module in _read_modules(folder / "modules.json"):
-        kind = str(module.get("type", "")).rpartition(".")[2]
-        path = folder / _module_path(str(module.get("path", "")), folder)
-        if kind == "Pooling":
-            pooling_config = read_json(path / "config.json")
-        elif kind == "Dense":
-            from hugot.models.dense import read_dense  # few models have one
+def read_sentence_files(
+    folder: Path,
+    config: Mapping[str, Any] | None = None,
+    tokenizer_config: Mapping[str, Any] | None = None,
+) -> SentenceFiles:
+    """Read ``modules.json``, the modules it names, and the files of texts and prompts.
 
-            steps.append(read_dense(path))
-        elif kind == "Normalize":
-            steps.append("normalize")
-        elif kind not in ("Transformer", "Dropout"):
-            steps.append(kind)
-    if not pooling_config:
-        pooling_config = read_json(folder / "1_Pooling" / "config.json")
-    prompt_file = folder / "config_sentence_transformers.json"
-    prompts = read_json(prompt_file)
-    length_config = _length_config(folder)
-    length = length_config.get("max_seq_length")
-    return SentenceFiles(
-        pooling=_pooling_modes(pooling_config, folder),
-        include_prompt=bool(pooling_config.get("include_prompt", True)),
-        steps=tuple(steps),
-        max_seq_length=length if isinstance(length, int) and length > 0 else None,
-        lowercase=bool(length_config.get("do_lower_case")),
-        # sentence-transformers knows these two names for every model.
-        prompts={"query": "", "document": "", **_prompts(prompts, prompt_file)},
-        default_prompt_name=get_typed(prompts, "default_prompt_name", str, prompt_file),
-        truncate_dim=get_typed(prompts, "truncate_dim", int, prompt_file),
+    Without ``modules.json``, sentence-transformers reads none of the others.
+
+    Args:
+        folder: the model's folder.
+        config: content of the model's ``config.json``.
+        tokenizer_config: content of its ``tokenizer_config.json``.
+
+    Raises ModelFormatError for damaged files.
+    """
+    modules = list_modules(folder)
+    if modules is None:
+        return _default_files(folder, config or {}, tokenizer_config or {})
+    files = _read_prompts(folder)
+    try:
+        texts = read_text_settings(folder / transformer_path(modules), tokenizer_config or {})
+    except NotFollowedError as error:
+        return replace(files, text_refusal=str(error))
+    files = replace(files, texts=texts)
+    if files.module_refusal is not None:
+        return files
+    try:
+        found = read_modules(folder, modules, is_sentence=texts.is_sentence)
+    except NotFollowedError as error:
+        return replace(files, module_refusal=f"{error}; {_REMEDY}")
+    return replace(
+        files,
+        pooling=found.pooling.modes if found.pooling else None,
+        include_prompt=found.pooling is None or found.pooling.include_prompt,
+        before=found.before,
+        steps=found.after,
     )
 
 
-def _module_path(path: str, folder: Path) -> str:
-    """Return a module's path; raises ModelFormatError if it leads out of the model's folder."""
-    parts = path.replace("\\", "/").split("/")
-    if ".." in parts or parts[0].endswith(":") or (len(parts) > 1 and not parts[0]):
+def _read_prompts(folder: Path) -> SentenceFiles:
+    """Read the file of prompts, which also names the class that the model is for."""
+    path = folder / _PROMPT_FILE
+    config = read_json(path)
+    named = get_typed(config, "prompts", dict, path, {})
+    prompts = {**_PROMPTS, **{name: get_typed(named, name, str, path, "") for name in named}}
+    default = get_typed(config, "default_prompt_name", str, path)
+    if default is not None and default not in prompts:
         raise ModelFormatError(
-            f"{folder / 'modules.json'}: the path {path!r} leads out of the model's folder"
+            f"{path}: default_prompt_name is {default!r:.80}; the prompts are "
+            f"{', '.join(map(repr, prompts))}"
         )
-    return path
+    made_for = config.get("model_type", "SentenceTransformer")
+    refusal = f"{path}: model_type is {made_for!r:.80}, not a model of one vector a text; {_REMEDY}"
+    return SentenceFiles(
+        source="modules.json",
+        prompts=prompts,
+        default_prompt_name=default,
+        truncate_dim=get_typed(config, "truncate_dim", int, path),
+        module_refusal=None if made_for == "SentenceTransformer" else refusal,
+    )
 
 
-def _prompts(config: Mapping[str, Any], path: Path) -> dict[str, str]:
-    prompts = get_typed(config, "prompts", dict, path, {})
-    return {name: get_typed(prompts, name, str, path, "") for name in prompts}
-
-
-def _read_modules(path: Path) -> list[dict[str, Any]]:
-    try:
-        modules = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelFormatError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(modules, list) or not all(isinstance(each, dict) for each in modules):
-        raise ModelFormatError(f"{path} must hold a list of modules")
-    return modules
-
-
-def _pooling_modes(config: Mapping[str, Any], folder: Path) -> tuple[str, ...] | None:
-    named = config.get("pooling_mode")
-    if named is not None:
-        names = named if isinstance(named, list) else [named]
-        unknown = [name for name in names if not isinstance(name, str) or name not in _MODES]
-        if unknown:
-            raise ModelFormatError(f"{folder}: unknown pooling mode {unknown[0]!r}")
-        return tuple(_MODES[name] for name in names)
-    return tuple(mode for flag, mode in _FLAGS.items() if config.get(flag)) or None
-
-
-def _length_config(folder: Path) -> dict[str, Any]:
-    return next((config for name in _LENGTH_FILES if (config := read_json(folder / name))), {})
+def _default_files(
+    folder: Path, config: Mapping[str, Any], tokenizer_config: Mapping[str, Any]
+) -> SentenceFiles:
+    """Return what sentence-transformers does with a model without ``modules.json``: it pools."""
+    architectures = config.get("architectures")
+    first = str(architectures[0]) if isinstance(architectures, list) and architectures else ""
+    causal = first.endswith("ForCausalLM") and config.get("is_causal", True)
+    modes = ("lasttoken",) if causal else ("mean",)
+    for name in (_PROMPT_FILE, "sentence_bert_config.json"):
+        if (folder / name).exists():
+            debug("%s: %s is not used, since there is no modules.json", folder, name)
+    refusal = None
+    own = read_json(folder / _OWN_POOLING)
+    if own and pooling_modes(own, folder / _OWN_POOLING) != modes:
+        refusal = (
+            f"{folder} has {_OWN_POOLING}, but no modules.json, without which sentence-transformers "
+            f"takes {modes[0]!r}"
+        )
+    elif tokenizer_config.get("chat_template") or (folder / "chat_template.jinja").exists():
+        refusal = (
+            f"{folder} has a chat_template and no modules.json: sentence-transformers puts each text "
+            "through the template, which hugot does not run"
+        )
+    choose = "choose with pooling= how plain texts are pooled, or an output with output_name="
+    return SentenceFiles(pooling=modes, module_refusal=refusal and f"{refusal}; {choose}")

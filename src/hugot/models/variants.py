@@ -11,18 +11,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hugot.errors import InputError, ModelFormatError, ModelNotFoundError
+from hugot.models.modules import transformer_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 VARIANTS = ("auto", "fp32", "fp16", "int8")
+# Further kinds of graphs, by the words in their names: those of transformers.js and bitsandbytes. Unlike
+# the others, they are chosen by the name alone.
+_NAMED = {
+    "q4": ("q4", "int4", "uint4"),
+    "int4": ("int4", "q4", "uint4"),
+    "uint4": ("uint4", "q4", "int4"),
+    "q4f16": ("q4f16",),
+    "bnb4": ("bnb4",),
+    "q8": ("q8", "quantized"),
+    "quantized": ("quantized",),
+    "uint8": ("uint8", "quint8"),
+    "bf16": ("bf16", "bfloat16"),
+    "fp8": ("fp8",),
+}
+_ALL_VARIANTS = (*VARIANTS, *_NAMED)
 # The folders that a model's graph is looked for in, in order.
 FOLDERS = ("", "onnx/")
 
 EXPORT_HINT = (
-    "An export has both: 'optimum-cli export onnx --model NAME FOLDER' (package optimum-onnx) "
-    "writes them."
+    "An export has the .onnx file and the tokenizer.json: 'optimum-cli export onnx --model NAME "
+    "FOLDER' (package optimum-onnx) writes them."
 )
 
 # Names without ".onnx", the best first. O4 of optimum is O3 with halved precision.
@@ -48,21 +64,36 @@ def choose_graph(
     *,
     where: str,
     features: Sequence[str] | None = None,
+    inner: str = "",
 ) -> str:
     """Return the name of the ``.onnx`` file to use.
 
     Args:
         files: names of files (others than ``.onnx`` are ignored), with sizes in bytes if known.
         onnx_file: the file to use, whatever its name.
-        variant: ``"auto"``, ``"fp32"``, ``"fp16"``, ``"int8"`` or a file name. ``"auto"``, also meant by
-            None, is the only file, or fp32 among several: precision is never lowered unasked.
+        variant: ``"auto"``, ``"fp32"``, ``"fp16"``, ``"int8"``, a further kind such as ``"q4"``, or a
+            file name. ``"auto"``, also meant by None, is the only file, or fp32 among several: precision
+            is never lowered unasked.
         where: the folder or repository of the files, for messages.
         features: features of the CPU, by `cpu_features`; by default those of this CPU.
+        inner: the folder, among the files, that is searched first; see `transformer_folder`.
 
     Raises ModelNotFoundError if no file is the one asked for, or it is not clear which of several is
     meant; ModelFormatError if the CPU lacks the instruction set of every such file; InputError for an
     unknown variant.
     """
+    if inner:
+        prefix = f"{inner}/"
+        nested = {
+            name.removeprefix(prefix): size
+            for name, size in files.items()
+            if name.startswith(prefix) and name.endswith(".onnx")
+        }
+        if nested:
+            asked_for = onnx_file and onnx_file.removeprefix(prefix)
+            return prefix + choose_graph(
+                nested, asked_for, variant, where=f"{where}/{inner}", features=features
+            )
     graphs = {name: size for name, size in files.items() if name.endswith(".onnx")}
     if not graphs:
         raise ModelNotFoundError(f"{where} has no .onnx file. {EXPORT_HINT}")
@@ -85,7 +116,14 @@ def choose_graph(
 
 
 def find_onnx(folder: Path, onnx_file: str | None = None, variant: str | None = None) -> Path:
-    """Return the ``.onnx`` file to use in a folder; see `choose_graph`."""
+    """Return the ``.onnx`` file to use in a folder, or in that of its Transformer module.
+
+    See `choose_graph` and `hugot.models.modules.transformer_folder`.
+    """
+    own = transformer_folder(folder)
+    if own != folder and (any(own.glob("*.onnx")) or any(own.glob("onnx/*.onnx"))):
+        prefix = f"{own.relative_to(folder).as_posix()}/"
+        return find_onnx(own, onnx_file and onnx_file.removeprefix(prefix), variant)
     asked_for = file_asked_for(onnx_file, variant)
     if asked_for is not None:
         for inner in FOLDERS:
@@ -105,26 +143,21 @@ def find_onnx(folder: Path, onnx_file: str | None = None, variant: str | None = 
 
 def file_asked_for(onnx_file: str | None, variant: str | None) -> str | None:
     """Return the file that is asked for by its name, or None; raises InputError for a bad variant."""
-    if variant is None or variant in VARIANTS:
+    if variant is None or variant in _ALL_VARIANTS:
         if onnx_file is not None and variant not in (None, "auto"):
-            raise InputError(
-                f"onnx_file={onnx_file!r} and variant={variant!r} both choose; leave one out"
-            )
+            raise _choose_twice(onnx_file, variant)
         return onnx_file
     if not isinstance(variant, str) or not variant.endswith(".onnx"):
-        choices = ", ".join(map(repr, VARIANTS))
+        choices = ", ".join(map(repr, _ALL_VARIANTS))
         raise InputError(f"variant={variant!r}; it can be {choices} or the name of an .onnx file")
     if onnx_file not in (None, variant):
-        raise InputError(
-            f"onnx_file={onnx_file!r} and variant={variant!r} both choose; leave one out"
-        )
+        raise _choose_twice(onnx_file, variant)
     return variant
 
 
 def precision(name: str) -> str | None:
     """Return the precision in a file's name: ``"fp32"``, ``"fp16"``, ``"int8"``, ``"other"`` or None."""
-    stem = _stem(name)
-    words = set(stem.replace("-", "_").replace(".", "_").split("_"))
+    stem, words = _stem(name), _words(name)
     if stem in _RANKS["fp32"]:
         return "fp32"
     if words & _FP16_WORDS:
@@ -181,6 +214,12 @@ def listed(files: Mapping[str, int | None]) -> str:
     )
 
 
+def _choose_twice(onnx_file: object, variant: object) -> InputError:
+    return InputError(
+        f"onnx_file={onnx_file!r} and variant={variant!r} each choose a graph; leave one out"
+    )
+
+
 def _by_name(graphs: Mapping[str, int | None], asked_for: str, where: str) -> str:
     for name in (asked_for, f"onnx/{asked_for}"):
         if name in graphs:
@@ -195,12 +234,15 @@ def _of_variant(
     where: str,
     features: Sequence[str] | None,
 ) -> str:
-    fitting = _fp32(found) if variant == "fp32" else _ranked(found, variant)
+    if variant in _NAMED:
+        fitting = [name for word in _NAMED[variant] for name in found if word in _words(name)]
+    else:
+        fitting = _fp32(found) if variant == "fp32" else _ranked(found, variant)
     if variant == "fp32" and not fitting and len(found) == 1 and precision(found[0]) is None:
         return found[0]
     if not fitting:
         raise ModelNotFoundError(f"{where} has no {variant} variant; there is: {listed(graphs)}")
-    if variant != "int8":
+    if precision(fitting[0]) != "int8":
         return fitting[0]
     features = features or _this_cpu()
     runnable = [name for name in fitting if not lacking_instruction_set(name, features)]
@@ -230,6 +272,10 @@ def _ranked(names: Iterable[str], variant: str) -> list[str]:
 
 def _stem(name: str) -> str:
     return name.rpartition("/")[2].removesuffix(".onnx").lower()
+
+
+def _words(name: str) -> set[str]:
+    return set(_stem(name).replace("-", "_").replace(".", "_").split("_"))
 
 
 def _folder(name: str) -> str:

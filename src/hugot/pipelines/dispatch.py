@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from hugot.errors import InputError
+from hugot.inputs.columns import advice
 
 if TYPE_CHECKING:
     from hugot.tasks.base import Task
@@ -22,6 +23,8 @@ def dispatch(task: Task[Any, Any], inputs: Any, options: Any) -> tuple[int, Any]
     """
     if type(inputs) is str:
         return SINGLE, inputs
+    if not isinstance(inputs, str | list | tuple | dict):
+        inputs = task.unpack(inputs)
     inputs = task.arrange(inputs, options)
     if isinstance(inputs, list):
         return MANY, inputs
@@ -41,4 +44,18 @@ def dispatch(task: Task[Any, Any], inputs: Any, options: Any) -> tuple[int, Any]
         return MANY, list(inputs)
     raise InputError(
         f"{task.name} takes a str, a list or an iterator of them; not {type(inputs).__name__}"
+        f"{advice(inputs)}"
     )
+
+
+def several(task: Task[Any, Any], inputs: Any, what: str) -> Iterable[Any]:
+    """Return the inputs of a stream or of one of its batches, which `what` describes.
+
+    Raises InputError for a str, whose characters are no inputs, and as `Task.unpack`.
+    """
+    if isinstance(inputs, list | tuple):
+        return inputs
+    unpacked = inputs if isinstance(inputs, str | bytes | bytearray) else task.unpack(inputs)
+    if isinstance(unpacked, str | bytes | bytearray) or not isinstance(unpacked, Iterable):
+        raise InputError(f"{what} is a list or an iterable of inputs; not {type(inputs).__name__}")
+    return unpacked

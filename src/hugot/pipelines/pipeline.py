@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from hugot.errors import SessionClosedError
-from hugot.pipelines.dispatch import MANY, SINGLE, dispatch
+from hugot.pipelines.dispatch import MANY, SINGLE, dispatch, several
+from hugot.pipelines.local import LocalRunner
 from hugot.pipelines.windows import accepted, counted, growing, run_list, run_windows
+from hugot.tasks.schema import ListOf, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -45,7 +48,7 @@ class Pipeline(Generic[Options, Result]):
     ) -> None:
         self.name = runner.name
         self.options: Options = runner.options
-        self._runner = runner
+        self._local = LocalRunner(runner, lambda: runner_of(restore(spec)))
         self._spec = spec
         self._restore = restore
         self._max_queue = max_queue
@@ -55,14 +58,15 @@ class Pipeline(Generic[Options, Result]):
         """Run the pipeline on one input, a list of inputs, or an iterator of inputs.
 
         Args:
-            inputs: a text; or a list or tuple of texts, for a list of results in the same order; or
-                an iterator, for an iterator of results (see `stream`).
+            inputs: a text; or a list, tuple, array or column (such as a pandas Series) of texts, for a
+                list of results in the same order; or an iterator, for an iterator of results (see
+                `stream`).
             **options: options of the pipeline, which replace those given when it was made.
 
         Raises InputError for an input or an option that cannot be used, SessionClosedError after
         `close`.
         """
-        runner = self._runner
+        runner = self._local.runner or self._local.get()
         began = perf_counter()
         try:
             merged = runner.merge(options) if options else runner.options
@@ -76,7 +80,7 @@ class Pipeline(Generic[Options, Result]):
             elif kind == MANY:
                 answer = run_list(runner, inputs, merged)
             else:
-                return self._stream(inputs, merged)
+                return _stream(runner, inputs, merged)
         except BaseException as error:
             runner.recorder.failed(error)
             raise
@@ -107,7 +111,7 @@ class Pipeline(Generic[Options, Result]):
         """
         from hugot.pipelines.submit import submit
 
-        return submit(self._runner, self._max_queue, inputs, timeout, options)
+        return submit(self._local.get(), self._max_queue, inputs, timeout, options)
 
     async def acall(self, inputs: Any, *, timeout: float | None = None, **options: Any) -> Any:
         """As `submit`, for asyncio: ``await pipeline.acall(text)`` returns the answer.
@@ -118,7 +122,12 @@ class Pipeline(Generic[Options, Result]):
         """
         from hugot.pipelines.submit import acall
 
-        return await acall(self._runner, self._max_queue, inputs, timeout, options)
+        runner = self._local.runner
+        if runner is None:
+            import asyncio
+
+            runner = await asyncio.to_thread(self._local.get)
+        return await acall(runner, self._max_queue, inputs, timeout, options)
 
     def stream(self, inputs: Iterable[Any], **options: Any) -> Iterator[Result]:
         """Run the pipeline over any iterable; return an iterator of results in order, one per input.
@@ -126,7 +135,9 @@ class Pipeline(Generic[Options, Result]):
         The iterable is read ahead by a bounded number of inputs, so memory does not grow with its
         length. Closing the iterator stops the work.
         """
-        return self._stream(iter(inputs), self._runner.merge(options))
+        runner = self._local.get()
+        items = several(runner.task, inputs, "the argument of stream()")
+        return _stream(runner, iter(items), runner.merge(options))
 
     def stream_batches(
         self, batches: Iterable[Sequence[Any]], **options: Any
@@ -137,9 +148,10 @@ class Pipeline(Generic[Options, Result]):
         result of an empty batch is empty: a source without further inputs for the moment can send one to
         have all previous results yielded.
         """
-        runner = self._runner
-        windows = run_windows(runner, batches, runner.merge(options))
-        return counted(accepted(windows), runner.recorder)
+        runner = self._local.get()
+        listed = map(partial(_batch, runner), several(runner.task, batches, "the argument"))
+        merged = runner.merge(options)
+        return counted(_batches(runner, listed, merged), runner.recorder)
 
     def plan(self, inputs: Sequence[Any], **options: Any) -> Plan:
         """Return how a list of inputs would be run: groups, threads and padding. Nothing is run.
@@ -148,9 +160,9 @@ class Pipeline(Generic[Options, Result]):
         """
         from hugot.pipelines.plan import plan_list
 
-        runner = self._runner
+        runner = self._local.get()
         merged = runner.merge(options)
-        return plan_list(runner, self._listed(inputs, merged), merged)
+        return plan_list(runner, _listed(runner, inputs, merged), merged)
 
     def tune(self, inputs: Sequence[Any], *, rounds: int = 3) -> Plan:
         """Find the token budget that is fastest for inputs such as these on this machine, and keep it.
@@ -161,8 +173,8 @@ class Pipeline(Generic[Options, Result]):
         """
         from hugot.pipelines.plan import plan_list, tune
 
-        runner = self._runner
-        listed = self._listed(inputs, runner.options)
+        runner = self._local.get()
+        listed = _listed(runner, inputs, runner.options)
         with runner.calls:
             tune(runner, listed, rounds)
         return plan_list(runner, listed, runner.options)
@@ -174,8 +186,58 @@ class Pipeline(Generic[Options, Result]):
         """
         from hugot.pipelines.plan import warm_up
 
-        with self._runner.calls:
-            warm_up(self._runner)
+        runner = self._local.get()
+        with runner.calls:
+            warm_up(runner)
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the model's labels, by index.
+
+        Raises AttributeError for a task without labels, such as feature extraction.
+        """
+        found = self._local.get().task.labels
+        if found is None:
+            raise AttributeError(
+                f"a pipeline for {self.task} has no labels", name="labels", obj=self
+            )
+        return found
+
+    @property
+    def dimension(self) -> int:
+        """The size of the vectors that the pipeline returns, with its options.
+
+        Raises AttributeError for a task whose results are no vectors.
+        """
+        runner = self._local.get()
+        with runner.calls:
+            found = runner.result_type()
+        vector = found.item if isinstance(found, ListOf) else found
+        if not isinstance(vector, Vector):
+            raise AttributeError(
+                f"a pipeline for {self.task} returns no vectors", name="dimension", obj=self
+            )
+        return vector.dimension or 0
+
+    @property
+    def max_length(self) -> int | None:
+        """Maximum number of tokens of a text, special ones included; None if the model has no limit."""
+        runner = self._local.get()
+        with runner.calls:
+            return runner.task.longest_row(runner.options)
+
+    def count_tokens(self, text: Any, **options: Any) -> int:
+        """Return the number of tokens of a text, special ones (and the prompt) included.
+
+        A text with more than `max_length` tokens is truncated, or refused, by a call.
+
+        Args:
+            text: a text, or another single input of the task, such as a pair of texts.
+            **options: options of the pipeline, which replace those given when it was made.
+        """
+        runner = self._local.get()
+        with runner.calls:
+            return runner.task.count_tokens(text, runner.merge(options))
 
     @property
     def providers(self) -> dict[str, int | None]:
@@ -183,21 +245,22 @@ class Pipeline(Generic[Options, Result]):
 
         ONNX Runtime reports it from version 1.24 on, for sessions with another provider than the CPU's.
         """
-        with self._runner.calls:
-            return dict(self._runner.model.providers)
+        runner = self._local.get()
+        with runner.calls:
+            return dict(runner.model.providers)
 
     def stats(self) -> PipelineStats:
         """Return counters and timings since the pipeline was made, or since `reset_stats`.
 
-        The texts of `warmup` are counted, but not as calls.
+        The texts of `warmup` are counted, but not as calls. A forked child begins with zeros.
         """
         from hugot.stats import stats_of
 
-        return stats_of(self._runner.recorder)
+        return stats_of(self._local.recorder)
 
     def reset_stats(self) -> None:
         """Reset all counters and timings to zero."""
-        self._runner.recorder.reset()
+        self._local.recorder.reset()
 
     def close(self, *, cancel: bool = False) -> None:
         """Wait for running calls and release the model; later calls raise SessionClosedError.
@@ -208,7 +271,7 @@ class Pipeline(Generic[Options, Result]):
         In a future's callback, `close` does not wait, since the callback is part of a running call; the
         model is released when the last call has ended.
         """
-        self._runner.close(cancel=cancel)
+        self._local.settle().close(cancel=cancel)
 
     def __enter__(self) -> Any:
         return self
@@ -218,8 +281,7 @@ class Pipeline(Generic[Options, Result]):
 
     def __reduce__(self) -> Any:
         """Pickle the spec of the pipeline; unpickling makes the pipeline again."""
-        calls = self._runner.calls
-        if calls.closed and not calls.forked:
+        if self._local.closed:
             raise SessionClosedError(f"pipeline {self.name!r} is closed; it cannot be pickled")
         return self._restore, (self._spec,)
 
@@ -230,20 +292,38 @@ class Pipeline(Generic[Options, Result]):
         return self
 
     def __repr__(self) -> str:
-        state = ", closed" if self._runner.calls.closed else ""
+        state = ", closed" if self._local.closed else ""
         return f"<{type(self).__name__} {self.name!r} of {self._model_path}{state}>"
 
-    def _listed(self, inputs: Any, options: Any) -> Sequence[Any]:
-        kind, listed = dispatch(self._runner.task, inputs, options)
-        return [listed] if kind == SINGLE else list(listed)
 
-    def _stream(self, inputs: Iterator[Any], options: Any) -> Iterator[Result]:
-        runner = self._runner
-        windows = run_windows(runner, growing(inputs), options)
-        for results in counted(accepted(windows), runner.recorder):
-            yield from results
+def _listed(runner: Runner[Any], inputs: Any, options: Any) -> Sequence[Any]:
+    kind, listed = dispatch(runner.task, inputs, options)
+    return [listed] if kind == SINGLE else list(listed)
+
+
+def _batches(
+    runner: Runner[Any], batches: Iterator[Sequence[Any]], options: Any
+) -> Iterator[Sequence[Any]]:
+    for results in accepted(run_windows(runner, batches, options)):
+        yield results if len(results) else runner.no_results(options)
+
+
+def _batch(runner: Runner[Any], batch: Any) -> Sequence[Any]:
+    items = several(runner.task, batch, "a batch of stream_batches()")
+    return items if isinstance(items, list | tuple) else list(items)
+
+
+def _stream(runner: Runner[Any], inputs: Iterator[Any], options: Any) -> Iterator[Any]:
+    windows = run_windows(runner, growing(inputs), options)
+    for results in counted(accepted(windows), runner.recorder):
+        yield from results
 
 
 def runner_of(pipeline: Pipeline[Any, Any]) -> Runner[Any]:
     """Return the runner of a pipeline, for other modules of hugot."""
-    return pipeline._runner  # noqa: SLF001  (the only access from outside)
+    return local_runner_of(pipeline).get()
+
+
+def local_runner_of(pipeline: Pipeline[Any, Any]) -> LocalRunner:
+    """Return the holder of a pipeline's runner, for other modules of hugot."""
+    return pipeline._local  # noqa: SLF001  (the only access from outside)

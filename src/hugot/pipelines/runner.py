@@ -19,7 +19,7 @@ from hugot._fast.recorder import Recorder
 from hugot.errors import CancelledError, SessionClosedError
 from hugot.inputs.planner import fitted, plan
 from hugot.inputs.rows import TokenRow
-from hugot.options import check_names, option_names
+from hugot.options import check_names, option_names, plain_options
 from hugot.pipelines.not_finite import (
     is_finite,
     refused_not_finite,
@@ -28,7 +28,7 @@ from hugot.pipelines.not_finite import (
 )
 from hugot.runtime.calls import ActiveCalls, in_callback
 from hugot.runtime.process import register_exit_handler
-from hugot.tasks.base import NotFinite, Prepared, TaskOptions
+from hugot.tasks.base import NotFinite, OptionsCache, Prepared, TaskOptions
 from hugot.tasks.schema import ListOf, Vector
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ class Runner(Generic[Options]):
         self._warned = False
         self._stop = self.calls.run_options = model.new_run_options()
         self._quick_tokens = _FIRST_QUICK_TOKENS
+        self._types: OptionsCache[Options, ResultType] = OptionsCache()
         self.on_close: Callable[[], None] | None = None
         self._releasing = threading.Lock()
         register_exit_handler(self)
@@ -138,7 +139,7 @@ class Runner(Generic[Options]):
         if not given:
             return self.options
         check_names(given, option_names(type(self.options)), f"option of {self.task.name}")
-        return replace(self.options, **given)
+        return replace(self.options, **plain_options(given))
 
     def prepare(
         self, inputs: Sequence[Any], options: Options, first_index: int = 0
@@ -208,11 +209,12 @@ class Runner(Generic[Options]):
         *,
         layout: Layout | None = None,
         allow_refusals: bool = True,
+        on_group: Callable[[float], object] | None = None,
     ) -> Running:
         """Prepare and plan a window; the workers begin to run it if there is work for several of them.
 
-        The caller must call `finish` or `cancel`. `layout` is by default the model's. Without
-        `allow_refusals`, raises the InputError of the first refused input.
+        The caller must call `finish` or `cancel`. `layout` is by default the model's, `on_group` is that
+        of `Prepared`. Without `allow_refusals`, raises the InputError of the first refused input.
         """
         self.calls.enter()
         try:
@@ -222,6 +224,7 @@ class Runner(Generic[Options]):
         except BaseException:
             self.calls.leave()
             raise
+        prepared.on_group = on_group
         return self._start(prepared, layout)
 
     def finish(self, running: Running, *, refuse_not_finite: bool = False) -> Answers:
@@ -326,6 +329,8 @@ class Runner(Generic[Options]):
         ran = perf_counter()
         self.task.postprocess(outputs, group, prepared)
         self.recorder.postprocessed(perf_counter() - ran, 1)
+        if prepared.on_group is not None:
+            prepared.on_group(count / len(rows) * len(prepared.inputs))
 
     def run_together(
         self, prepared: Prepared[Options], stop: RunOptions, group: Group | None
@@ -360,7 +365,17 @@ class Runner(Generic[Options]):
 
     def result_type(self, options: Options | None = None) -> ResultType:
         """Return the type of a result; a sample is run if the files do not state the vectors' size."""
-        options = self.options if options is None else options
+        return self._types.get(self.options if options is None else options, self._find_type)
+
+    def no_results(self, options: Options) -> Any:
+        """Return the answer for an empty list: for vectors, an array of their size without rows."""
+        with self.calls:
+            found = self.result_type(options)
+            if isinstance(found, Vector):
+                return np.empty((0, found.dimension or 0), np.float32)
+            return self.task.join([])
+
+    def _find_type(self, options: Options) -> ResultType:
         found = self.task.result_type(options)
         vector = found.item if isinstance(found, ListOf) else found
         if not isinstance(vector, Vector) or vector.dimension is not None:

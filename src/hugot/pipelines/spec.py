@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from hugot.options import plain_options
+from hugot.runtime.calls import Gate
 from hugot.runtime.engine import Engine
 from hugot.runtime.process import register_fork_handler
 
@@ -49,11 +52,34 @@ def make_spec(
     options: Mapping[str, Any],
     runtime: RuntimeOptions,
 ) -> PipelineSpec:
-    """Return the spec of a pipeline, with absolute paths."""
+    """Return the spec of a pipeline, with absolute paths and plain values."""
     path = os.path.abspath(os.path.expanduser(model))
     folder = None if model_folder is None else os.path.abspath(os.path.expanduser(model_folder))
     found = path if os.path.exists(path) else str(model)
-    return PipelineSpec(task, found, folder, dict(choice), name, dict(options), runtime)
+    given = dict(plain_options(options))
+    return PipelineSpec(
+        task, found, folder, dict(choice), name, given, with_absolute_paths(runtime)
+    )
+
+
+def with_absolute_paths(options: RuntimeOptions) -> RuntimeOptions:
+    """Return options of a session whose paths do not depend on the working directory."""
+    changed: dict[str, Any] = {}
+    for name in ("optimized_model_path", "profiling"):
+        if (path := getattr(options, name)) is not None:
+            changed[name] = os.path.abspath(path)
+    if options.onnxruntime_library is not None:
+        changed["onnxruntime_library"] = _absolute(options.onnxruntime_library)
+    if options.custom_op_libraries:
+        changed["custom_op_libraries"] = list(map(_absolute, options.custom_op_libraries))
+    if options.plugins:
+        changed["plugins"] = {name: _absolute(path) for name, path in options.plugins.items()}
+    return replace(options, **changed) if changed else options
+
+
+def _absolute(library: str | PathLike[str]) -> str | PathLike[str]:
+    """Return the absolute path of a library; what is no path may be a name for the system's loader."""
+    return os.path.abspath(library) if os.path.exists(library) else library
 
 
 class EngineUse:
@@ -99,3 +125,47 @@ class SharedEngines:
 
 
 shared_engines: Final = SharedEngines()
+
+
+class LocalEngine:
+    """Holds the engine of a session; a forked child shares one with the pipelines that it makes again.
+
+    Args:
+        engine: the engine of the process that made the session.
+
+    Attributes:
+        options: the options of the session.
+        gate: admits the making of pipelines until the session is closed.
+        engine: the engine; None in a forked child before the first call of `get`.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.options = with_absolute_paths(engine.options)
+        self.gate = Gate("the session")
+        self.engine: Engine | None = engine
+        self._use: EngineUse | None = None
+        self._lock = threading.Lock()
+        register_fork_handler(self)
+
+    def get(self) -> Engine:
+        """Return the engine of this process."""
+        with self._lock:
+            if self.engine is None:
+                self._use = EngineUse()
+                self.engine = shared_engines.take(self.options, self._use)
+            return self.engine
+
+    def close(self) -> None:
+        """Close the engine, or end the use of a shared one."""
+        if self.engine is None:
+            return
+        if self._use is None:
+            self.engine.close()
+        else:
+            shared_engines.release(self.engine, self._use)
+
+    def reset_after_fork(self) -> None:  # noqa: D102  (see ForkHandler)
+        self._lock = threading.Lock()
+        self.engine = self._use = None
+        if not self.gate.refused:
+            self.gate = Gate("the session")

@@ -9,6 +9,7 @@ import numpy as np
 
 from hugot.errors import InputError
 from hugot.inputs.rows import Group, TokenRow
+from hugot.options import plain_value
 from hugot.pipelines.batcher import Batcher, Work
 from hugot.pipelines.dispatch import SINGLE, STREAM, dispatch
 from hugot.pipelines.queue import RequestQueue
@@ -87,6 +88,7 @@ async def acall(
 
 
 def _seconds(timeout: object) -> float | None:
+    timeout = plain_value(timeout)
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or math.isnan(timeout):
         raise InputError(f"timeout={timeout!r}; it must be a number of seconds, or None")
     return None if timeout == math.inf else float(timeout)
@@ -178,6 +180,8 @@ def _answer(request: Request) -> Any:
     task = request.runner.task
     if request.single:
         return task.unwrap(request.results[0], request.value, request.call_options or {})
+    if not request.items:
+        return request.runner.no_results(request.options)
     return task.join(list(request.results))
 
 

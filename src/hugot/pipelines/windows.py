@@ -10,7 +10,7 @@ from hugot.errors import HugotError
 from hugot.pipelines.runner import Answers, raise_first
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from hugot._fast.recorder import Recorder
     from hugot.pipelines.runner import Runner, Running
@@ -49,7 +49,15 @@ def run_list(
 
     `layout` is by default the model's.
     """
-    if not 0 < len(inputs) <= LARGEST_WINDOW * 3 // 2:
+    if not len(inputs):
+        return runner.no_results(options)
+    if options.show_progress:
+        from hugot.pipelines.progress import ProgressBar
+
+        with ProgressBar(len(inputs)) as bar:
+            windows = run_windows(runner, slices(inputs), options, layout, bar.update)
+            return runner.task.join(list(accepted(windows)))
+    if len(inputs) > LARGEST_WINDOW * 3 // 2:
         windows = run_windows(runner, slices(inputs), options, layout)
         return runner.task.join(list(accepted(windows)))
     running = runner.start(inputs, options, layout=layout, allow_refusals=False)
@@ -61,14 +69,15 @@ def run_windows(
     windows: Iterable[Sequence[Any]],
     options: Any,
     layout: Layout | None = None,
+    on_group: Callable[[float], object] | None = None,
     *,
     refuse_not_finite: bool = False,
-) -> Iterator[Answers]:
+) -> Generator[Answers, None, None]:
     """Yield the answers of each window, one step later: the next window is tokenized while it runs.
 
     The answers of an empty window are empty; they follow all previous answers, so that a source without
     further inputs for the moment can yield one. Refused inputs raise no error; with `refuse_not_finite`,
-    they include those whose results have numbers that are not finite.
+    they include those whose results have numbers that are not finite. `on_group` is that of `Prepared`.
     """
     finish = partial(runner.finish, refuse_not_finite=refuse_not_finite)
     first_index = 0
@@ -80,7 +89,9 @@ def run_windows(
             before, ahead, failure = ahead, None, None
             if len(inputs):
                 try:
-                    ahead = runner.start(inputs, options, first_index, layout=layout)
+                    ahead = runner.start(
+                        inputs, options, first_index, layout=layout, on_group=on_group
+                    )
                 except HugotError as error:
                     failure = error
             if before is not None:

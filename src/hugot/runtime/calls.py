@@ -26,6 +26,7 @@ class Gate:
     In a forked child it is closed, since the child has neither the threads nor the native sessions.
 
     Attributes:
+        refused: whether it was closed by `refuse`, here or before a fork.
         forked: whether this process was forked after the gate was made.
     """
 
@@ -33,6 +34,7 @@ class Gate:
         self._what = what
         self._inside = 0
         self._closed = False
+        self.refused = False
         self.forked = False
         # A plain lock, which is faster than a condition: every call takes it twice.
         self._lock = threading.Lock()
@@ -43,7 +45,8 @@ class Gate:
     def enter(self) -> None:
         """Begin a call.
 
-        Raises SessionClosedError once the gate is closed, ForkedProcessError in a forked child.
+        Raises SessionClosedError once the gate is closed, ForkedProcessError in a child that was forked
+        before.
         """
         with self._lock:
             if self._closed:
@@ -68,7 +71,7 @@ class Gate:
         """Refuse new calls; return False if they were refused before."""
         with self._lock:
             first = not self._closed
-            self._closed = True
+            self._closed = self.refused = True
             empty = self._inside == 0
         if empty:
             self._end()
@@ -108,7 +111,7 @@ class Gate:
         self._then = []
 
     def _refusal(self) -> HugotError:
-        if self.forked:
+        if self.forked and not self.refused:
             return forked_error(self._what)
         return SessionClosedError(f"{self._what} is closed; make a new one")
 

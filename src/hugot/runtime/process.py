@@ -57,11 +57,10 @@ def register_exit_handler(handler: ExitHandler) -> None:
 
 
 def forked_error(what: str) -> ForkedProcessError:
-    """Return the error for using `what`, which was made before this process was forked."""
+    """Return the error for a call of `what` that was begun before this process was forked."""
     return ForkedProcessError(
-        f"{what} was made before this process (pid {os.getpid()}) was forked; ONNX Runtime's threads "
-        "and locks do not come along. Make it in this process, send it here pickled, or start "
-        "processes with 'spawn'"
+        f"{what}: the call was begun before this process (pid {os.getpid()}) was forked, and its "
+        "threads are those of the other process. Begin it again in this process"
     )
 
 

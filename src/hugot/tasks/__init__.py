@@ -89,6 +89,44 @@ _OTHER_ARCHITECTURES: Final = {
     "ForCausalLM": "text-generation",
     "ForConditionalGeneration": "text2text-generation",
 }
+# Tasks of transformers (4 and 5) and of sentence-transformers that hugot does not run, for messages.
+_OTHER_TASKS: Final = frozenset(
+    (
+        "any-to-any",
+        "audio-classification",
+        "automatic-speech-recognition",
+        "conversational",
+        "cross-encoder",
+        "depth-estimation",
+        "document-question-answering",
+        "image-classification",
+        "image-feature-extraction",
+        "image-segmentation",
+        "image-text-to-text",
+        "image-to-image",
+        "image-to-text",
+        "keypoint-matching",
+        "mask-generation",
+        "object-detection",
+        "question-answering",
+        "sparse-embedding",
+        "summarization",
+        "table-question-answering",
+        "text-generation",
+        "text-ranking",
+        "text-to-audio",
+        "text-to-speech",
+        "text2text-generation",
+        "translation",
+        "video-classification",
+        "visual-question-answering",
+        "vqa",
+        "zero-shot-audio-classification",
+        "zero-shot-classification",
+        "zero-shot-image-classification",
+        "zero-shot-object-detection",
+    )
+)
 _BY_NAME: Final = {name: spec for spec in SPECS for name in spec.names}
 
 
@@ -100,7 +138,41 @@ def task_spec(task: str) -> TaskSpec:
     try:
         return _BY_NAME[task]
     except (KeyError, TypeError):
-        raise InputError(f"unknown task {task!r}; there are: {', '.join(task_names())}") from None
+        raise InputError(unknown_task(task, "task")) from None
+
+
+def unknown_task(task: object, what: str) -> str:
+    """Return the message for an unknown name of a task, which is called `what`."""
+    text, names = str(task), ", ".join(task_names())
+    if text in _OTHER_TASKS or text.startswith("translation_"):
+        return f"hugot does not run the {what} {text!r} yet; there are: {names}"
+    meant = nearest_task(text)
+    hint = f"did you mean {meant}? There are" if meant else "there are"
+    return f"unknown {what} {task!r}; {hint}: {names}"
+
+
+def nearest_task(text: str) -> str | None:
+    """Return the name of the task that was most likely meant, None if none is like the text.
+
+    A name that begins with the text comes first, then another word for a task, then a similar name.
+    """
+    said = text.lower()
+    names = {name.lower(): name for name in task_names()}
+    words = {word: spec.name for spec in SPECS for word in spec.meant}
+    beginnings = (name for lower, name in names.items() if said and lower.startswith(said))
+    if found := next(beginnings, None) or words.get(said):
+        return found
+    meant = {**words, **names}
+    similar = similar_word(said, meant)
+    return meant[similar] if similar is not None else None
+
+
+def similar_word(text: str, words: Iterable[str]) -> str | None:
+    """Return the word that is written most like a text, None if none is like it."""
+    import difflib
+
+    found = difflib.get_close_matches(text, list(words), n=1)
+    return found[0] if found else None
 
 
 def task_names() -> list[str]:

@@ -6,7 +6,7 @@ outputs of a group ─ postprocess ─▶ results at their rows' places ─ fini
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from hugot.errors import InputError
 from hugot.inputs.rows import Group
-from hugot.options import check_positive
+from hugot.options import check_choice, check_positive
 from hugot.tasks.schema import TEXT
 
 if TYPE_CHECKING:
@@ -36,13 +36,16 @@ class TaskOptions:
     Attributes:
         batch_size: maximum number of rows in a group; None for as many as the token budget allows.
             Groups are sized by their tokens, so it rarely needs to be set.
+        show_progress: whether a list that is called shows a progress bar on stderr.
     """
 
     batch_size: int | None = None
+    show_progress: bool = field(default=False, metadata={"flag": False})
 
     def __post_init__(self) -> None:
         if self.batch_size is not None:
             check_positive("batch_size", self.batch_size)
+        check_choice("show_progress", self.show_progress, (True, False))
 
 
 Options = TypeVar("Options", bound=TaskOptions)
@@ -77,9 +80,20 @@ class Prepared(Generic[Options]):
         outputs: numbers of the graph's outputs that `Task.postprocess` reads, from `allocate` on.
         results: what `Task.allocate` returned, from `allocate` on.
         not_finite: numbers of the accepted inputs whose results have numbers that are not finite.
+        on_group: called after each group with the share of the inputs that it holds, by any thread; None
+            for nothing.
     """
 
-    __slots__ = ("inputs", "not_finite", "options", "outputs", "refusals", "results", "rows")
+    __slots__ = (
+        "inputs",
+        "not_finite",
+        "on_group",
+        "options",
+        "outputs",
+        "refusals",
+        "results",
+        "rows",
+    )
 
     def __init__(
         self,
@@ -94,6 +108,7 @@ class Prepared(Generic[Options]):
         self.refusals = refusals or {}
         self.outputs: Sequence[int] = ()
         self.results: Any = None
+        self.on_group: Callable[[float], object] | None = None
         self.not_finite: set[int] = set()
 
     def allocate(self, task: Task[Options, Any]) -> None:
@@ -159,6 +174,24 @@ class Task(Generic[Options, Result]):
         """Return the type of one input's result with these options."""
         raise NotImplementedError
 
+    # What the model's files say
+
+    @property
+    def labels(self) -> list[str] | None:
+        """The names of the model's labels, by index; None for a task without labels."""
+        return None
+
+    def longest_row(self, options: Options) -> int | None:
+        """Return the maximum number of tokens in a row, special ones included; None without a limit."""
+        return None
+
+    def count_tokens(self, value: Any, options: Options) -> int:
+        """Return the number of tokens of an input, special ones included, without truncation.
+
+        Raises InputError as `check_input`.
+        """
+        raise NotImplementedError
+
     # Inputs
 
     def is_single(self, inputs: Any) -> bool:
@@ -167,6 +200,13 @@ class Task(Generic[Options, Result]):
 
     def arrange(self, inputs: Any, options: Options) -> Any:
         """Return the argument of a call, which is not a str, as an input, a sequence or an iterator."""
+        return inputs
+
+    def unpack(self, inputs: Any) -> Any:
+        """Return an array or a column of another library, as the argument of a call, as a list.
+
+        Other arguments are returned as they are. Raises InputError for a table, and for a set.
+        """
         return inputs
 
     def accepts_all(self, inputs: Sequence[Any], options: Options) -> bool:

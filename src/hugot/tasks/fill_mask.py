@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
 
     from hugot._ort.tensor import Tensor
+    from hugot.inputs.native import Text
     from hugot.inputs.rows import Group, Rows, TokenRows
-    from hugot.inputs.tokenizer import Text, TextTokenizer
+    from hugot.inputs.tokenizer import TextTokenizer
     from hugot.tasks.base import Graph, Prepared
 
 _DEFAULT_TOP_K: Final = 5
@@ -55,20 +56,22 @@ class FillMaskOptions(TextOptions):
         top_k: number of tokens to return, best first; None for 5.
         targets: words to choose from, instead of the whole vocabulary. The first token stands for a
             word that is not in the vocabulary, which is logged.
-        tokenizer_kwargs: ``{"truncation": True}``, as transformers takes it; the same as the option
-            `truncation`.
+        tokenizer_kwargs: ``{"truncation": True, "max_length": 64}``, as transformers takes it; the same
+            as the options `truncation` and `max_length`.
     """
 
     top_k: int | None = _DEFAULT_TOP_K
     targets: str | Sequence[str] | None = None
-    tokenizer_kwargs: Mapping[str, bool] | None = None
+    tokenizer_kwargs: Mapping[str, bool | int | None] | None = None
 
     def __post_init__(self) -> None:
         if self.tokenizer_kwargs is not None:
             check_mapping("tokenizer_kwargs", self.tokenizer_kwargs)
-            check_names(self.tokenizer_kwargs, ("truncation",), "key of tokenizer_kwargs")
-            truncation = self.tokenizer_kwargs.get("truncation", self.truncation)
-            object.__setattr__(self, "truncation", truncation)
+            known = ("truncation", "max_length")
+            check_names(self.tokenizer_kwargs, known, "key of tokenizer_kwargs")
+            for name in known:
+                value = self.tokenizer_kwargs.get(name, getattr(self, name))
+                object.__setattr__(self, name, value)
             # A later `truncation` must not be overruled by it.
             object.__setattr__(self, "tokenizer_kwargs", None)
         super().__post_init__()
@@ -120,7 +123,8 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
         self._logits = [find_logits(graph, self.name, ("batch", "tokens", "vocabulary"))]
         self._check_vocabulary(graph.outputs[self._logits[0]].shape[-1])
         mask_id = _special_id(self.tokenizer, "mask_token", ("[MASK]", "<mask>"))
-        if mask_id is None:
+        size = self.bundle.config.get("vocab_size")
+        if mask_id is None or (isinstance(size, int) and mask_id >= size):
             raise ModelFormatError(
                 f"{self.bundle.folder / 'tokenizer_config.json'} names no mask_token of the "
                 f"vocabulary; {self.name} needs one"
@@ -147,11 +151,12 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
     ) -> tuple[TokenRows, dict[int, InputError]]:
         """Tokenize the texts; one without a mask is refused."""
         self._choices.get(options, self._choice_of)  # raises for options that cannot be used
-        return self.tokenizer.encode(
+        tokenizer = self.tokenizer_for(options)
+        return tokenizer.encode(
             values,
             type_ids=self._type_ids,
             truncate=options.truncation is True,
-            check=self._check_masks,
+            check=partial(self._check_masks, tokenizer.max_length),
             numbers=numbers,
         )
 
@@ -200,7 +205,7 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
     @property
     def _cuts_left(self) -> bool:
         """Whether a text that is too long loses its beginning."""
-        return self.bundle.tokenizer_config.get("truncation_side") == "left"
+        return self.tokenizer.truncates_left
 
     def _filled(
         self, tokens: list[int], mask: int, best: list[tuple[int, float]], single: bool
@@ -229,16 +234,13 @@ class FillMask(TextTask[FillMaskOptions, FilledMasks]):
             for token, score in best
         ]
 
-    def _check_masks(self, encoding: Encoding) -> str | None:
+    def _check_masks(self, longest: int | None, encoding: Encoding) -> str | None:
         """Return why a text is refused if it has no mask, or none that is left after cutting."""
         if self._mask_id in encoding.ids:
             return None
         mask = self.tokenizer.token(self._mask_id)
         if any(self._mask_id in more.ids for more in encoding.overflowing):
-            return (
-                f"has its mask token {mask} beyond the {self.tokenizer.max_length} tokens that the "
-                "model takes; shorten it"
-            )
+            return f"has its mask token {mask} beyond the {longest} tokens that a row takes; shorten it"
         return f"has no mask token {mask}"
 
     def _check_vocabulary(self, count: object) -> None:

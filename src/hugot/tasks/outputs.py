@@ -42,9 +42,18 @@ def find_logits(graph: Graph, task: str, axes: Sequence[str]) -> int:
 def check_label_count(bundle: ModelBundle, count: object) -> None:
     """Raise ModelFormatError if a graph returns another number of scores than there are labels."""
     if isinstance(count, int) and count != len(bundle.labels):
+        source = bundle.folder / "config.json"
+        if bundle.config.get("id2label"):
+            found = f"{source} names {len(bundle.labels)} labels"
+        elif "num_labels" in bundle.config:
+            found = f"{source} has num_labels {len(bundle.labels)}"
+        elif bundle.config:
+            found = f"{source} names no labels, which are then two (LABEL_0 and LABEL_1)"
+        else:
+            found = f"there is no {source}, which names the labels"
         raise ModelFormatError(
-            f"{bundle.folder / 'config.json'} names {len(bundle.labels)} labels; the graph "
-            f"{bundle.onnx_path.name} gives {count} scores"
+            f"{found}; the graph {bundle.onnx_path.name} gives {count} scores. Each score needs a label "
+            f'in id2label of config.json, such as {{"id2label": {{"0": "negative", …}}}}'
         )
 
 

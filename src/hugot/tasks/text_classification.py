@@ -5,21 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeAlias, TypedDict
 
-from hugot._fast import ranking
+import numpy as np
+
+from hugot._fast import activations, ranking
 from hugot._fast.finite import all_finite
 from hugot.errors import InputError
+from hugot.inputs.columns import plain_str
 from hugot.options import NOT_GIVEN, check_choice
 from hugot.tasks.base import NotFinite, OptionsCache
+from hugot.tasks.chunks import ChunkOptions, Chunks, max_of_windows, mean_of_windows
 from hugot.tasks.outputs import as_float32, check_label_count, find_logits, rows_not_finite
 from hugot.tasks.schema import FLOAT32, STRING, TEXT, Field, ListOf, struct
-from hugot.tasks.text import TextOptions, TextTask
+from hugot.tasks.text import TextTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from hugot._ort.tensor import Tensor
-    from hugot.inputs.rows import Group, Rows, TokenRow
-    from hugot.inputs.tokenizer import Text
+    from hugot.inputs.native import Text
+    from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
     from hugot.tasks.base import Graph, Prepared
 
 _FUNCTIONS: Final = ("softmax", "sigmoid", "none")
@@ -36,7 +42,7 @@ TextResult: TypeAlias = "Classification | list[Classification]"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextClassificationOptions(TextOptions):
+class TextClassificationOptions(ChunkOptions):
     """Options of text classification.
 
     Attributes:
@@ -44,10 +50,14 @@ class TextClassificationOptions(TextOptions):
             is returned, nested as transformers does in that case.
         function_to_apply: ``"softmax"``, ``"sigmoid"`` or ``"none"``; None follows the model's
             configuration, as transformers does.
+        chunks: ``"mean"`` or ``"max"`` splits a text that is too long for the model into windows, and
+            returns for each label the mean of its scores in them, weighted by their numbers of tokens,
+            or the largest one. With None, such a text is truncated.
     """
 
     top_k: int | Any | None = NOT_GIVEN
     function_to_apply: Literal["softmax", "sigmoid", "none"] | None = None
+    chunks: Literal["mean", "max"] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -57,6 +67,7 @@ class TextClassificationOptions(TextOptions):
         if isinstance(self.function_to_apply, str):
             object.__setattr__(self, "function_to_apply", self.function_to_apply.lower())
         check_choice("function_to_apply", self.function_to_apply, (None, *_FUNCTIONS))
+        check_choice("chunks", self.chunks, (None, "mean", "max"))
 
 
 class TextClassification(TextTask[TextClassificationOptions, TextResult]):
@@ -87,6 +98,14 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
         check_label_count(self.bundle, graph.outputs[self._logits[0]].shape[-1])
         self._default_function = _default_function(self.bundle.config, len(self._labels))
         self._ranking: OptionsCache[TextClassificationOptions, tuple[int, int]] = OptionsCache()
+        self._chunks: OptionsCache[TextClassificationOptions, Chunks] = OptionsCache()
+        if options.chunks is not None:
+            self._chunks_of(options)
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the labels, by index."""
+        return list(self.bundle.labels)
 
     def result_type(self, options: TextClassificationOptions) -> ListOf:
         """Return a list of labels and scores, best first."""
@@ -94,29 +113,51 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
 
     def check_input(self, value: Any, index: int, options: TextClassificationOptions) -> Text:
         """Return the text of a str, or the pair of a dict with ``text`` and ``text_pair``."""
+        text = self._text_of(value, index, options)
+        if options.chunks is not None and not isinstance(text, str):
+            raise InputError(
+                f"input {index} is a pair of texts; chunks={options.chunks!r} takes single texts",
+                index,
+            )
+        return text
+
+    def _text_of(self, value: Any, index: int, options: TextClassificationOptions) -> Text:
         if isinstance(value, dict):
             extra = value.keys() - {"text", "text_pair"}
             text, pair = value.get("text"), value.get("text_pair")
             if extra or not isinstance(text, str) or not isinstance(pair, str | None):
                 raise InputError(
-                    f'input {index}: a dict must be {{"text": str, "text_pair": str}}, not {value!r}',
+                    f'input {index}: a dict must be {{"text": str, "text_pair": str}}, not '
+                    f"{value!r:.200}. For columns of texts, pass a list of such dicts",
                     index,
                 )
             # transformers ignores an empty second text.
-            return (str(text), str(pair)) if pair else str(text)
+            return (plain_str(text), plain_str(pair)) if pair else plain_str(text)
         if isinstance(value, list) and len(value) == 1:
             # An older form of a pair, which transformers still accepts: [["text", "text_pair"]].
             match value[0]:
                 case [str() as text, str() as pair]:
-                    return str(text), str(pair)
+                    return plain_str(text), plain_str(pair)
         return super().check_input(value, index, options)
+
+    def make_rows(
+        self, values: Sequence[Text], options: TextClassificationOptions, numbers: Sequence[int]
+    ) -> tuple[TokenRows, dict[int, InputError]]:
+        """Tokenize the texts; with `chunks`, to as many windows as each needs."""
+        if options.chunks is None:
+            return super().make_rows(values, options, numbers)
+        return self._chunks_of(options).make_rows(
+            values, type_ids=self._type_ids, allow_empty=self.answers_empty, numbers=numbers
+        )
 
     def wanted_outputs(self, options: TextClassificationOptions) -> Sequence[int]:
         """Return the number of the logits."""
         return self._logits
 
-    def allocate(self, rows: Rows, options: TextClassificationOptions) -> list[Any]:
-        """Return a list for the result of each row."""
+    def allocate(self, rows: Rows, options: TextClassificationOptions) -> Any:
+        """Return a list for the result of each row, or an array for the scores of windows."""
+        if options.chunks is not None and rows.sources is not None:
+            return np.empty((len(rows), len(self._labels)), np.float32)
         return [None] * len(rows)
 
     def postprocess(
@@ -127,12 +168,28 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
         if logits.shape[1] != len(self._labels):
             check_label_count(self.bundle, logits.shape[1])
         function, k = self._ranking.get(prepared.options, self._ranking_of)
+        if isinstance(prepared.results, np.ndarray):
+            scores = prepared.results[group.rows] = _scores(logits, function)
+            if not np.isfinite(scores).all():
+                prepared.mark_not_finite(rows_not_finite(scores, group.rows))
+            return
         ranking.classify(logits, group.rows, function, k, self._labels, prepared.results)
         if not all_finite(logits):  # by now, the scores
             prepared.mark_not_finite(rows_not_finite(logits, group.rows))
 
     def finish(self, prepared: Prepared[TextClassificationOptions]) -> Sequence[TextResult]:
-        """Return the results of `postprocess`."""
+        """Return the results of `postprocess`, after pooling the scores of each text's windows."""
+        scores, sources, options = prepared.results, prepared.rows.sources, prepared.options
+        if sources is not None and isinstance(scores, np.ndarray):
+            if options.chunks == "max":
+                pooled = max_of_windows(scores, sources)
+            else:
+                weights = self._chunks_of(options).weights(prepared.rows)
+                pooled = mean_of_windows(scores, sources, weights)
+            _, k = self._ranking.get(options, self._ranking_of)
+            results: list[Any] = [None] * len(pooled)
+            ranking.classify(pooled, None, ranking.FUNCTIONS["none"], k, self._labels, results)
+            return results
         return prepared.results  # type: ignore[no-any-return]
 
     def finish_row(
@@ -155,6 +212,12 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
             return [results[0]]
         return results[0]
 
+    def _chunks_of(self, options: TextClassificationOptions) -> Chunks:
+        """Return what splits texts; raises InputError for an overlap of whole windows."""
+        return self._chunks.get(
+            options, lambda given: Chunks(self.tokenizer_for(given), given.chunk_overlap)
+        )
+
     def _ranking_of(self, options: TextClassificationOptions) -> tuple[int, int]:
         """Return the kernel's arguments `function` and `k`."""
         function = ranking.FUNCTIONS[options.function_to_apply or self._default_function]
@@ -162,6 +225,16 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
             return function, 0
         every = len(self._labels)
         return function, every if options.top_k is None else min(options.top_k, every)
+
+
+def _scores(logits: Any, function: int) -> NDArray[np.float32]:
+    """Return the scores for logits [batch, labels], by the number of the function."""
+    scores = np.array(logits, np.float32)
+    if function == ranking.FUNCTIONS["softmax"]:
+        activations.softmax(scores)
+    elif function == ranking.FUNCTIONS["sigmoid"]:
+        activations.sigmoid(scores)
+    return scores
 
 
 def _default_function(config: Mapping[str, Any], label_count: int) -> str:

@@ -15,6 +15,7 @@ from hugot._fast.finite import all_finite
 from hugot._fast.joining import TokenJoiner
 from hugot._fast.row_tokens import TokenStrings
 from hugot.errors import InputError
+from hugot.inputs.columns import word_list
 from hugot.inputs.rows import token_spans
 from hugot.options import check_choice
 from hugot.tasks.base import NotFinite, OptionsCache
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from hugot._ort.tensor import Tensor
+    from hugot.inputs.native import Text
     from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
-    from hugot.inputs.tokenizer import Text
     from hugot.tasks.base import Graph, Prepared
 
 
@@ -142,6 +143,11 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         self._rules: OptionsCache[TokenClassificationOptions, EntityRules] = OptionsCache()
         self._check_stride(options)
 
+    @property
+    def labels(self) -> list[str]:
+        """The names of the labels, by index."""
+        return list(self.bundle.labels)
+
     def result_type(self, options: TokenClassificationOptions) -> ListOf:
         """Return a list of tokens or, with aggregation, of entities."""
         tokens, entities = self.result_types
@@ -154,7 +160,8 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
     def arrange(self, inputs: Any, options: TokenClassificationOptions) -> Any:
         """Return the argument of a call; a flat list of words is one input, as in transformers."""
         if options.is_split_into_words and isinstance(inputs, list | tuple):
-            return inputs if all(isinstance(each, list) for each in inputs) else [list(inputs)]
+            is_flat = any(isinstance(each, str) for each in inputs)
+            return [list(inputs)] if is_flat else list(inputs)
         return inputs
 
     def accepts_all(self, inputs: Sequence[Any], options: TokenClassificationOptions) -> bool:
@@ -165,11 +172,12 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         """Return the text of a str, or a list of words."""
         if not options.is_split_into_words:
             return super().check_input(value, index, options)
-        if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        words = word_list(value)
+        if words is None:
             raise InputError(
                 f"input {index} must be a list of words, with is_split_into_words=True", index
             )
-        return value
+        return words
 
     def make_rows(
         self, values: Sequence[Text], options: TokenClassificationOptions, numbers: Sequence[int]
@@ -177,7 +185,7 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         """Tokenize the texts; with a stride, to as many windows as each needs."""
         words = options.is_split_into_words
         if options.stride is None:
-            return self.tokenizer.encode(
+            return self.tokenizer_for(options).encode(
                 values,
                 type_ids=self._type_ids,
                 spans=True,
@@ -186,7 +194,7 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
                 numbers=numbers,
             )
         self._check_stride(options)
-        tokenizer = self.load_tokenizer(self.tokenizer.max_length, stride=options.stride)
+        tokenizer = self.tokenizer.with_length(options.max_length, stride=options.stride)
         return tokenizer.encode_windows(
             values, type_ids=self._type_ids, words=words, numbers=numbers
         )
@@ -244,12 +252,13 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         return found if all_finite(logits) else NotFinite(found)
 
     def _check_stride(self, options: TokenClassificationOptions) -> None:
-        if options.stride is None or self.tokenizer.max_length is None:
+        tokenizer = self.tokenizer_for(options)
+        if options.stride is None or tokenizer.max_length is None:
             return
-        if options.stride >= self.tokenizer.window_length:
+        if options.stride >= tokenizer.window_length:
             raise InputError(
-                f"stride={options.stride}; it must be below {self.tokenizer.window_length}, the "
-                "tokens that a row of this model holds beside the special ones"
+                f"stride={options.stride}; it must be below {tokenizer.window_length}, the tokens that "
+                "a row holds beside the special ones"
             )
 
     def _rules_of(self, options: TokenClassificationOptions) -> EntityRules:

@@ -11,16 +11,17 @@ import pyarrow as pa
 
 from hugot.errors import InputError
 from hugot.integrations.arrow.results import VECTOR_TYPES, result_type
-from hugot.integrations.arrow.texts import Column, as_column
+from hugot.integrations.arrow.texts import as_column
 from hugot.integrations.arrow.windows import run_columns
 from hugot.integrations.loaded import load_once, unload
-from hugot.options import check_choice, option_names
+from hugot.options import check_choice, option_names, plain_options
 from hugot.pipelines.windows import LARGEST_WINDOW, slices
 from hugot.tasks import SPECS, task_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from hugot.io.arrow_texts import Column
     from hugot.pipelines.pipeline import Pipeline
     from hugot.tasks.base import Task
 
@@ -66,6 +67,7 @@ class ArrowPipeline:
         **options: Any,
     ) -> None:
         kind = task_class(task)
+        options = {**plain_options(options)}
         given = {"input_column": input_column, "pair_column": pair_column}
         for name in {field.parameter for field in kind.fields} & options.keys():
             given[name] = options.pop(name)

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from hugot.errors import InputError
-from hugot.integrations.arrow.texts import Column, texts_of
-from hugot.io.arrow_types import arrow_array
+from hugot.integrations.arrow.texts import texts_of
+from hugot.io.arrow_types import arrow_array, with_nulls
 from hugot.pipelines.pipeline import runner_of
 from hugot.pipelines.windows import counted, run_windows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
+    from hugot.io.arrow_texts import Column
     from hugot.pipelines.pipeline import Pipeline
 
 
@@ -41,12 +42,7 @@ class Window:
 
     def place(self, results: pa.Array) -> pa.Array:
         """Return the results with nulls for the rows that are null."""
-        if self.valid is None:
-            return results
-        if not len(results):
-            return pa.nulls(self.rows, results.type)
-        places = np.maximum(np.cumsum(self.valid) - 1, 0)
-        return results.take(pa.array(places, mask=~self.valid))
+        return results if self.valid is None else with_nulls(results, self.valid)
 
     def row_of(self, number: int) -> int:
         """Return the row of one of the inputs."""
