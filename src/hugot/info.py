@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from hugot._ort.session import TensorSpec
 from hugot.errors import HugotError, ModelFormatError
+from hugot.inputs.graph_inputs import fixed_shape, with_usual_names
 from hugot.inputs.tokenizer_files import read_tokenizer_files
 from hugot.models.bundle import open_bundle
 from hugot.models.cache import is_snapshot
@@ -53,13 +56,16 @@ def model_info(
     found = find_model(model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision)
     bundle = open_bundle(found.path, found.onnx_file, found.variant)
     signature = read_signature(bundle.onnx_path)
+    specs = [TensorSpec(each.name, each.dtype, each.shape) for each in signature.inputs]
+    fixed = fixed_shape(with_usual_names(specs))
+    bundle = replace(bundle, graph_width=fixed.width)
     fits = fitting_pipelines(session, bundle)
     return {
         "model": str(model),
         "folder": str(bundle.folder),
         "found": found.why,
         **_origin(bundle.folder),
-        "graph": _graph(bundle, signature),
+        "graph": {**_graph(bundle, signature), "fixed_shape": fixed._asdict()},
         "optimized": _optimized(session, bundle),
         "tasks": guess_tasks(bundle),
         "model_type": bundle.config.get("model_type"),
