@@ -121,11 +121,18 @@ class Run:
                 f"--shard-size needs a folder; --output {self._place} is one file"
             )
         self._errors = Path(values["errors"] or side / ERRORS_FILE)
-        self._hint = ""  # how to go on after an error
+        self._written: State | None = None  # how far the run is
         self._input_format = _format_of(values["input_format"])
         self._files = _find_files(values["sources"], self._input_format)
         self._format = self._output_format()
         self._lock: int | None = None
+
+    @property
+    def _hint(self) -> str:
+        """How to go on after the run has ended early, for messages."""
+        if self._place is None or self._written is None or not self._written.begun:
+            return ""
+        return "; what came before is kept, --resume goes on"
 
     def run(self, session: Session, pipeline: Pipeline[Any, Any]) -> int:
         """Run a pipeline over the input and report; return the exit code."""
@@ -160,8 +167,7 @@ class Run:
         columns = given_columns(runner.task.fields, self._context.params)
         output = self._output(runner, columns)
         state, before = output.state, output.state.records
-        if self._place is not None:
-            self._hint = "; what came before is kept, --resume goes on"
+        self._written = state
         if state.done:
             output.finish()
             done = "1 record" if state.records == 1 else f"{state.records:,} records"

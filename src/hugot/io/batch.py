@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -23,6 +23,10 @@ _SHOWN_LENGTH = 2000
 _SHOWN_VALUE = 80
 _SHOWN_KEYS = 20
 _MISSING = object()
+
+# The keys and values of a record, its input, and the object of JSON that it is in its file; None if it
+# is none.
+Parsed: TypeAlias = "tuple[dict[str, Any], Any, bytes | None]"
 
 
 class Position(NamedTuple):

@@ -15,9 +15,8 @@ from hugot.io.values import JSON_OPTIONS, OUTPUT, LineEncoder, json_default, too
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from hugot.io.batch import Batch, InputKeys
+    from hugot.io.batch import Batch, InputKeys, Parsed
     from hugot.io.formats import Format
-    from hugot.io.records import Parsed
 
 DELIMITERS: Final = {"csv": ",", "tsv": "\t"}
 _NOT_FINITE: Final = {
@@ -146,8 +145,11 @@ class DelimitedParser:
                 )
         if len(set(row)) < len(row):
             raise HeaderError("two columns have the same name")
-        if any("\n" in name for name in row):
-            raise HeaderError("a column's name holds a line end")
+        if any("\n" in name or "\r" in name for name in row):
+            raise HeaderError(
+                "a column's name holds a line end. If the lines of the file end in a carriage return "
+                "alone, convert it: tr '\\r' '\\n' < FILE"
+            )
         self._header = row
 
 

@@ -12,8 +12,7 @@ from hugot.io.values import JSON_OPTIONS, OUTPUT, LineEncoder, json_default, too
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hugot.io.batch import Batch, InputKeys
-    from hugot.io.records import Parsed
+    from hugot.io.batch import Batch, InputKeys, Parsed
 
 _LINE: Final = JSON_OPTIONS | orjson.OPT_APPEND_NEWLINE
 

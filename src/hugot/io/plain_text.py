@@ -12,8 +12,7 @@ from hugot.io.values import JSON_OPTIONS, LineEncoder, json_default
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hugot.io.batch import Batch
-    from hugot.io.records import Parsed
+    from hugot.io.batch import Batch, Parsed
 
 _INPUT: Final = "input"
 _LINE: Final = JSON_OPTIONS | orjson.OPT_APPEND_NEWLINE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from hugot.errors import InputError
 from hugot.io.batch import LARGEST_BATCH, Batch, InputKeys, Position, RecordError, shown_line
@@ -15,12 +15,9 @@ from hugot.io.plain_text import PlainTextParser
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
+    from hugot.io.batch import Parsed
     from hugot.io.files import InputFile
     from hugot.tasks.schema import Field
-
-# The keys and values of a record, its input, and the object of JSON that it is in its file; None if it
-# is none.
-Parsed: TypeAlias = "tuple[dict[str, Any], Any, bytes | None]"
 
 
 class Parser(Protocol):
