@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from hugot.errors import HugotError, ModelFormatError, TokenizerError
+from hugot._ort.session import TensorSpec
+from hugot.errors import HugotError, ModelFormatError
+from hugot.inputs.graph_inputs import fixed_shape, with_usual_names
+from hugot.inputs.tokenizer_files import read_tokenizer_files
 from hugot.models.bundle import open_bundle
 from hugot.models.cache import is_snapshot
 from hugot.models.find import find_model
@@ -52,18 +56,22 @@ def model_info(
     found = find_model(model, model_folder, onnx_file=onnx_file, variant=variant, revision=revision)
     bundle = open_bundle(found.path, found.onnx_file, found.variant)
     signature = read_signature(bundle.onnx_path)
+    specs = [TensorSpec(each.name, each.dtype, each.shape) for each in signature.inputs]
+    fixed = fixed_shape(with_usual_names(specs))
+    bundle = replace(bundle, graph_width=fixed.width)
     fits = fitting_pipelines(session, bundle)
     return {
         "model": str(model),
         "folder": str(bundle.folder),
         "found": found.why,
         **_origin(bundle.folder),
-        "graph": _graph(bundle, signature),
+        "graph": {**_graph(bundle, signature), "fixed_shape": fixed._asdict()},
         "optimized": _optimized(session, bundle),
         "tasks": guess_tasks(bundle),
         "model_type": bundle.config.get("model_type"),
         "labels": bundle.labels if bundle.config.get("id2label") else [],
         "longest_row": bundle.longest_row,
+        "longest_row_from": bundle.longest_row_source,
         **_sentences(bundle, signature.outputs),
         "dimension": _dimension(session),
         "tokenizer": _tokenizer(bundle),
@@ -162,7 +170,7 @@ def _sentences(bundle: ModelBundle, outputs: Sequence[Value]) -> dict[str, Any]:
     applied = output is not None and not is_final
     return {
         "longest_sentence": bundle.longest_sentence,
-        "longest_sentence_from": sentence.texts.length_source,
+        "longest_sentence_from": sentence.texts.length_source or bundle.longest_row_source,
         "lowercase": sentence.lowercase,
         "vector_output": output,
         "vector_output_reason": why,
@@ -181,14 +189,12 @@ def _steps(steps: Iterable[object]) -> list[str]:
 
 
 def _tokenizer(bundle: ModelBundle) -> Mapping[str, Any]:
-    import tokenizers
-
-    try:
-        tokenizer = tokenizers.Tokenizer.from_file(str(bundle.tokenizer_path))
-    except Exception as error:  # tokenizers raises bare Exception for a bad file
-        raise TokenizerError(f"{bundle.tokenizer_path} cannot be used: {error}") from error
+    files = read_tokenizer_files(bundle)
     return {
-        "type": type(tokenizer.model).__name__,
-        "class": bundle.tokenizer_config.get("tokenizer_class"),
-        "vocabulary": tokenizer.get_vocab_size(),
+        "type": type(files.tokenizer.model).__name__,
+        "class": files.name,
+        "vocabulary": files.tokenizer.get_vocab_size(),
+        "special_tokens": files.special_tokens,
+        "padding_side": "left" if files.padding.left else "right",
+        "truncation_side": "left" if files.truncates_left else "right",
     }

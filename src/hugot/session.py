@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from hugot.errors import InputError
 from hugot.models.find import open_model
-from hugot.options import RuntimeOptions, make_options, plain_value
+from hugot.options import RuntimeOptions, check_mapping, make_options, plain_value
 from hugot.pipelines.spec import EngineUse, LocalEngine, PipelineSpec, make_spec, shared_engines
 from hugot.runtime.engine import Engine
 from hugot.tasks import task_spec
@@ -72,6 +72,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> classes.FeatureExtractionPipeline: ...
     @overload
@@ -85,6 +86,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> classes.TextClassificationPipeline: ...
     @overload
@@ -98,6 +100,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> classes.TokenClassificationPipeline: ...
     @overload
@@ -111,6 +114,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> classes.FillMaskPipeline: ...
     @overload
@@ -124,6 +128,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Pipeline[Any, Any]: ...
     # End of generated text
@@ -137,6 +142,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> Pipeline[Any, Any]:
         """Make a pipeline and keep it under its name.
@@ -153,6 +159,8 @@ class Session:
                 ``"q4"``, a file name, or ``"auto"`` (the default), which never lowers the precision.
             revision: the branch, tag or commit on the hub that the model must have.
             verify: check every file against the hashes in ``hugot.json`` first.
+            inputs: values of further inputs of the graph, by name, such as ``{"task_id": 3}``: numbers,
+                or arrays of the input's shape.
             **options: options of the task.
 
         Raises InputError for an unknown task or option or a name that is in use, ModelNotFoundError
@@ -164,6 +172,8 @@ class Session:
             "revision": revision,
             "verify": verify,
         }
+        if inputs is not None:
+            check_mapping("inputs", inputs)
         choice = {key: plain_value(value) for key, value in choice.items()}
         name = plain_value(name)
         with self._local.gate:
@@ -174,6 +184,7 @@ class Session:
                 )
             name = name if name is not None else self._free_name(task)
             bundle = open_model(model, self._model_folder, **choice)
+            choice["inputs"] = dict(inputs or {})
             runtime = self._local.options
             spec = make_spec(task, model, self._model_folder, choice, name, options, runtime)
             made = self._pipelines[name] = self._make(bundle, spec)

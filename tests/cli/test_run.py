@@ -201,11 +201,11 @@ def test_a_closed_pipe_ends_it_quietly(text_model) -> None:
     ("line", "said"),
     [
         ("not json", "not JSON"),
-        ('{"text": "a"}', 'the key "input"'),
+        ('{"text": "a"}', 'no key "input"; the keys are "text". Choose one with --input-column'),
         ("[1]", 'the key "input"'),
         ('{"input": 7}', '"input" must be a string'),
-        ('{"input": "\\ud800"}', "not JSON"),
-        ('{"input": "' + "\udcff" + '"}', "not JSON"),
+        ('{"input": "\\ud800"}', '"input" holds the lone surrogate \\ud800'),
+        ('{"input": "' + "\udcff" + '"}', "not UTF-8: byte 12 of the line"),
     ],
 )
 def test_a_bad_line_is_named_after_the_good_ones_before_it_were_answered(

@@ -15,9 +15,10 @@ GOOD = b'{"input": "fine"}\n'
     ("line", "reason"),
     [
         (b"not json", "not JSON"),
-        (b'{"text": "a"}', 'each line must be an object with the key "input"'),
+        (b'{"text": "a"}', 'there is no key "input"; the keys are "text". Choose one with --'),
+        (b"7", 'each line must be an object with the key "input"'),
         (b'{"input": 7}', '"input" must be a string'),
-        (b'{"input": "\xff"}', "not JSON"),
+        (b'{"input": "\xff"}', "not UTF-8: byte 12 of the line"),
         (b'{"input": NaN}', "not JSON"),
         (b'{"input": "' + b"a" * 2000 + b'"}', "the line has 2013 bytes"),
     ],

@@ -214,3 +214,15 @@ def test_an_error_in_one_group_is_raised_and_the_pipeline_goes_on(classify, monk
         with pytest.raises(InferenceError, match="broken"):
             classify(TEXTS)
     assert len(classify(TEXTS)) == len(TEXTS)
+
+
+@pytest.mark.parametrize("call", ["__call__", "submit", "plan"])
+def test_a_call_without_inputs_and_one_with_too_many_arguments_are_refused(classify, call) -> None:
+    with pytest.raises(InputError, match="is called with inputs: a text, or a list of them"):
+        getattr(classify, call)(top_k=2)
+    with pytest.raises(InputError, match="takes the inputs by position, and was called with 2"):
+        getattr(classify, call)("one", "two")
+
+
+def test_inputs_can_be_given_by_name(classify) -> None:
+    assert classify(inputs=["one"]) == classify(["one"])

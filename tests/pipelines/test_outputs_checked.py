@@ -115,6 +115,7 @@ def test_outputs_of_other_numbers_are_taken(copy_of, dtype):
     assert [each["label"] for each in found] == [each["label"] for each in wanted]
 
 
+@pytest.mark.filterwarnings("ignore::hugot.NotFiniteWarning")
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("task", MODELS)
 def test_answers_that_are_no_finite_numbers_have_the_form_of_answers(copy_of, task, value):

@@ -8,7 +8,7 @@ from hugot._fast.row_tokens import TokenStrings
 
 class EntityRules:
     def __init__(
-        self, strategy: int, labels: Sequence[str], ignored: Collection[str], delimiter: str
+        self, strategy: int, labels: Sequence[object], ignored: Collection[str], delimiter: str
     ) -> None: ...
 
 class EntityFinder:

@@ -11,6 +11,6 @@ def classify(
     rows: Buffer | None,
     function: int,
     k: int,
-    labels: Sequence[str],
+    labels: Sequence[object],
     results: list[Any],
 ) -> None: ...

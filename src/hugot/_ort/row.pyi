@@ -4,7 +4,7 @@ from hugot._ort.session import InferenceSession, RunOptions
 from hugot._ort.tensor import Tensor
 
 class RowRunner:
-    def __init__(self, session: InferenceSession) -> None: ...
+    def __init__(self, session: InferenceSession, names: Sequence[str] | None = None) -> None: ...
     def run(
         self,
         ids: list[int],

@@ -42,6 +42,7 @@ cdef class RowRunner:
     Args:
         session: a session whose inputs are those of a transformer, int32 or int64: ``input_ids`` and,
             optionally, ``attention_mask``, ``token_type_ids`` and ``position_ids``.
+        names: names to use for the inputs instead of their own.
 
     Raises InputError for any other input; use `InferenceSession.run` for such models.
     """
@@ -49,11 +50,11 @@ cdef class RowRunner:
     cdef InferenceSession session
     cdef int[MAX_INPUTS] values
 
-    def __cinit__(self, InferenceSession session not None):
+    def __cinit__(self, InferenceSession session not None, names=None):
         cdef int i
         self.session = session
         for i in range(session.input_count):
-            name = session.inputs[i].name
+            name = session.inputs[i].name if names is None else names[i]
             if name not in _VALUES or session.input_types[i] not in (INT32, INT64):
                 raise InputError(f"input {name!r} of {session.inputs[i].dtype} is not one of a row")
             self.values[i] = _VALUES[name]

@@ -5,8 +5,8 @@ from hugot._ort.library cimport Library
 from hugot._ort.session_options cimport HugotGate, SessionOptionsHandle
 
 cdef enum:
-    MAX_INPUTS = 64
-    MAX_OUTPUTS = 64
+    MAX_INPUTS = 192    # a decoder has two for the past of each layer
+    MAX_OUTPUTS = 192
 
 
 cdef class RunOptions:

@@ -62,8 +62,9 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
         "optimised file": _optimized(found["optimized"]),
         "inputs": "; ".join(map(_value, graph["inputs"])),
         "outputs": "; ".join(map(_value, graph["outputs"])),
-        "labels": ", ".join(found["labels"]),
-        "longest row": _tokens(found["longest_row"]),
+        "fixed shape": _fixed_shape(graph),
+        "labels": ", ".join(map(str, found["labels"])),
+        "longest row": _sourced(_tokens(found["longest_row"]), found["longest_row_from"]),
         "longest sentence": _sourced(
             _tokens(found["longest_sentence"]), found["longest_sentence_from"]
         ),
@@ -90,6 +91,15 @@ def _origin(found: Mapping[str, Any]) -> str:
 def _value(value: Mapping[str, Any]) -> str:
     shape = ", ".join("?" if size is None else str(size) for size in value["shape"])
     return f"{value['name']} {value['dtype']} [{shape}]"
+
+
+def _fixed_shape(graph: Mapping[str, Any]) -> str:
+    """Return the dimensions that the graph's inputs have for every text; "" without any."""
+    rows, width = graph["fixed_shape"]["rows"], graph["fixed_shape"]["width"]
+    parts = [f"rows of {width} tokens"] if width is not None else []
+    if rows is not None:
+        parts.append(f"{rows} in each run" if parts else f"{rows} rows in each run")
+    return _sourced(", ".join(parts), graph["file"])
 
 
 def _optimized(found: Mapping[str, Any] | None) -> str:

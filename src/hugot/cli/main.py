@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from importlib import import_module
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import click
 
 from hugot import __version__
+from hugot.cli.streams import EXIT_SIGPIPE, drop_stdout, flush_stdout, open_standard_streams
 from hugot.errors import HugotError
 from hugot.tasks import similar_word
 
@@ -29,6 +31,15 @@ _COMMANDS = {
 
 class Commands(click.Group):
     """The commands of the table, imported when they are used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that is given, until nobody reads its output any more."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # Not left to click, which ends with an error then.
+            drop_stdout()
+            raise click.exceptions.Exit(EXIT_SIGPIPE) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return their names."""
@@ -69,9 +80,16 @@ def hugot(context: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; an error is one line on stderr."""
+    open_standard_streams()
+    sys.exit(_run())
+
+
+def _run() -> int:
+    """Run the command line; return the exit code."""
     code: Any
     try:
         code = hugot.main(prog_name="hugot", standalone_mode=False)
+        flush_stdout()
     except click.ClickException as error:
         _report(error.format_message())
         code = error.exit_code
@@ -80,8 +98,16 @@ def main() -> None:
         code = 1
     except (KeyboardInterrupt, click.Abort):
         code = _EXIT_SIGINT
-    sys.exit(code if isinstance(code, int) else 0)
+    except BrokenPipeError:
+        code = EXIT_SIGPIPE
+    except OSError as error:
+        drop_stdout()
+        _report(str(error) if error.filename else f"the output cannot be written: {error}")
+        code = 1
+    return code if isinstance(code, int) else 0
 
 
 def _report(message: str) -> None:
-    click.echo(f"hugot: {' '.join(message.split())}", err=True)
+    # If stderr is full or nobody reads it, the exit code remains.
+    with contextlib.suppress(OSError):
+        click.echo(f"hugot: {' '.join(message.split())}", err=True)

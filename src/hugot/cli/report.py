@@ -38,7 +38,9 @@ class Log:
     def __call__(self, level: str, message: str) -> None:
         """Show a line, if its level is shown."""
         if level in self.levels:
-            click.echo(f"hugot: {message}", err=True)
+            # A run goes on if nobody takes its messages.
+            with contextlib.suppress(OSError):
+                click.echo(f"hugot: {message}", err=True)
 
     def at_signal(self, message: str) -> None:
         """Show a line if lines of level INFO are shown; a signal handler may call it.

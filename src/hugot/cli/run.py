@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import os
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import click
 from hugot.cli.flags import flag_name
 from hugot.cli.report import Log, choose_progress, report_end, unit_of
 from hugot.cli.run_flags import RUNTIME_DEFAULTS, given_columns, run_options
+from hugot.cli.streams import drop_stdout
 from hugot.cli.suggestions import with_suggestion
 from hugot.cli.task_command import RUNTIME, TASK, TaskCommand, options_given, settings_to_keep
 from hugot.errors import HugotError
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 _EXIT_SKIPPED = 3  # done, but for lines that could not be run
 _STOPPING = "stopping after the texts under way; ^C again ends now"
 _EXIT_SIGINT = 130
-_EXIT_SIGPIPE = 141  # as shells report a program that a closed pipe ended
 
 
 @click.command(cls=TaskCommand)
@@ -122,11 +121,18 @@ class Run:
                 f"--shard-size needs a folder; --output {self._place} is one file"
             )
         self._errors = Path(values["errors"] or side / ERRORS_FILE)
-        self._hint = ""  # how to go on after an error
+        self._written: State | None = None  # how far the run is
         self._input_format = _format_of(values["input_format"])
         self._files = _find_files(values["sources"], self._input_format)
         self._format = self._output_format()
         self._lock: int | None = None
+
+    @property
+    def _hint(self) -> str:
+        """How to go on after the run has ended early, for messages."""
+        if self._place is None or self._written is None or not self._written.begun:
+            return ""
+        return "; what came before is kept, --resume goes on"
 
     def run(self, session: Session, pipeline: Pipeline[Any, Any]) -> int:
         """Run a pipeline over the input and report; return the exit code."""
@@ -138,12 +144,12 @@ class Run:
             self._log("warning", f"ended by a signal{self._hint}")
             return _EXIT_SIGINT
         except BrokenPipeError:
-            # Python flushes stdout once more on its way out, and must find it open.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return _EXIT_SIGPIPE
+            raise
         except OSError as error:
             if isinstance(error, HugotError):
                 raise
+            if self._place is None:
+                drop_stdout()
             message = f"the output cannot be written: {error}{self._hint}"
             raise click.ClickException(message) from None
         except RecordInputError as error:
@@ -161,8 +167,7 @@ class Run:
         columns = given_columns(runner.task.fields, self._context.params)
         output = self._output(runner, columns)
         state, before = output.state, output.state.records
-        if self._place is not None:
-            self._hint = "; what came before is kept, --resume goes on"
+        self._written = state
         if state.done:
             output.finish()
             done = "1 record" if state.records == 1 else f"{state.records:,} records"
@@ -203,8 +208,8 @@ class Run:
         from hugot.io.records import LineRecords
 
         kind = self._input_format.kind if self._input_format is not None else "jsonl"
-        longest = self._values["max_line_bytes"]
-        return LineRecords(self._files, start, kind, columns, fields, longest)
+        longest, allow_nan = self._values["max_line_bytes"], self._values["allow_nan"]
+        return LineRecords(self._files, start, kind, columns, fields, longest, allow_nan=allow_nan)
 
     def _output(self, runner: Runner[Any], columns: dict[str, str]) -> Output:
         from hugot.io.encode import make_encoder
@@ -266,7 +271,7 @@ class Run:
             was = task_spec(found.fingerprint.get("option task", values["task"])).name
             check_fingerprint(str(place), {**found.fingerprint, "option task": was}, marks)
             return found
-        if found is not None and not found.done and not values["overwrite"]:
+        if found is not None and found.begun and not found.done and not values["overwrite"]:
             raise click.ClickException(
                 f"{place} has an unfinished run ({place.side / STATE_FILE}): --resume goes on with it, "
                 "--overwrite starts over"

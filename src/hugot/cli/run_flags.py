@@ -148,6 +148,12 @@ _SAFETY = (
         show_default=True,
         help="A longer line cannot be run.",
     ),
+    option(
+        "--allow-nan",
+        is_flag=True,
+        help="Accept NaN and Infinity, which JSON does not have, as values of keys.",
+        same_answers=True,
+    ),
 )
 _REPORTS = (
     option(

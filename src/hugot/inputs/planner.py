@@ -44,7 +44,7 @@ def plan(
     `max_rows` rows; without `pads`, all its rows have one length. Every row is in exactly one group,
     except for rows without tokens, which cannot be run and are in none.
 
-    Groups have the shapes of the policy `shapes`, which has no effect without `pads`.
+    Groups have the shapes of the policy `shapes`, which without `pads` has no widths.
 
     Several budgets up to `token_budget` are tried, and the plan with which `workers` are expected to
     finish first is used: large groups cost the least in total, and small ones are distributed more
@@ -56,9 +56,14 @@ def plan(
     lengths = np.diff(offsets)
     if len(order) and lengths[order[-1]] == 0:
         order = order[: np.count_nonzero(lengths)]
-    exact = shapes.name == "exact" or not pads
+    exact = shapes.exact
     if not exact:
         offsets = _padded_offsets(lengths, shapes)
+    if shapes.rows is not None:
+        # A group costs the same however many of its rows are copies.
+        max_rows = min(max_rows or shapes.rows, shapes.rows)
+        token_budget = max(token_budget, shapes.rows * int(np.diff(offsets).max(initial=1)))
+        workers = 1  # which leaves the groups as large as they can be
     best: tuple[float, list[int], list[float]] | None = None
     for eighths in _EIGHTHS if workers > 1 else _EIGHTHS[:1]:
         begins, costs = grouping.cut_groups(
@@ -70,7 +75,11 @@ def plan(
             cost.overhead,
             cost.quadratic,
         )
-        if workers == 1 or _fits_all_budgets(begins, lengths, order, token_budget):
+        if (
+            workers == 1
+            or shapes.rows is not None
+            or _fits_all_budgets(begins, lengths, order, token_budget)
+        ):
             break
         for part in _evened(begins, costs, workers, cost.overhead):
             done = finished(sorted(part[1], reverse=True), workers)
@@ -97,11 +106,21 @@ def _fits_all_budgets(
 def shaped(
     group: Group, shapes: ShapePolicy, token_budget: int, max_rows: int | None = None
 ) -> Group:
-    """Return a group with the next larger shape of a policy."""
+    """Return a group with the next larger shape of a policy; it has no more rows than the policy."""
     width = shapes.width(group.width)
     rows = len(group.rows)
     padded = shapes.padded_rows(rows, width, token_budget, max_rows)
     return Group(group.rows, width, padded if padded > rows else None)
+
+
+def fitted(group: Group, rows: Rows, shapes: ShapePolicy, token_budget: int) -> list[Group]:
+    """Return rows that were chosen to run together as groups with shapes of a policy."""
+    if shapes.exact:
+        return [group]
+    numbers, most = group.rows, shapes.rows or len(group.rows)
+    lengths = rows.lengths
+    parts = [numbers[begin : begin + most] for begin in range(0, len(numbers), most)]
+    return [shaped(Group(part, int(lengths[part[0]])), shapes, token_budget) for part in parts]
 
 
 def _padded_offsets(lengths: NDArray[np.int64], shapes: ShapePolicy) -> NDArray[np.int64]:

@@ -13,7 +13,9 @@ import numpy as np
 
 from hugot._fast import encode, padding
 from hugot.errors import ModelFormatError
+from hugot.inputs.graph_inputs import OFFSETS, check_fixed_shape, describe_input
 from hugot.models.files import get_typed
+from hugot.models.tokenizer_classes import tokenizer_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -163,6 +165,8 @@ class TokenRows:
     def feeds(self, group: Group, inputs: Sequence[TensorSpec]) -> Sequence[Any]:
         """Return ids, mask, type ids and so on, padded to the group's width, in the graph's order."""
         plan = _feed_plan(tuple(inputs))
+        if plan.flat:
+            return self._feeds_flat(group, inputs)
         if plan.common is None or self.type_ids is not None:
             return self._feeds_one_by_one(group, plan)
         # Ids, mask and zeros for type ids, in the graph's order, from one pass over the tokens.
@@ -221,6 +225,15 @@ class TokenRows:
             fill(self, group, array)
             arrays.append(array if cast is None else array.astype(cast))
         return arrays
+
+    def _feeds_flat(self, group: Group, inputs: Sequence[TensorSpec]) -> Sequence[Any]:
+        """Return the tokens of all rows one after another, and the place of each row's first one."""
+        begins, ends = self.offsets[group.rows], self.offsets[group.rows + 1]
+        tokens = [self.ids[begin:end] for begin, end in zip(begins, ends, strict=True)]
+        firsts = np.zeros(len(tokens), np.int64)
+        np.cumsum((ends - begins)[:-1], out=firsts[1:])
+        ids = np.concatenate(tokens)
+        return [(firsts if spec.name == OFFSETS else ids).astype(spec.dtype) for spec in inputs]
 
 
 class TokenRow(TokenRows):
@@ -294,24 +307,41 @@ def token_spans(rows: TokenRows, group: Group) -> tuple[NDArray[np.int64], NDArr
 def takes_type_ids(inputs: Sequence[TensorSpec], bundle: ModelBundle) -> bool:
     """Whether a graph takes the tokenizer's token type ids.
 
-    A tokenizer has none if its ``model_input_names`` does not list them; the graph then gets zeros.
+    A tokenizer has none if its ``model_input_names`` does not list them, or if that key is missing and
+    its class has none; the graph then gets zeros.
     """
-    names = [spec.name for spec in inputs]
-    source = bundle.folder / "tokenizer_config.json"
-    listed = get_typed(bundle.tokenizer_config, "model_input_names", list, source) or names
-    return "token_type_ids" in names and "token_type_ids" in listed
+    if "token_type_ids" not in [spec.name for spec in inputs]:
+        return False
+    source = bundle.tokenizer_path.parent / "tokenizer_config.json"
+    listed = get_typed(bundle.tokenizer_config, "model_input_names", list, source)
+    if listed:
+        return "token_type_ids" in listed
+    _, kind = tokenizer_class(bundle.tokenizer_config, bundle.config)
+    return kind.type_ids
 
 
 def check_token_inputs(inputs: Sequence[TensorSpec], path: Path) -> None:
-    """Raise ModelFormatError for an input of a graph that rows of tokens cannot feed."""
+    """Raise ModelFormatError for inputs of a graph that rows of tokens cannot feed."""
+    ranks = _FLAT if _is_flat(inputs) else dict.fromkeys(_FILLS, 2)
     for spec in inputs:
-        if spec.name not in _FILLS:
+        if spec.name not in ranks:
             raise ModelFormatError(
-                f"{path} has an input {spec.name!r}, which no text pipeline can give; known "
-                f"are {', '.join(_FILLS)}. Export the model for the task, without past key values."
+                f"{path} has an input {spec.name!r}, {describe_input(spec)}, none of those that "
+                f"hold tokens ({', '.join(ranks)}). If its value is the same for all texts, pass "
+                f"inputs={{{spec.name!r}: value}}; otherwise export the model without it."
             )
         if spec.dtype not in _DTYPES:
             raise ModelFormatError(f"{path}: input {spec.name!r} is of dtype {spec.dtype}")
+        if spec.shape and len(spec.shape) != ranks[spec.name]:
+            raise ModelFormatError(
+                f"{path}: input {spec.name!r} is {describe_input(spec)}; it needs "
+                f"{ranks[spec.name]} dimensions"
+            )
+    check_fixed_shape(inputs, path)
+
+
+def _is_flat(inputs: Sequence[TensorSpec]) -> bool:
+    return any(spec.name == OFFSETS for spec in inputs)
 
 
 class _FeedPlan(NamedTuple):
@@ -321,10 +351,12 @@ class _FeedPlan(NamedTuple):
         fills: for each input a function, the dtype of its array, and a dtype to cast it to or None.
         common: numbers of the inputs for ids, mask and type ids; None if the graph has other inputs, or
             if one of these is not int64.
+        flat: whether the graph takes the tokens of all rows one after another, without padding.
     """
 
     fills: tuple[tuple[Callable[[TokenRows, Group, IntegerArray], None], Any, str | None], ...]
     common: tuple[int, int, int | None] | None
+    flat: bool = False
 
 
 # Element types of inputs → the type that is filled, and the type to cast it to.
@@ -339,6 +371,8 @@ _DTYPES: dict[str, tuple[Any, str | None]] = {
 
 @lru_cache(maxsize=256)
 def _feed_plan(inputs: tuple[TensorSpec, ...]) -> _FeedPlan:
+    if _is_flat(inputs):
+        return _FeedPlan((), None, flat=True)
     fills = tuple((_FILLS[spec.name], *_DTYPES[spec.dtype]) for spec in inputs)
     numbers = {spec.name: number for number, spec in enumerate(inputs)}
     common = None
@@ -377,6 +411,8 @@ _FILLS: dict[str, Callable[[TokenRows, Group, IntegerArray], None]] = {
     "token_type_ids": _fill_type_ids,
     "position_ids": _fill_positions,
 }
+# Inputs of graphs that take the tokens of all rows one after another → number of their dimensions.
+_FLAT = {"input_ids": 1, OFFSETS: 1}
 
 
 def _joined_sources(parts: Sequence[TokenRows]) -> list[int] | None:

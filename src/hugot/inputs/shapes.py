@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ShapeName: TypeAlias = Literal["exact", "few", "fixed"]
+    from hugot.inputs.graph_inputs import FixedShape
+
+ShapeName: TypeAlias = Literal["exact", "few", "fixed", "graph"]
 
 # Powers of two and the middles between them: padding adds at most a half to a row, on average a fifth.
 FEW_WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -27,12 +29,15 @@ class ShapePolicy:
 
     Attributes:
         name: ``"exact"`` pads a group to its longest row; ``"few"`` to the next of the widths;
-            ``"fixed"`` fills it up with rows as well, whose answers are dropped.
+            ``"fixed"`` fills it up with rows as well, whose answers are dropped; ``"graph"`` stands for
+            fixed dimensions of the graph's inputs.
         widths: the widths, ascending; a longer row keeps its own.
+        rows: the number of rows that each group is filled up to; None for that of `name`.
     """
 
     name: ShapeName = "exact"
     widths: tuple[int, ...] = ()
+    rows: int | None = None
 
     @property
     def exact(self) -> bool:
@@ -48,6 +53,8 @@ class ShapePolicy:
         self, rows: int, width: int, token_budget: int, max_rows: int | None = None
     ) -> int:
         """Return the number of rows to which a group of this number and width is filled up."""
+        if self.rows is not None:
+            return self.rows
         if self.name != "fixed":
             return rows
         full = max(1, token_budget // width)
@@ -59,8 +66,8 @@ class ShapePolicy:
     def shapes(self, token_budget: int) -> Iterator[tuple[int, int]]:
         """Yield all shapes (rows, width) of a fixed policy; otherwise a full group of each width."""
         for width in self.widths:
-            full = max(1, token_budget // width)
-            if self.name == "fixed":
+            full = self.rows or max(1, token_budget // width)
+            if self.rows is None and self.name == "fixed":
                 yield from ((rows, width) for rows in _PART_ROWS if rows < full)
             yield full, width
 
@@ -79,6 +86,18 @@ def make_policy(
         chosen = [width for width in chosen if width < longest]
         chosen.append(longest)
     return ShapePolicy(name, tuple(chosen))
+
+
+def fit_policy(policy: ShapePolicy, fixed: FixedShape, *, pads: bool) -> ShapePolicy:
+    """Return a policy that obeys the fixed dimensions of a graph.
+
+    Without `pads`, rows are never padded.
+    """
+    if fixed.rows is None and fixed.width is None:
+        return policy if pads else EXACT
+    widths = () if not pads else policy.widths if fixed.width is None else (fixed.width,)
+    name = policy.name if pads and not policy.exact else "graph"
+    return ShapePolicy(name, widths, fixed.rows)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from hugot.inputs.added_tokens import AddedTokens, tokens_of_vocabulary
 from hugot.inputs.native import raise_others
 from hugot.inputs.rows import Padding
 from hugot.models.files import get_typed
+from hugot.models.log import debug
 from hugot.models.tokenizer_classes import tokenizer_class
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class TokenizerFiles(NamedTuple):
 
     Attributes:
         tokenizer: the tokenizer, without padding and truncation.
+        name: name of its class; None if it is unknown.
         special_tokens: the special tokens by key, such as ``mask_token``.
         padding: the padding of shorter rows.
         truncates_left: whether texts that are too long lose their beginning.
@@ -52,6 +54,7 @@ class TokenizerFiles(NamedTuple):
     """
 
     tokenizer: Tokenizer
+    name: str | None
     special_tokens: Mapping[str, str]
     padding: Padding
     truncates_left: bool
@@ -84,19 +87,29 @@ def _read(bundle: ModelBundle) -> TokenizerFiles:
     tokenizer.no_truncation()
     config = bundle.tokenizer_config
     source = bundle.tokenizer_path.parent / "tokenizer_config.json"
+    name, kind = tokenizer_class(config, bundle.config)
     special = _configure(tokenizer, bundle, source)
     padding_side = _side(config, "padding_side", source)
     truncation_side = _side(config, "truncation_side", source)
-    _, kind = tokenizer_class(config, bundle.config)
+    left = (padding_side or padding.get("direction") or kind.padding_side) == "left"
+    cuts_left = (truncation_side or truncation.get("direction")) == "left"
+    debug(
+        "%s: class %s, pads on the %s, truncates on the %s, special tokens %s",
+        bundle.tokenizer_path,
+        name,
+        *("left" if each else "right" for each in (left, cuts_left)),
+        special,
+    )
     return TokenizerFiles(
         tokenizer,
+        name,
         special,
         Padding(
             _pad_id(tokenizer, special.get("pad_token"), padding, bundle.config),
             get_typed(config, "pad_token_type_id", int, source, padding.get("pad_type_id", 0)),
-            (padding_side or padding.get("direction") or kind.padding_side) == "left",
+            left,
         ),
-        (truncation_side or truncation.get("direction")) == "left",
+        cuts_left,
         any(tokenizer.encode("a").type_ids),
         bool(config.get("clean_up_tokenization_spaces")),
     )

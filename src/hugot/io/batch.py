@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -16,8 +17,16 @@ if TYPE_CHECKING:
     from hugot.tasks.schema import Field
 
 LARGEST_BATCH = 1024
+# orjson reads a whole number of more than 64 bits as a float. The least one has this many digits.
+LONG_NUMBER = re.compile(rb"\d{19}")
 _SHOWN_LENGTH = 2000
 _SHOWN_VALUE = 80
+_SHOWN_KEYS = 20
+_MISSING = object()
+
+# The keys and values of a record, its input, and the object of JSON that it is in its file; None if it
+# is none.
+Parsed: TypeAlias = "tuple[dict[str, Any], Any, bytes | None]"
 
 
 class Position(NamedTuple):
@@ -70,10 +79,12 @@ class Batch:
         start: the place before the first record.
         end: the place behind the last one.
         rows: the keys and values of each record; empty if the file consists of columns.
-        lines: the line in which each record ends; empty if the file consists of columns.
+        lines: the object of JSON that each record is in its file, None for a record of another format;
+            empty if the file consists of columns.
         table: the columns of the records; None if the file consists of lines. The input None of a
             record then stands for a null, whose result is null.
         text_columns: the columns of texts among them.
+        unit: what the numbers of `places` count: ``"line"``, ``"row"`` or ``"item"``.
         columns: the names of the columns, if the batch has none of the rows of a file that names them.
         errors: the records among them that cannot be run.
         bytes_done: bytes of all input files up to the end of this batch, about.
@@ -94,6 +105,7 @@ class Batch:
         "start",
         "table",
         "text_columns",
+        "unit",
     )
 
     def __init__(self, start: Position, end: Position, bytes_done: int = 0) -> None:
@@ -102,9 +114,10 @@ class Batch:
         self.start = start
         self.end = end
         self.rows: list[dict[str, Any]] = []
-        self.lines: list[bytes] = []
+        self.lines: list[bytes | None] = []
         self.table: pa.RecordBatch | None = None
         self.text_columns: Sequence[str] = ()
+        self.unit = "line"
         self.columns: Sequence[str] = ()
         self.errors: list[RecordError] = []
         self.bytes_done = bytes_done
@@ -112,11 +125,6 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.inputs)
-
-    @property
-    def unit(self) -> str:
-        """What the numbers of `places` count: ``"line"`` or ``"row"``."""
-        return "line" if self.table is None else "row"
 
     @property
     def nulls(self) -> int:
@@ -133,12 +141,12 @@ class Batch:
         return self.columns if self.table is None else self.table.schema.names
 
     def records(self) -> Sequence[Mapping[str, Any]]:
-        """Return the keys and values of each record, as JSON has them.
+        """Return the keys and values of each record, as JSON has them; nothing is lost.
 
         Raises InputError for a text of a column that is not UTF-8.
         """
         if self.table is None:
-            return self.rows
+            return list(map(_exact, self.rows, self.lines))
         from hugot.io.arrow_values import table_rows
 
         try:
@@ -178,6 +186,7 @@ class Batch:
         batch.places = [self.places[number] for number in kept]
         batch.rows = [self.rows[number] for number in kept] if self.rows else []
         batch.lines = [self.lines[number] for number in kept] if self.lines else []
+        batch.unit = self.unit
         if self.table is not None:
             from hugot.io.arrow_texts import taken_rows
 
@@ -193,10 +202,11 @@ class Batch:
         return batch
 
     def text_of(self, number: int) -> str:
-        """The beginning of a record as it is in its file; of a file of columns, the row as JSON."""
-        if self.table is None:
-            return shown_line(self.lines[number])
-        return row_text(self.table, number)
+        """The beginning of a record: its line in a file of JSON Lines, else its row as JSON."""
+        if self.table is not None:
+            return row_text(self.table, number)
+        line = self.lines[number]
+        return shown_line(orjson.dumps(self.rows[number]) if line is None else line)
 
     def _part(self, part: slice, start: Position, end: Position) -> Batch:
         batch = Batch(start, end, self.bytes_done)
@@ -204,6 +214,7 @@ class Batch:
         batch.places = self.places[part]
         batch.rows = self.rows[part]
         batch.lines = self.lines[part]
+        batch.unit = self.unit
         if self.table is not None:
             batch.table = self.table.slice(part.start, part.stop - part.start)
             batch.text_columns = self.text_columns
@@ -239,11 +250,20 @@ class InputKeys:
         return " or ".join([field.flag for field in self._all_fields])
 
     def of_record(self, record: Mapping[str, Any]) -> Any:
-        """Return the input of a record; raises ValueError if a key is missing."""
+        """Return the input of a record; raises ValueError if a key is missing.
+
+        A key such as ``meta.text`` is in an object, if the record itself has no such key.
+        """
+        values = []
         for field, key in zip(self._fields, self.keys, strict=True):
-            if field.required and key not in record:
-                raise ValueError(f'each line must be an object with the key "{key}"')
-        return self.of_values([record.get(key) for key in self.keys])
+            value = _found(record, key)
+            if value is _MISSING:
+                raise ValueError(
+                    f'there is no key "{key}"; the keys are {_shown_keys(record)}. Choose one with '
+                    f"{field.flag}"
+                )
+            values.append(value)
+        return self.of_values(values)
 
     def of_values(self, values: Sequence[Any]) -> Any:
         """Return the input for the values of the keys.
@@ -259,6 +279,45 @@ class InputKeys:
                 raise ValueError(f'"{key}" must be a string, not null')
             made[field.key] = value
         return made
+
+
+def _found(record: Any, key: str) -> Any:
+    """Return the value of a key, or of one within an object by the names of both joined by a dot."""
+    if not isinstance(record, dict):
+        return _MISSING
+    if key in record:
+        return record[key]
+    parts = key.split(".")
+    for count in range(len(parts) - 1, 0, -1):
+        value = _found(record.get(".".join(parts[:count])), ".".join(parts[count:]))
+        if value is not _MISSING:
+            return value
+    return _MISSING
+
+
+def _shown_keys(record: Mapping[str, Any]) -> str:
+    """The keys of a record and of the objects in it, for messages."""
+    names = []
+    for key, value in record.items():
+        names.append(key)
+        if isinstance(value, dict):
+            names += [f"{key}.{name}" for name in value]
+    shown = [f'"{shown_text(name)}"' for name in names[:_SHOWN_KEYS]]
+    return ", ".join([*shown, "…"] if len(names) > len(shown) else shown) or "none"
+
+
+def _exact(row: dict[str, Any], line: bytes | None) -> dict[str, Any]:
+    """Return a row with values that lose nothing of its line."""
+    if line is None or (type(row) is dict and not LONG_NUMBER.search(line)):
+        return row
+    from hugot.io.exact_json import exact_row
+
+    return exact_row(line)
+
+
+def shown_text(text: str) -> str:
+    """A text without lone surrogates, which cannot be shown."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def row_text(table: pa.RecordBatch, row: int) -> str:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from hugot.io.formats import Format
     from hugot.tasks.schema import ResultType
 
+# Those of int64 and of uint64.
+_WHOLE_NUMBERS: Final = range(-(2**63), 2**64)
 _END_OF_STREAM: Final = b"\xff\xff\xff\xff\0\0\0\0"
 _ROW_GROUP_BYTES: Final = 64 << 20
 _NULL_VECTORS: Final = 26  # the version of pyarrow that writes nulls among vectors to Parquet
@@ -199,18 +201,25 @@ def _table(batch: Batch) -> pa.RecordBatch:
     if not batch.rows:  # columns of text have no other type
         empty = [pa.array([], pa.string()) for _ in batch.columns]
         return pa.RecordBatch.from_arrays(empty, names=list(batch.columns))
-    names = dict.fromkeys(name for row in batch.rows for name in row)
-    arrays = [_column(batch, name, [row.get(name) for row in batch.rows]) for name in names]
+    rows = batch.records()
+    names = dict.fromkeys(name for row in rows for name in row)
+    arrays = [_column(batch, name, [row.get(name) for row in rows]) for name in names]
     return pa.RecordBatch.from_arrays(arrays, names=list(names))
 
 
 def _column(batch: Batch, name: str, values: list[Any]) -> pa.Array:
     """Return a column of a key's values; raises InputError with the key if they have no common type."""
     try:
-        if any(isinstance(value, dict | list) for value in values):
+        if any(isinstance(value, dict | list | orjson.Fragment) for value in values):
             values = [None if value is None else orjson.dumps(value).decode() for value in values]
         return pa.array(values)
-    except (pa.ArrowException, TypeError, OverflowError) as error:
+    except (pa.ArrowException, TypeError, OverflowError, UnicodeEncodeError) as error:
+        for number, value in enumerate(values):
+            if type(value) is int and value not in _WHOLE_NUMBERS:
+                raise InputError(
+                    f"{batch.place_of(number)}: {name!r} is {value}, which a column cannot hold; choose "
+                    "--output-format jsonl"
+                ) from error
         if all(value is None or type(value) is int for value in values):
             try:
                 return pa.array(values, pa.uint64())

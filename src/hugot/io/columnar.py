@@ -114,7 +114,10 @@ class ColumnRecords:
     def _damaged(self, number: int, file: InputFile, error: ModelFormatError) -> Batch:
         """Return a batch with the error of a file whose rows cannot be read any further."""
         batch = Batch(Position(number, self._row), Position(number + 1))
-        batch.errors.append(RecordError(str(file.path), self._row + 1, str(error), "", unit="row"))
+        batch.unit = file.format.unit
+        batch.errors.append(
+            RecordError(str(file.path), self._row + 1, str(error), "", unit=batch.unit)
+        )
         batch.bytes_done = sum(each.size for each in self._files[: number + 1])
         self._skip = 0
         return batch
@@ -125,6 +128,7 @@ class ColumnRecords:
         source, rows = str(file.path), table.num_rows
         start, end = Position(number, row, None, self._skip), Position(number, row + rows, None)
         batch = Batch(start, end)
+        batch.unit = file.format.unit
         batch.text_columns = [
             name
             for name in self.keys.keys

@@ -12,7 +12,7 @@ from hugot.io.values import JSON_OPTIONS, LineEncoder, json_default
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hugot.io.batch import Batch
+    from hugot.io.batch import Batch, Parsed
 
 _INPUT: Final = "input"
 _LINE: Final = JSON_OPTIONS | orjson.OPT_APPEND_NEWLINE
@@ -26,10 +26,13 @@ class PlainTextParser:
 
     within_record: Final = False
 
-    def parse(self, line: bytes) -> tuple[dict[str, Any], Any] | None:
+    def parse(self, line: bytes) -> Parsed:
         """Return the line as a record, and as an input."""
         text = decoded(line.removesuffix(b"\r"))
-        return {_INPUT: text}, text
+        return {_INPUT: text}, text, None
+
+    def reset(self) -> None:
+        """Do nothing: a line is a record by itself."""
 
 
 class PlainTextEncoder(LineEncoder):

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import queue
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from hugot.errors import InputError
 from hugot.io.batch import LARGEST_BATCH, Batch, InputKeys, Position, RecordError, shown_line
-from hugot.io.delimited import DelimitedParser, HeaderError
+from hugot.io.delimited import DELIMITERS, DelimitedParser, HeaderError
 from hugot.io.jsonl import JsonLinesParser
-from hugot.io.lines import BOM, LONGEST_LINE, Chunk, LineReader, first_line
+from hugot.io.lines import LONGEST_LINE, Chunk, LineReader, header_line
 from hugot.io.plain_text import PlainTextParser
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
+    from hugot.io.batch import Parsed
     from hugot.io.files import InputFile
     from hugot.tasks.schema import Field
-
-Parsed: TypeAlias = "tuple[dict[str, Any], Any]"
 
 
 class Parser(Protocol):
@@ -29,10 +28,13 @@ class Parser(Protocol):
         """Whether the record goes on in the next line."""
 
     def parse(self, line: bytes) -> Parsed | None:
-        """Return keys and input of the record that ends with this line, None if none does.
+        """Return the record that ends with this line, None if none does.
 
         Raises ValueError for a line that is no record, HeaderError for a header that every row needs.
         """
+
+    def reset(self) -> None:
+        """Drop the record that has not ended."""
 
 
 class LineRecords:
@@ -44,7 +46,8 @@ class LineRecords:
         kind: the kind of stdin's lines.
         columns: name of a field of the task → the key or column that holds it.
         fields: all fields of the task.
-        longest: most bytes in a line.
+        longest: most bytes in a line, and in a record of several lines.
+        allow_nan: whether values of JSON may be NaN or infinite.
     """
 
     def __init__(
@@ -55,13 +58,16 @@ class LineRecords:
         columns: Mapping[str, str],
         fields: Sequence[Field],
         longest: int = LONGEST_LINE,
+        *,
+        allow_nan: bool = False,
     ) -> None:
         self.keys = InputKeys(columns, fields)
         self._files = files
         self._start = start
         self._stdin_kind = kind
         self._longest = longest
-        self._lines = LineReader(files, start, longest)
+        self._allow_nan = allow_nan
+        self._lines = LineReader(files, start, longest, kind)
         self._skip = start.skip
         self._parser: Parser
         self._file = -1  # the file that the parser reads
@@ -99,10 +105,16 @@ class LineRecords:
                 chunk = self._lines.take(wait=True)
             if chunk is None:
                 break
+            if chunk.unit != batch.unit:
+                if batch.inputs or batch.errors:
+                    yield batch
+                    batch, unwritten = self._new_batch(), True
+                batch.unit = chunk.unit
             number = self._begin_chunk(chunk)
             while (number := self._add(batch, chunk, number)) < len(chunk.lines):
                 yield batch
                 batch, unwritten = self._new_batch(), True
+                batch.unit = chunk.unit
                 if self._stopped:
                     return
             if chunk.last:
@@ -138,13 +150,11 @@ class LineRecords:
             self._bytes_before = sum(file.size for file in self._files[: chunk.file])
         resumed = chunk.file == self._start.file and self._start.line > 0
         header = None
-        if resumed and self._files is not None and kind in ("csv", "tsv"):
-            header = first_line(self._files[chunk.file])
-        self._parser = make_parser(kind, self.keys, header)
+        if resumed and self._files is not None and kind in DELIMITERS:
+            header = header_line(self._files[chunk.file])
+        self._parser = self._make_parser(kind, header)
         if not resumed:
             self._done = (chunk.file, 0, 0)
-        if chunk.line == 0 and chunk.lines and isinstance(chunk.lines[0], bytes):
-            chunk.lines[0] = chunk.lines[0].removeprefix(BOM)
 
     def _add(self, batch: Batch, chunk: Chunk, number: int) -> int:
         """Add a chunk's lines to a batch until it is full; returns the number of the next line."""
@@ -168,6 +178,7 @@ class LineRecords:
                 raise InputError(f"{chunk.source}, line {first}: {error}") from error
             except ValueError as error:
                 self._add_error(batch, chunk, first, str(error), line)
+                parser.reset()
             if parsed is not None and self._skip:
                 self._skip -= 1
                 batch.start = Position(chunk.file, line_number, offset, self._skip)
@@ -175,7 +186,7 @@ class LineRecords:
                 batch.rows.append(parsed[0])
                 inputs.append(parsed[1])
                 batch.places.append((chunk.source, first))
-                batch.lines.append(line)  # type: ignore[arg-type]  # bytes: it is a record
+                batch.lines.append(parsed[2])
             first = line_number + 1
             self._done = (chunk.file, line_number, offset)
         self._line, self._offset = line_number, offset
@@ -184,7 +195,9 @@ class LineRecords:
         return number
 
     def _end_file(self, batch: Batch, chunk: Chunk) -> None:
-        if self._parser.within_record:
+        if chunk.damage is not None:
+            self._add_error(batch, chunk, self._line + 1, chunk.damage, b"")
+        elif self._parser.within_record:
             reason = "the file ends within a quoted field"
             self._add_error(batch, chunk, self._done[1] + 1, reason, b"")
         self._done = (chunk.file + 1, 0, 0)
@@ -197,22 +210,18 @@ class LineRecords:
     ) -> None:
         if not self._skip:  # it was reported before
             shown = "" if isinstance(text, int) else shown_line(text)
-            batch.errors.append(RecordError(chunk.source, line, reason, shown, len(batch.inputs)))
+            batch.errors.append(
+                RecordError(chunk.source, line, reason, shown, len(batch.inputs), chunk.unit)
+            )
 
     def _too_long(self, line: bytes | int) -> str:
         size = line if isinstance(line, int) else len(line)
         return f"the line has {size} bytes; more than {self._longest} are not taken"
 
-
-def make_parser(kind: str, keys: InputKeys, header: bytes | None = None) -> Parser:
-    """Return the parser of a kind of file.
-
-    If the reading begins behind the file's first line, `header` is that line.
-    """
-    if kind == "csv":
-        return DelimitedParser(",", keys, header)
-    if kind == "tsv":
-        return DelimitedParser("\t", keys, header)
-    if kind == "txt":
-        return PlainTextParser()
-    return JsonLinesParser(keys)
+    def _make_parser(self, kind: str, header: bytes | None) -> Parser:
+        """Return the parser of a kind of file whose `header` was read before, if it is given."""
+        if kind in DELIMITERS:
+            return DelimitedParser(DELIMITERS[kind], self.keys, header, self._longest)
+        if kind == "txt":
+            return PlainTextParser()
+        return JsonLinesParser(self.keys, allow_nan=self._allow_nan)

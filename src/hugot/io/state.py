@@ -65,6 +65,11 @@ class State:
     last: bool = False
     done: bool = False
 
+    @property
+    def begun(self) -> bool:
+        """Whether the run has written or noted any record."""
+        return bool(self.records or self.bad or self.files)
+
     def save(self, folder: Path) -> None:
         """Write the state file, which is on the disk when this returns."""
         data = {"version": _VERSION, **vars(self), "position": self.position._asdict()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hugot.errors import ModelFormatError, ModelNotFoundError
 from hugot.models.files import check_content, get_typed, read_json
@@ -56,6 +56,11 @@ _POSITION_KEYS: Mapping[str, str] = {
 # transformers writes int(1e30) for a tokenizer without a limit; any number beyond 32 bits is none.
 _NO_LIMIT = 2**31
 _MOST_LABELS = 10**6
+# Names of the number of attention heads.
+_HEADS = ("num_attention_heads", "n_head", "num_heads")
+
+# A label of a model. Nearly all are strings.
+Label: TypeAlias = str | int | float | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class ModelBundle:
         config_path: path of ``config.json``, whether or not it exists.
         config: content of ``config.json``.
         tokenizer_config: content of ``tokenizer_config.json``; see `read_tokenizer_config`.
+        graph_width: the fixed number of tokens in a row of the graph, if it is known to have one.
     """
 
     folder: Path
@@ -77,6 +83,7 @@ class ModelBundle:
     config_path: Path
     config: Mapping[str, Any]
     tokenizer_config: Mapping[str, Any]
+    graph_width: int | None = None
 
     @cached_property
     def sentence(self) -> SentenceFiles:
@@ -84,21 +91,25 @@ class ModelBundle:
         return read_sentence_files(self.folder, self.config, self.tokenizer_config)
 
     @cached_property
-    def labels(self) -> list[str]:
-        """Names of the labels by index, as transformers derives them from ``config.json``."""
+    def labels(self) -> list[Label]:
+        """Labels by index, as transformers derives them from ``config.json``: strings or numbers."""
         named = self.config.get("id2label")
-        if named:
+        if named is not None:
             try:
-                by_number = {int(number): str(label) for number, label in named.items()}
-                return [by_number[i] for i in range(len(by_number))]
+                by_number = {int(number): label for number, label in named.items()}
+                labels = [by_number[i] for i in range(len(by_number))]
             except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise ModelFormatError(
-                    f"{self.folder / 'config.json'}: id2label must name every label from 0 on; it is "
-                    f"{named!r}"
+                    f"{self.config_path}: id2label must name every label from 0 on; it is {named!r:.80}"
                 ) from error
+            if any(isinstance(label, dict | list) for label in labels):
+                raise ModelFormatError(
+                    f"{self.config_path}: a label of id2label is no string or number: {named!r:.80}"
+                )
+            return labels
         count = get_typed(self.config, "num_labels", int, self.config_path, 2)
         if count > _MOST_LABELS:
-            raise ModelFormatError(f"{self.folder / 'config.json'}: num_labels is {count}")
+            raise ModelFormatError(f"{self.config_path}: num_labels is {count}")
         return [f"LABEL_{i}" for i in range(count)]
 
     @property
@@ -113,6 +124,20 @@ class ModelBundle:
         return _first_number(self.config, names, 12)
 
     @property
+    def key_value_heads(self) -> int | None:
+        """Number of heads of an attention layer that have keys and values; None if unknown."""
+        return _first_number(self.config, ("num_key_value_heads", *_HEADS), 0) or None
+
+    @property
+    def head_size(self) -> int | None:
+        """Size of a key of an attention layer; None if unknown."""
+        heads = _first_number(self.config, _HEADS, 0)
+        return (
+            _first_number(self.config, ("head_dim",), self.hidden_size // heads if heads else 0)
+            or None
+        )
+
+    @property
     def longest_row(self) -> int | None:
         """Maximum number of tokens in a row, special ones included; None without a limit."""
         return self._row_limit[0]
@@ -125,7 +150,8 @@ class ModelBundle:
     @cached_property
     def _row_limit(self) -> tuple[int | None, str | None]:
         limits = [
-            (self.config_limit, "config.json"),
+            (self._position_limit, "config.json"),
+            (self.graph_width, self.onnx_path.name),
             (self._tokenizer_limit, "tokenizer_config.json"),
         ]
         known = [(limit, source) for limit, source in limits if limit]
@@ -154,8 +180,14 @@ class ModelBundle:
             return self.longest_row
         return min((each for each in (texts.max_length, self.config_limit) if each), default=None)
 
-    @cached_property
+    @property
     def config_limit(self) -> int | None:
+        """Number of tokens that the model and its graph take at most; None without a limit."""
+        limits = (self.graph_width, self._position_limit)
+        return min((limit for limit in limits if limit), default=None)
+
+    @cached_property
+    def _position_limit(self) -> int | None:
         """Number of positions that the model has for tokens, or None without a position table."""
         positions = self.config.get(
             _POSITION_KEYS.get(str(self.config.get("model_type")), "max_position_embeddings")

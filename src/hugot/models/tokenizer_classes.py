@@ -43,6 +43,7 @@ class TokenizerClass(NamedTuple):
         prefix: whether the class converts the vocabulary again for a given ``add_prefix_space``.
         language: the language of a missing ``src_lang``, whose code is among the special tokens.
         python: whether it splits words with a Python package, which ``tokenizer.json`` cannot express.
+        type_ids: whether a model gets token type ids, if no ``model_input_names`` says so.
         padding_side: the default side of padding.
     """
 
@@ -58,6 +59,7 @@ class TokenizerClass(NamedTuple):
     prefix: bool = False
     language: str | None = None
     python: bool = False
+    type_ids: bool = True
     padding_side: str = "right"
 
 
@@ -80,17 +82,23 @@ _BERT = TokenizerClass(
 )
 _ANGLES = _tokens("bos=<s> eos=</s> unk=<unk> sep=</s> pad=<pad> cls=<s> mask=<mask>")
 _ROBERTA = TokenizerClass(
-    tokens=_ANGLES, mask=_STRIPS_LEFT_EXACT, defaults=_NO_PREFIX, post_processor=True
+    tokens=_ANGLES,
+    mask=_STRIPS_LEFT_EXACT,
+    defaults=_NO_PREFIX,
+    post_processor=True,
+    type_ids=False,
 )
 _BART = _ROBERTA._replace(mask=_STRIPS_LEFT)
-_XLM_ROBERTA = TokenizerClass(tokens=_ANGLES, mask=_STRIPS_LEFT)
+_XLM_ROBERTA = TokenizerClass(tokens=_ANGLES, mask=_STRIPS_LEFT, type_ids=False)
 _GPT2 = TokenizerClass(
-    tokens=_tokens("bos=<|endoftext|> eos=<|endoftext|> unk=<|endoftext|>"), defaults=_NO_PREFIX
+    tokens=_tokens("bos=<|endoftext|> eos=<|endoftext|> unk=<|endoftext|>"),
+    defaults=_NO_PREFIX,
+    type_ids=False,
 )
 _LLAMA = TokenizerClass(
-    tokens=_tokens("bos=<s> eos=</s> unk=<unk>"), template="if given", prefix=True
+    tokens=_tokens("bos=<s> eos=</s> unk=<unk>"), template="if given", prefix=True, type_ids=False
 )
-_T5 = TokenizerClass(tokens=_tokens("eos=</s> unk=<unk> pad=<pad>"), prefix=True)
+_T5 = TokenizerClass(tokens=_tokens("eos=</s> unk=<unk> pad=<pad>"), prefix=True, type_ids=False)
 _BRACKETS = _tokens(
     "bos=[CLS] eos=[SEP] unk=[UNK] sep=[SEP] pad=[PAD] cls=[CLS] mask=[MASK]",
 )
@@ -107,7 +115,6 @@ _CLASSES: Final[Mapping[str, TokenizerClass]] = {
     **dict.fromkeys(
         (
             "BertTokenizer",
-            "DistilBertTokenizer",
             "DPRContextEncoderTokenizer",
             "DPRQuestionEncoderTokenizer",
             "DPRReaderTokenizer",
@@ -119,6 +126,7 @@ _CLASSES: Final[Mapping[str, TokenizerClass]] = {
         ),
         _BERT,
     ),
+    "DistilBertTokenizer": _BERT._replace(type_ids=False),
     # Version 5 has no such classes, and reads their files as any tokenizer.json.
     "ConvBertTokenizer": _BERT._replace(defaults={}),
     "RetriBertTokenizer": _BERT._replace(defaults={}),
@@ -126,6 +134,7 @@ _CLASSES: Final[Mapping[str, TokenizerClass]] = {
         tokens=_tokens("bos=<s> eos=</s> unk=<unk> sep=<sep> pad=<pad> cls=<cls> mask=<mask>"),
     ),
     "MPNetTokenizer": _BERT._replace(
+        type_ids=False,
         tokens={**_ANGLES, "unk_token": "[UNK]"},
         normalized=_ALL_BUT_MASK,
         mask=_STRIPS_LEFT,
@@ -150,11 +159,13 @@ _CLASSES: Final[Mapping[str, TokenizerClass]] = {
         tokens=_tokens("eos=<|endoftext|> unk=<|endoftext|> pad=<|endoftext|>")
     ),
     "GPTNeoXTokenizer": _GPT2._replace(template="always"),
-    "BloomTokenizer": TokenizerClass(tokens=_tokens("bos=<s> eos=</s> unk=<unk> pad=<pad>")),
+    "BloomTokenizer": TokenizerClass(
+        type_ids=False, tokens=_tokens("bos=<s> eos=</s> unk=<unk> pad=<pad>")
+    ),
     "LlamaTokenizer": _LLAMA,
     "CodeLlamaTokenizer": _LLAMA._replace(prefix=False),
     "GemmaTokenizer": _LLAMA._replace(
-        tokens=_tokens("bos=<bos> eos=<eos> unk=<unk> pad=<pad>"), prefix=False
+        tokens=_tokens("bos=<bos> eos=<eos> unk=<unk> pad=<pad>"), prefix=False, type_ids=True
     ),
     "CohereTokenizer": _LLAMA._replace(
         tokens=_tokens("bos=<BOS_TOKEN> eos=<|END_OF_TURN_TOKEN|> unk=<UNK>"),
@@ -174,6 +185,7 @@ _CLASSES: Final[Mapping[str, TokenizerClass]] = {
     "RemBertTokenizer": TokenizerClass(tokens=_ALBERT_TOKENS, mask=_STRIPS_LEFT),
     "DebertaV2Tokenizer": TokenizerClass(tokens=_BRACKETS),
     "BigBirdTokenizer": TokenizerClass(
+        type_ids=False,
         tokens=_tokens("bos=<s> eos=</s> unk=<unk> sep=[SEP] pad=<pad> cls=[CLS] mask=[MASK]"),
         normalized=_ALL_BUT_MASK,
         mask=_STRIPS_LEFT,
@@ -191,8 +203,8 @@ _CLASSES: Final[Mapping[str, TokenizerClass]] = {
     "HerbertTokenizer": TokenizerClass(
         tokens=_tokens("unk=<unk> sep=</s> pad=<pad> cls=<s> mask=<mask>")
     ),
-    "OpenAIGPTTokenizer": TokenizerClass(tokens=_tokens("unk=<unk>")),
-    "ReformerTokenizer": TokenizerClass(tokens=_tokens("eos=</s> unk=<unk>")),
+    "OpenAIGPTTokenizer": TokenizerClass(type_ids=False, tokens=_tokens("unk=<unk>")),
+    "ReformerTokenizer": TokenizerClass(type_ids=False, tokens=_tokens("eos=</s> unk=<unk>")),
 }
 
 # The class of a model type if no file names one, in both versions.

@@ -5,9 +5,11 @@ The stub beside this module, written by scripts/generate, declares them for edit
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from hugot.inputs.graph_inputs import choose_other_inputs
 from hugot.options import check_names, option_names
 from hugot.pipelines.pipeline import Pipeline
 from hugot.pipelines.runner import Runner
@@ -41,10 +43,18 @@ def make_pipeline(
     finally:
         # A thread loads the model meanwhile. If both fail, the model's error is raised.
         model = engine.load_model(bundle)
-    task.bind(Graph(bundle.onnx_path, model.session.inputs, model.session.outputs), options)
+    if model.width is not None:
+        # Known once the model is loaded; to read it from the file would delay the start of all others.
+        bundle = replace(bundle, graph_width=model.width)
+        task = kind(bundle, engine.tokenizers_of(bundle))
+    other_inputs = choose_other_inputs(model.inputs, spec.choice.get("inputs") or {}, bundle)
+    inputs = model.inputs if other_inputs is None else other_inputs.row_inputs
+    task.bind(Graph(bundle.onnx_path, inputs, model.session.outputs), options)
     wanted = engine.options.microbatch
     shares_groups = not model.batch_dependent if wanted is None else wanted
-    runner = Runner(task, model, spec.name, options, shares_groups=shares_groups)
+    runner = Runner(
+        task, model, spec.name, options, shares_groups=shares_groups, other_inputs=other_inputs
+    )
     return pipeline_class(spec.task)(runner, spec, restore, engine.options.max_queue)
 
 
@@ -57,7 +67,8 @@ def pipeline_class(task: str) -> type[Pipeline[Any, Any]]:
 def _make_class(name: str) -> type[Pipeline[Any, Any]]:
     task = task_class(name)
     members = {"task": name, "__doc__": task.__doc__, "__module__": "hugot"}
-    return type(task_spec(name).pipeline_name, (Pipeline,), members)
+    bases = (Pipeline,) if task.methods is None else (task.methods, Pipeline)
+    return type(task_spec(name).pipeline_name, bases, members)
 
 
 def __getattr__(name: str) -> type[Pipeline[Any, Any]]:

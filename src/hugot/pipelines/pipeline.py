@@ -10,12 +10,14 @@ from hugot.errors import SessionClosedError
 from hugot.pipelines.dispatch import MANY, SINGLE, dispatch, several
 from hugot.pipelines.local import LocalRunner
 from hugot.pipelines.windows import accepted, counted, growing, run_list, run_windows
+from hugot.tasks.base import MISSING
 from hugot.tasks.schema import ListOf, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
+    from hugot.models.bundle import Label
     from hugot.pipelines.plan import Plan
     from hugot.pipelines.runner import Runner
     from hugot.pipelines.spec import PipelineSpec
@@ -54,13 +56,14 @@ class Pipeline(Generic[Options, Result]):
         self._max_queue = max_queue
         self._model_path = runner.task.bundle.onnx_path
 
-    def __call__(self, inputs: Any, **options: Any) -> Any:
+    def __call__(self, inputs: Any = MISSING, *more: Any, **options: Any) -> Any:
         """Run the pipeline on one input, a list of inputs, or an iterator of inputs.
 
         Args:
             inputs: a text; or a list, tuple, array or column (such as a pandas Series) of texts, for a
                 list of results in the same order; or an iterator, for an iterator of results (see
                 `stream`).
+            *more: options that the task takes by position.
             **options: options of the pipeline, which replace those given when it was made.
 
         Raises InputError for an input or an option that cannot be used, SessionClosedError after
@@ -69,6 +72,8 @@ class Pipeline(Generic[Options, Result]):
         runner = self._local.runner or self._local.get()
         began = perf_counter()
         try:
+            if more or options or inputs is MISSING:
+                inputs, options = runner.task.bind_call(inputs, more, options)
             merged = runner.merge(options) if options else runner.options
             if type(inputs) is str:
                 kind = SINGLE
@@ -87,7 +92,9 @@ class Pipeline(Generic[Options, Result]):
         runner.recorder.answered(perf_counter() - began)
         return answer
 
-    def submit(self, inputs: Any, *, timeout: float | None = None, **options: Any) -> Future[Any]:
+    def submit(
+        self, inputs: Any = MISSING, *more: Any, timeout: float | None = None, **options: Any
+    ) -> Future[Any]:
         """Queue a request, which may run together with those of other threads, and return its future.
 
             futures = [classify.submit(text) for text in texts]
@@ -100,6 +107,7 @@ class Pipeline(Generic[Options, Result]):
         Args:
             inputs: a text, for the answer of ``pipeline(text)``; or a list of texts, which counts as one
                 request.
+            *more: options that the task takes by position.
             timeout: seconds until the future fails with DeadlineExceededError.
             **options: options of the pipeline, which replace those given when it was made.
 
@@ -111,9 +119,14 @@ class Pipeline(Generic[Options, Result]):
         """
         from hugot.pipelines.submit import submit
 
-        return submit(self._local.get(), self._max_queue, inputs, timeout, options)
+        runner = self._local.get()
+        if more or options or inputs is MISSING:
+            inputs, options = runner.task.bind_call(inputs, more, options)
+        return submit(runner, self._max_queue, inputs, timeout, options)
 
-    async def acall(self, inputs: Any, *, timeout: float | None = None, **options: Any) -> Any:
+    async def acall(
+        self, inputs: Any = MISSING, *more: Any, timeout: float | None = None, **options: Any
+    ) -> Any:
         """As `submit`, for asyncio: ``await pipeline.acall(text)`` returns the answer.
 
         Cancelling the asyncio task that awaits it cancels the request. Texts of more than 4096
@@ -127,6 +140,8 @@ class Pipeline(Generic[Options, Result]):
             import asyncio
 
             runner = await asyncio.to_thread(self._local.get)
+        if more or options or inputs is MISSING:
+            inputs, options = runner.task.bind_call(inputs, more, options)
         return await acall(runner, self._max_queue, inputs, timeout, options)
 
     def stream(self, inputs: Iterable[Any], **options: Any) -> Iterator[Result]:
@@ -153,7 +168,7 @@ class Pipeline(Generic[Options, Result]):
         merged = runner.merge(options)
         return counted(_batches(runner, listed, merged), runner.recorder)
 
-    def plan(self, inputs: Sequence[Any], **options: Any) -> Plan:
+    def plan(self, inputs: Any = MISSING, *more: Any, **options: Any) -> Plan:
         """Return how a list of inputs would be run: groups, threads and padding. Nothing is run.
 
         Raises the errors that a call with these inputs raises before it runs the model.
@@ -161,6 +176,7 @@ class Pipeline(Generic[Options, Result]):
         from hugot.pipelines.plan import plan_list
 
         runner = self._local.get()
+        inputs, options = runner.task.bind_call(inputs, more, options)
         merged = runner.merge(options)
         return plan_list(runner, _listed(runner, inputs, merged), merged)
 
@@ -191,8 +207,8 @@ class Pipeline(Generic[Options, Result]):
             warm_up(runner)
 
     @property
-    def labels(self) -> list[str]:
-        """The names of the model's labels, by index.
+    def labels(self) -> list[Label]:
+        """The model's labels, by index: strings, or numbers if ``config.json`` has numbers.
 
         Raises AttributeError for a task without labels, such as feature extraction.
         """

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hugot.inputs.rows import Group
-from hugot.inputs.shapes import EXACT
 from hugot.pipelines.runner import raise_first
 from hugot.pipelines.windows import run_list, slices
 
@@ -34,7 +33,8 @@ class Plan:
             in which they begin.
         tokens: tokens of all rows, without padding.
         shape_policy: the width to which groups are padded: ``"exact"`` (the longest row), ``"few"``
-            (the next of `widths`) or ``"fixed"`` (as ``"few"``, and filled up with rows).
+            (the next of `widths`), ``"fixed"`` (as ``"few"``, and filled up with rows), or ``"graph"``
+            (the fixed dimensions of the graph's inputs).
         widths: the widths of the policy.
         providers: execution provider → number of the model's nodes that it runs, None if that is
             unknown.
@@ -74,7 +74,7 @@ def plan_list(runner: Runner[Any], inputs: Sequence[Any], options: Any) -> Plan:
             groups += [group.shape for group in runner.plan(prepared.rows, options, layout)]
             tokens += prepared.rows.size
             first_index += len(window)
-        shapes = EXACT if model.exact else layout.shapes
+        shapes = layout.shapes
         return Plan(
             layout.workers,
             layout.intra_op_threads,
@@ -108,11 +108,12 @@ def warm_up(runner: Runner[Any]) -> None:
     """Run a short text and a full group on every worker, or each shape of the model's policy."""
     model, options = runner.model, runner.options
     layout = model.layout
-    if model.exact:
+    if not layout.shapes.widths:
         run_list(runner, [runner.sample_input("hello")], options)
         rows = max(2, layout.token_budget // 16) * layout.workers
         run_list(runner, [runner.sample_input("hello " * 16)] * rows, options)
         return
     outputs = runner.task.wanted_outputs(options)
     for rows, width in layout.shapes.shapes(layout.token_budget):
-        model.forward(runner.task.blank_rows(rows, width), Group(np.arange(rows), width), outputs)
+        blank, group = runner.task.blank_rows(rows, width), Group(np.arange(rows), width)
+        model.forward(blank, group, outputs, other_inputs=runner.other_inputs)

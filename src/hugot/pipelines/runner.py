@@ -17,7 +17,7 @@ import numpy as np
 
 from hugot._fast.recorder import Recorder
 from hugot.errors import CancelledError, SessionClosedError
-from hugot.inputs.planner import plan, shaped
+from hugot.inputs.planner import fitted, plan
 from hugot.inputs.rows import TokenRow
 from hugot.options import check_names, option_names, plain_options
 from hugot.pipelines.not_finite import (
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from hugot._ort.session import RunOptions
     from hugot.errors import HugotError, InputError
+    from hugot.inputs.graph_inputs import OtherInputs
     from hugot.inputs.rows import Group, Rows
     from hugot.pipelines.batcher import Batcher
     from hugot.runtime.executor import Job
@@ -99,6 +100,7 @@ class Runner(Generic[Options]):
         calls: the calls under way.
         recorder: records the statistics.
         shares_groups: whether inputs of several requests may share a group.
+        other_inputs: the inputs of the graph that rows do not fill; None without any.
         batcher: runs requests of many clients together; None before the first request.
         batcher_lock: held while the batcher is made.
         on_close: called once the model is released; None for nothing.
@@ -112,12 +114,14 @@ class Runner(Generic[Options]):
         options: Options,
         *,
         shares_groups: bool = True,
+        other_inputs: OtherInputs | None = None,
     ) -> None:
         self.task = task
         self.model = model
         self.name = name
         self.options = options
         self.shares_groups = shares_groups
+        self.other_inputs = other_inputs
         self.calls = ActiveCalls(f"pipeline {name!r}")
         self.recorder = Recorder()
         self.batcher: Batcher | None = None
@@ -185,7 +189,8 @@ class Runner(Generic[Options]):
         """
         task = self.task
         began = perf_counter()
-        outputs = self.model.forward_row(row, task.wanted_outputs(options), stop)
+        wanted = task.wanted_outputs(options)
+        outputs = self.model.forward_row(row, wanted, stop, self.other_inputs)
         ran = perf_counter()
         result = task.finish_row(outputs, value, row, options)
         if type(result) is NotFinite:
@@ -315,7 +320,7 @@ class Runner(Generic[Options]):
         """Run a group of rows and store their results."""
         rows = prepared.rows
         began = perf_counter()
-        outputs = self.model.forward(rows, group, prepared.outputs, stop)
+        outputs = self.model.forward(rows, group, prepared.outputs, stop, self.other_inputs)
         ran = perf_counter()
         offsets = rows.offsets
         tokens = int((offsets[group.rows + 1] - offsets[group.rows]).sum())
@@ -338,10 +343,8 @@ class Runner(Generic[Options]):
         layout = self.model.layout
         if group is None:
             groups = self.plan(prepared.rows, prepared.options, layout)
-        elif self.model.exact:
-            groups = [group]
         else:
-            groups = [shaped(group, layout.shapes, layout.token_budget)]
+            groups = fitted(group, prepared.rows, layout.shapes, layout.token_budget)
         for each in groups:
             self.run_group(prepared, stop, each)
         return self._finish(prepared)

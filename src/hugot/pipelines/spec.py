@@ -27,7 +27,8 @@ class PipelineSpec(NamedTuple):
         task: the task.
         model: a path, absolute, or a name on the hub.
         model_folder: where downloaded models are kept, or None.
-        choice: which of the model's graphs and revisions: ``onnx_file``, ``variant`` and so on.
+        choice: which of the model's graphs and revisions: ``onnx_file``, ``variant`` and so on; and the
+            ``inputs`` of the graph.
         name: the pipeline's name.
         options: the given options of the task.
         runtime: options of the session.

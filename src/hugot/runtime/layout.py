@@ -86,7 +86,7 @@ def choose_shapes(
 
     `longest` is the length of the longest row that the model takes.
     """
-    name = options.shape_policy
+    name: ShapeName | None = options.shape_policy
     if name is None and options.widths is not None:
         name = "few"
     if name is None:

@@ -9,7 +9,7 @@ from hugot._ort.row import RowRunner
 from hugot.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from hugot._ort.session import InferenceSession
 
@@ -24,10 +24,12 @@ class SessionRoute:
         row_runner: runs single rows; None if the graph has inputs that it cannot make.
     """
 
-    def __init__(self, session: InferenceSession, users: _UseCount | None) -> None:
+    def __init__(
+        self, session: InferenceSession, users: _UseCount | None, input_names: Sequence[str] | None
+    ) -> None:
         self.session = session
         try:
-            self.row_runner: RowRunner | None = RowRunner(session)
+            self.row_runner: RowRunner | None = RowRunner(session, input_names)
         except InputError:
             self.row_runner = None
         self._users = users
@@ -50,18 +52,23 @@ class SessionRouter:
     Args:
         first: the only session, or the one for single rows.
         open_second: makes the session for everything else; None if there is only one.
+        input_names: the usual names of the graph's inputs; None for their own.
 
     Attributes:
         only: the route if there is only one session, else None.
     """
 
     def __init__(
-        self, first: InferenceSession, open_second: Callable[[], InferenceSession] | None
+        self,
+        first: InferenceSession,
+        open_second: Callable[[], InferenceSession] | None,
+        input_names: Sequence[str] | None = None,
     ) -> None:
         self._users = None if open_second is None else _UseCount()
-        self._first = SessionRoute(first, self._users)
+        self._first = SessionRoute(first, self._users, input_names)
         self.only = self._first if open_second is None else None
         self._open_second = open_second
+        self._input_names = input_names
         self._second: SessionRoute | None = None
         self._lock = threading.Lock()
 
@@ -76,7 +83,9 @@ class SessionRouter:
             try:
                 with self._lock:
                     if self._second is None:
-                        self._second = SessionRoute(self._open_second(), self._users)
+                        self._second = SessionRoute(
+                            self._open_second(), self._users, self._input_names
+                        )
             except BaseException:
                 self._users.leave()
                 raise

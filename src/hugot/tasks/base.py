@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hugot._ort.tensor import Tensor
     from hugot.inputs.rows import Rows
     from hugot.inputs.tokenizer import LoadTokenizer
-    from hugot.models.bundle import ModelBundle
+    from hugot.models.bundle import Label, ModelBundle
     from hugot.tasks.schema import Field, ResultType
 
 
@@ -52,6 +52,16 @@ Options = TypeVar("Options", bound=TaskOptions)
 Result = TypeVar("Result")
 Made = TypeVar("Made")
 _ROW_0 = np.zeros(1, np.int64)
+
+
+class _Missing:
+    """The type of `MISSING`."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()  # the inputs of a call that has none
 
 
 class Graph(NamedTuple):
@@ -143,6 +153,9 @@ class Task(Generic[Options, Result]):
         name: name of the task.
         options_type: the dataclass of its options.
         fields: the parts of an input.
+        positional_options: options that a call may have behind its inputs, without their names.
+        methods: a class whose methods the task's pipelines have, beside those of every pipeline; they
+            call the pipeline, which is `self`.
         result_types: the possible types of a result; the options determine which. Dimensions of
             vectors are None.
         bundle: the model's files.
@@ -152,6 +165,8 @@ class Task(Generic[Options, Result]):
     name: ClassVar[str]
     options_type: ClassVar[type[Any]]
     fields: ClassVar[tuple[Field, ...]] = (TEXT,)
+    positional_options: ClassVar[tuple[str, ...]] = ()
+    methods: ClassVar[type | None] = None
     result_types: ClassVar[tuple[ResultType, ...]]
 
     def __init__(self, bundle: ModelBundle, load_tokenizer: LoadTokenizer) -> None:
@@ -177,7 +192,7 @@ class Task(Generic[Options, Result]):
     # What the model's files say
 
     @property
-    def labels(self) -> list[str] | None:
+    def labels(self) -> list[Label] | None:
         """The names of the model's labels, by index; None for a task without labels."""
         return None
 
@@ -193,6 +208,34 @@ class Task(Generic[Options, Result]):
         raise NotImplementedError
 
     # Inputs
+
+    def bind_call(
+        self, inputs: Any, more: Sequence[Any], options: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return the inputs and options of a call that has anything but inputs alone.
+
+        Args:
+            inputs: the first argument, `MISSING` without one.
+            more: the other arguments by position, which are the `positional_options`.
+            options: the arguments by keyword.
+
+        Raises InputError for a call without inputs and for too many or doubled arguments.
+        """
+        if inputs is MISSING:
+            raise InputError(
+                f"{self.name} is called with inputs: a {self.fields[0].key}, or a list of them"
+            )
+        if len(more) > len(self.positional_options):
+            taken = ", ".join(["the inputs", *self.positional_options])
+            raise InputError(
+                f"{self.name} takes {taken} by position, and was called with {len(more) + 1} arguments. "
+                "Several inputs are a list; options are given by name."
+            )
+        for name, value in zip(self.positional_options, more, strict=False):
+            if name in options:
+                raise InputError(f"{name} was given twice, by position and by name")
+            options = {**options, name: value}
+        return inputs, options
 
     def is_single(self, inputs: Any) -> bool:
         """Whether the argument of a call is one input, rather than several."""

@@ -43,7 +43,7 @@ def check_label_count(bundle: ModelBundle, count: object) -> None:
     """Raise ModelFormatError if a graph returns another number of scores than there are labels."""
     if isinstance(count, int) and count != len(bundle.labels):
         source = bundle.folder / "config.json"
-        if bundle.config.get("id2label"):
+        if bundle.config.get("id2label") is not None:
             found = f"{source} names {len(bundle.labels)} labels"
         elif "num_labels" in bundle.config:
             found = f"{source} has num_labels {len(bundle.labels)}"

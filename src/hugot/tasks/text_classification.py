@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hugot._ort.tensor import Tensor
     from hugot.inputs.native import Text
     from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
+    from hugot.models.bundle import Label
     from hugot.tasks.base import Graph, Prepared
 
 _FUNCTIONS: Final = ("softmax", "sigmoid", "none")
@@ -103,8 +104,8 @@ class TextClassification(TextTask[TextClassificationOptions, TextResult]):
             self._chunks_of(options)
 
     @property
-    def labels(self) -> list[str]:
-        """The names of the labels, by index."""
+    def labels(self) -> list[Label]:
+        """The labels, by index."""
         return list(self.bundle.labels)
 
     def result_type(self, options: TextClassificationOptions) -> ListOf:

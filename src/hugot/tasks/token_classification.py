@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hugot._ort.tensor import Tensor
     from hugot.inputs.native import Text
     from hugot.inputs.rows import Group, Rows, TokenRow, TokenRows
+    from hugot.models.bundle import Label
     from hugot.tasks.base import Graph, Prepared
 
 
@@ -129,14 +130,15 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         """Find the output: ``logits`` [batch, tokens, labels], or a single 3-D output."""
         super().bind(graph, options)
         self._labels = self.bundle.labels
+        self._names = [str(label) for label in self._labels]
         self._logits = [find_logits(graph, self.name, ("batch", "tokens", "labels"))]
         check_label_count(self.bundle, graph.outputs[self._logits[0]].shape[-1])
-        tags = [_tag(label) for label in self._labels]
+        tags = [_tag(name) for name in self._names]
         numbers = {tag: i for i, tag in enumerate(dict.fromkeys(tags))}
         tokenizer = self.tokenizer
         self._finder = EntityFinder(
             np.array([numbers[tag] for tag in tags], np.int32),
-            np.array([label.startswith("B-") for label in self._labels], np.uint8),
+            np.array([name.startswith("B-") for name in self._names], np.uint8),
             TokenStrings(tokenizer.token, tokenizer.unknown_id, tokenizer.marks_subwords),
             TokenJoiner(tokenizer.join, tokenizer.joins_by_token),
         )
@@ -144,8 +146,8 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
         self._check_stride(options)
 
     @property
-    def labels(self) -> list[str]:
-        """The names of the labels, by index."""
+    def labels(self) -> list[Label]:
+        """The labels, by index."""
         return list(self.bundle.labels)
 
     def result_type(self, options: TokenClassificationOptions) -> ListOf:
@@ -264,7 +266,8 @@ class TokenClassification(TextTask[TokenClassificationOptions, Entities]):
     def _rules_of(self, options: TokenClassificationOptions) -> EntityRules:
         return EntityRules(
             aggregation.STRATEGIES[options.aggregation_strategy],
-            self._labels,
+            # Groups have a part of a string as their name, even if the label is a number.
+            self._labels if options.aggregation_strategy == "none" else self._names,
             options.ignore_labels,
             " " if options.delimiter is None else options.delimiter,
         )
