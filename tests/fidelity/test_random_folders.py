@@ -34,8 +34,8 @@ class Verdict(NamedTuple):
 
     Attributes:
         kind: ``"same"`` for the answer of a version; ``"wrong"`` for another answer; ``"refused"`` for an
-            error where both versions give one answer; ``"open"`` if no version answers, or hugot raises
-            an error where only one does, or they differ.
+            error if both versions have the same answer; ``"open"`` for an error if they have not, and
+            for anything if no version has an answer.
         question: the text, or the list of all texts.
         got: hugot's answer or error.
         known: the answers of the versions that have one.
@@ -75,7 +75,9 @@ def questions(case: dict[str, Any]) -> list[tuple[str | list[str], list[Any]]]:
         for number, answer in enumerate(alone):
             if "output" in answer:
                 asked[number][1].append(token_vectors(answer["output"]))
-        found = answers.get("list", {"output": listed(case, alone)}).get("output")
+        # Padding changes vectors of sentence-transformers if it is on the left of a model that counts
+        # positions from there; hugot's are those of the single texts.
+        found = listed(case, alone) or answers.get("list", {}).get("output")
         if found:
             together.append([token_vectors(each) for each in found])
     return [*asked, (texts, together)]
@@ -109,18 +111,9 @@ def judge(case: dict[str, Any], folder: Path) -> list[Verdict]:
         elif not known:
             verdicts.append(Verdict("open", question, got, known))
         else:
-            # A list on the left side of which sentence-transformers puts padding has other vectors than
-            # its texts alone; hugot's are those.
-            alone = [one for one in [listed_alone(case, version) for version in "45"] if one]
-            right = [*known, *alone] if question is case["texts"] else known
-            kind = "same" if any(same(got, each) for each in right) else "wrong"
+            kind = "same" if any(same(got, each) for each in known) else "wrong"
             verdicts.append(Verdict(kind, question, got, known))
     return verdicts
-
-
-def listed_alone(case: dict[str, Any], version: str) -> list[Any] | None:
-    found = listed(case, case["answers"][version].get("alone", []))
-    return [token_vectors(each) for each in found] if found else None
 
 
 @cache
