@@ -322,7 +322,8 @@ def check_token_inputs(inputs: Sequence[TensorSpec], path: Path) -> None:
             raise ModelFormatError(
                 f"{path} has an input {spec.name!r}, {describe_input(spec)}, none of those that "
                 f"hold tokens ({', '.join(ranks)}). If its value is the same for all texts, pass "
-                f"inputs={{{spec.name!r}: value}}; otherwise export the model without it."
+                f"inputs={{{spec.name!r}: value}} (--graph-input {spec.name}=VALUE); otherwise "
+                "export the model without it."
             )
         if spec.dtype not in _DTYPES:
             raise ModelFormatError(f"{path}: input {spec.name!r} is of dtype {spec.dtype}")
