@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -216,3 +217,19 @@ def test_what_the_library_downloads_the_command_verifies(
     folder = run("download", "org/mood", HF_ENDPOINT=server.url).stdout.strip()
     with hugot.pipeline("text-classification", folder, verify=True) as pipeline:
         assert pipeline("hello")
+
+
+def test_info_shows_the_fixed_shape_of_a_graph_and_the_row_that_follows(
+    run, models, tmp_path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models / "bert-uncased-text", folder)
+    model = onnx.load(folder / "model.onnx")
+    for each in model.graph.input:
+        for dim, size in zip(each.type.tensor_type.shape.dim, (1, 16), strict=True):
+            dim.dim_value = size
+    onnx.save(model, folder / "model.onnx")
+    told = run("info", folder).stdout
+    assert re.search(r"fixed shape +rows of 16 tokens, 1 in each run \(model.onnx\)", told)
+    assert re.search(r"longest row +16 tokens \(model.onnx\)", told)
+    assert re.search(r"pipeline +text-classification: fits", told)

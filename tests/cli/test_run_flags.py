@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence  # noqa: TC003  (get_type_hints looks for them)
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
+import onnx
+import ort_graphs
 import pytest
 
 import hugot
@@ -522,3 +525,24 @@ def test_a_run_refuses_a_length_without_room(classify, one_line, tmp_path) -> No
     done = classify("-i", one_line, "-o", tmp_path / "out", "--max-length", "2")
     assert done.code != 0
     assert "max_length=2 leaves no room" in done.stderr
+
+
+def test_a_graph_input_has_the_value_of_its_flag(hugot_command, tmp_path, models) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(models / "bert-uncased-text", folder)
+    model = onnx.load(folder / "model.onnx")
+    for node in model.graph.node:
+        node.output[:] = ["plain" if name == "logits" else name for name in node.output]
+    model.graph.input.append(ort_graphs.value("bias", shape=()))
+    model.graph.node.append(onnx.helper.make_node("Add", ["plain", "bias"], ["logits"]))
+    onnx.save(model, folder / "model.onnx")
+    lines = tmp_path / "in.jsonl"
+    lines.write_text('{"input": "the film"}\n')
+    common = ("run", "-p", folder, "-t", "text-classification", "--function-to-apply", "none")
+    common += ("-i", lines)
+    scores = []
+    for bias in ("0", "2.5"):
+        done = hugot_command(*common, "--graph-input", f"bias={bias}")
+        scores.append(json.loads(done.stdout)["output"][0]["Score"])
+    assert scores[1] == pytest.approx(scores[0] + 2.5, abs=1e-4)
+    assert "bias" in hugot_command(*common, "--graph-input", "bias").stderr

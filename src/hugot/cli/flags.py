@@ -262,12 +262,13 @@ class KeyValue(ParamType):
     """``KEY=VALUE``, as a pair.
 
     Args:
-        kind: the type of the value; a bool is written as for a switch, such as ``true`` or ``no``.
+        kind: the type of the value, or a function that makes it; a bool is written as for a switch, such
+            as ``true`` or ``no``.
     """
 
     name = "key=value"
 
-    def __init__(self, kind: type[Any]) -> None:
+    def __init__(self, kind: Callable[[str], Any]) -> None:
         self.kind = kind
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -280,7 +281,18 @@ class KeyValue(ParamType):
         try:
             return key, _SWITCH[text.lower()] if self.kind is bool else self.kind(text)
         except (KeyError, ValueError):
-            self.fail(f"{text!r} is not of type {self.kind.__name__}", param, ctx)
+            wanted = f"of type {self.kind.__name__}" if isinstance(self.kind, type) else "a number"
+            self.fail(f"{text!r} is not {wanted}", param, ctx)
+
+
+def number_of(text: str) -> bool | int | float:
+    """Return the number or the truth value that a text stands for; raises ValueError for others."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
 
 
 class NameWithSettings(ParamType):

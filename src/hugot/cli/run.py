@@ -92,6 +92,7 @@ def _make_pipeline(
             variant=values["variant"],
             revision=values["revision"],
             verify=values["verify"],
+            inputs=dict(values["graph_inputs"]),
             **options,
         )
     except HugotError as error:

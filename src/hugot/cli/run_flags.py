@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from hugot.cli.flags import Option, option, option_flags, variable_name
+from hugot.cli.flags import KeyValue, Option, number_of, option, option_flags, variable_name
 from hugot.cli.model_type import ModelType
 from hugot.cli.options import library_option, model_options
 from hugot.cli.report import LOG_LEVELS
@@ -38,6 +38,14 @@ _MODEL = (
     ),
     option("-t", "--type", "task", required=True, type=TaskType(), help="Task of the model."),
     model_options,
+    option(
+        "--graph-input",
+        "graph_inputs",
+        multiple=True,
+        metavar="NAME=VALUE",
+        type=KeyValue(number_of),
+        help="Value of a further input of the graph, such as task_id=3; repeat for more.",
+    ),
     library_option,
     option(
         "--verify",

@@ -63,7 +63,7 @@ def plan(
         # A group costs the same however many of its rows are copies.
         max_rows = min(max_rows or shapes.rows, shapes.rows)
         token_budget = max(token_budget, shapes.rows * int(np.diff(offsets).max(initial=1)))
-        workers = 1  # which leaves the groups as large as they can be
+        workers = 1  # so that groups are as large as they can be
     best: tuple[float, list[int], list[float]] | None = None
     for eighths in _EIGHTHS if workers > 1 else _EIGHTHS[:1]:
         begins, costs = grouping.cut_groups(
@@ -75,11 +75,7 @@ def plan(
             cost.overhead,
             cost.quadratic,
         )
-        if (
-            workers == 1
-            or shapes.rows is not None
-            or _fits_all_budgets(begins, lengths, order, token_budget)
-        ):
+        if workers == 1 or _fits_all_budgets(begins, lengths, order, token_budget):
             break
         for part in _evened(begins, costs, workers, cost.overhead):
             done = finished(sorted(part[1], reverse=True), workers)

@@ -322,13 +322,14 @@ def takes_type_ids(inputs: Sequence[TensorSpec], bundle: ModelBundle) -> bool:
 
 def check_token_inputs(inputs: Sequence[TensorSpec], path: Path) -> None:
     """Raise ModelFormatError for inputs of a graph that rows of tokens cannot feed."""
-    ranks = _FLAT if _is_flat(inputs) else dict.fromkeys(_FILLS, 2)
+    ranks = _FLAT if takes_flat_tokens(inputs) else dict.fromkeys(_FILLS, 2)
     for spec in inputs:
         if spec.name not in ranks:
             raise ModelFormatError(
                 f"{path} has an input {spec.name!r}, {describe_input(spec)}, none of those that "
                 f"hold tokens ({', '.join(ranks)}). If its value is the same for all texts, pass "
-                f"inputs={{{spec.name!r}: value}}; otherwise export the model without it."
+                f"inputs={{{spec.name!r}: value}} (--graph-input {spec.name}=VALUE); otherwise "
+                "export the model without it."
             )
         if spec.dtype not in _DTYPES:
             raise ModelFormatError(f"{path}: input {spec.name!r} is of dtype {spec.dtype}")
@@ -340,7 +341,8 @@ def check_token_inputs(inputs: Sequence[TensorSpec], path: Path) -> None:
     check_fixed_shape(inputs, path)
 
 
-def _is_flat(inputs: Sequence[TensorSpec]) -> bool:
+def takes_flat_tokens(inputs: Sequence[TensorSpec]) -> bool:
+    """Whether a graph takes the tokens of all rows one after another, with the place of each row."""
     return any(spec.name == OFFSETS for spec in inputs)
 
 
@@ -371,7 +373,7 @@ _DTYPES: dict[str, tuple[Any, str | None]] = {
 
 @lru_cache(maxsize=256)
 def _feed_plan(inputs: tuple[TensorSpec, ...]) -> _FeedPlan:
-    if _is_flat(inputs):
+    if takes_flat_tokens(inputs):
         return _FeedPlan((), None, flat=True)
     fills = tuple((_FILLS[spec.name], *_DTYPES[spec.dtype]) for spec in inputs)
     numbers = {spec.name: number for number, spec in enumerate(inputs)}

@@ -95,9 +95,10 @@ def fit_policy(policy: ShapePolicy, fixed: FixedShape, *, pads: bool) -> ShapePo
     """
     if fixed.rows is None and fixed.width is None:
         return policy if pads else EXACT
-    widths = () if not pads else policy.widths if fixed.width is None else (fixed.width,)
-    name = policy.name if pads and not policy.exact else "graph"
-    return ShapePolicy(name, widths, fixed.rows)
+    if not pads:
+        return ShapePolicy("graph", (), fixed.rows)
+    widths = policy.widths if fixed.width is None else (fixed.width,)
+    return ShapePolicy("graph" if policy.exact else policy.name, widths, fixed.rows)
 
 
 @dataclass(frozen=True)

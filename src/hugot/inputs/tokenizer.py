@@ -69,6 +69,7 @@ class TextTokenizer:
         lowercase: whether texts are lower-cased first.
         stride: tokens that neighbouring windows of `encode_windows` share.
         threads: most threads for a list of texts; None for the number that `tokenizers` chooses.
+        special_tokens: whether the special tokens of the model are added to those of a text.
 
     Attributes:
         max_length: most tokens in a row, special ones included; None for no limit.
@@ -89,6 +90,7 @@ class TextTokenizer:
         lowercase: bool = False,
         stride: int = 0,
         threads: int | None = None,
+        special_tokens: bool = True,
     ) -> None:
         files = read_tokenizer_files(bundle)
         tokenizer = files.tokenizer
@@ -99,6 +101,10 @@ class TextTokenizer:
             first = normalizers.Lowercase()
             rest = [tokenizer.normalizer] if tokenizer.normalizer is not None else []
             tokenizer.normalizer = normalizers.Sequence([first, *rest])
+        if not special_tokens:
+            from tokenizers import processors
+
+            tokenizer.post_processor = processors.TemplateProcessing(single="$A", pair="$A $B")
         special = tokenizer.num_special_tokens_to_add(is_pair=False)
         if max_length is not None:
             if not special <= max_length < _TOO_LARGE:
@@ -468,7 +474,9 @@ class TextTokenizer:
 class LoadTokenizer(Protocol):
     """A function that returns a model's tokenizer with the given settings; see `TextTokenizer`."""
 
-    def __call__(self, max_length: int | None, *, lowercase: bool = False) -> TextTokenizer:
+    def __call__(
+        self, max_length: int | None, *, lowercase: bool = False, special_tokens: bool = True
+    ) -> TextTokenizer:
         """Return the tokenizer with these settings."""
 
 
@@ -481,17 +489,26 @@ class TokenizerCache:
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
-        self._made: dict[tuple[str, int | None, bool], TextTokenizer] = {}
+        self._made: dict[tuple[str, int | None, bool, bool], TextTokenizer] = {}
         self._lock = threading.Lock()
 
     def load(
-        self, bundle: ModelBundle, max_length: int | None, *, lowercase: bool = False
+        self,
+        bundle: ModelBundle,
+        max_length: int | None,
+        *,
+        lowercase: bool = False,
+        special_tokens: bool = True,
     ) -> TextTokenizer:
         """Return the tokenizer of a bundle with these settings."""
-        key = (str(bundle.tokenizer_path.resolve()), max_length, lowercase)
+        key = (str(bundle.tokenizer_path.resolve()), max_length, lowercase, special_tokens)
         with self._lock:
             if key not in self._made:
                 self._made[key] = TextTokenizer(
-                    bundle, max_length, lowercase=lowercase, threads=self._threads
+                    bundle,
+                    max_length,
+                    lowercase=lowercase,
+                    threads=self._threads,
+                    special_tokens=special_tokens,
                 )
             return self._made[key]

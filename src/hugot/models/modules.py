@@ -42,6 +42,7 @@ _POOLING_KEYS: Final = frozenset(
 )
 # What can follow the Transformer; in inference, Dropout does nothing.
 _LATER_KINDS: Final = ("Pooling", "Dense", "LayerNorm", "Normalize", "Dropout")
+_FIRST_KINDS: Final = ("Transformer", "StaticEmbedding")
 _NAMESPACE: Final = "sentence_transformers."
 _TOKENS: Final = "token_embeddings"
 _SENTENCE: Final = "sentence_embedding"
@@ -108,7 +109,7 @@ def transformer_folder(folder: Path) -> Path:
 def transformer_path(modules: Sequence[Mapping[str, Any]] | None) -> str:
     """Return the folder of the Transformer module, in the model's; ``""`` if it is that folder."""
     first = modules[0] if modules else {}
-    return _path(first) if module_kind(first) == "Transformer" else ""
+    return _path(first) if module_kind(first) in _FIRST_KINDS else ""
 
 
 def module_kind(module: Mapping[str, Any]) -> str:
@@ -167,7 +168,9 @@ class _Reader:
     def add(self, number: int, module: Mapping[str, Any]) -> None:
         kind = self._check(number, module)
         path = self.folder / _path(module)
-        if kind == "Pooling":
+        if kind == "StaticEmbedding":
+            self.pooled = True  # its output is a vector for a text
+        elif kind == "Pooling":
             self._add_pooling(path)
         elif kind == "Dense":
             self._add_dense(path)
@@ -189,7 +192,7 @@ class _Reader:
                 f"{self.source} has a module of type {module.get('type')!r}, whose code is not that of "
                 "sentence-transformers; hugot does not run it"
             )
-        if kind not in (_LATER_KINDS if number else ("Transformer",)):
+        if kind not in (_LATER_KINDS if number else _FIRST_KINDS):
             place = "after the first" if number else "as the first"
             raise NotFollowedError(
                 f"{self.source} has a module of type {kind!r}, which hugot does not run {place}"

@@ -79,6 +79,8 @@ def choose_output(
     if files is not None and files.source is None and sentence is not None:
         why = "the graph has it, and the folder has no modules.json: the modules are in the graph"
         return VectorOutput(sentence, 2, True, why)
+    if files is not None and files.pooling is None and sentence is not None:
+        return VectorOutput(sentence, 2, False, "by its name, it has the vectors of texts")
     tokens = _with_rank(outputs, numbers, _TOKEN_OUTPUTS, 3)
     if tokens is not None:
         return VectorOutput(tokens, 3, False, "by its name, it has the vectors of tokens")
@@ -136,8 +138,10 @@ def _of_unknown_name(
     logits = [name for name in numbers if name.endswith("logits")]
     others = [name for name in numbers if name not in (*logits, _POOLER_OUTPUT, _SENTENCE_OUTPUT)]
     head = _head(config)
-    # Without the modules of a file to apply, a vector for a text will do.
+    # Without the modules of a file to apply, a vector for a text will do; StaticEmbedding has no other.
     ranks = (3, 2) if files is not None and files.source is None else (3,)
+    if files is not None and files.pooling is None:
+        ranks = (2,)
     for rank in ranks:
         found = [name for name in others if len(outputs[numbers[name]].shape) == rank]
         if len(found) > 1:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from hugot._ort.providers import CPU
 from hugot._ort.session import InferenceSession
 from hugot._ort.settings import SessionOptions
-from hugot.errors import HugotError, InputError, ProviderError
+from hugot.errors import HugotError, InputError, ModelFormatError, ProviderError
 from hugot.models.graph import EXTERNAL_DATA_CHECKED_SINCE, check_external_data
 from hugot.models.optimized import OptimizedFile, OptimizedModel, log_ignored, select_optimized
 
@@ -41,6 +41,10 @@ _SPINNING = {
     "never": {"session.intra_op.allow_spinning": "0", "session.inter_op.allow_spinning": "0"},
     "always": {},
 }
+# A version that compares the resolved path of external data with the path of the graph's folder, and the
+# words of its error.
+_REFUSES_LINKS = "1.24.1"
+_ESCAPES = "escapes model directory"
 _SHRINK = {"memory.enable_memory_arena_shrinkage": "cpu:0"}
 
 
@@ -94,7 +98,25 @@ def create_session(
             log_ignored(source.onnx_path, error)
     if library.api_version < EXTERNAL_DATA_CHECKED_SINCE:
         check_external_data(source.onnx_path)
-    return InferenceSession(library, source.onnx_path, options, providers, hold_threads=True)
+    try:
+        return InferenceSession(library, source.onnx_path, options, providers, hold_threads=True)
+    except HugotError as error:
+        if library.version == _REFUSES_LINKS and _ESCAPES in str(error):
+            raise linked_data_error(source.onnx_path) from error
+        raise
+
+
+def linked_data_error(onnx_path: Path) -> ModelFormatError:
+    """Return the error for external data that only `_REFUSES_LINKS` takes for files elsewhere.
+
+    Raises ModelFormatError as `check_external_data` for data that is elsewhere.
+    """
+    check_external_data(onnx_path)
+    return ModelFormatError(
+        f"{onnx_path} has its weights in a file that is a symbolic link, as in the hub's cache. ONNX "
+        f"Runtime {_REFUSES_LINKS} refuses such files: install onnxruntime 1.24.2 or newer, or download "
+        "the model to a folder of its own with hugot download"
+    )
 
 
 def check_active(session: InferenceSession, providers: Providers) -> None:

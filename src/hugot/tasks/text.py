@@ -9,7 +9,7 @@ import numpy as np
 
 from hugot.errors import InputError
 from hugot.inputs.columns import advice, plain_str, unpack
-from hugot.inputs.rows import TokenRows, check_token_inputs, takes_type_ids
+from hugot.inputs.rows import TokenRows, check_token_inputs, takes_flat_tokens, takes_type_ids
 from hugot.options import check_choice, check_positive
 from hugot.tasks.base import Task, TaskOptions
 
@@ -81,6 +81,9 @@ class TextTask(Task[Options, Result]):
     def bind(self, graph: Graph, options: Options) -> None:
         """Check that the graph takes rows of tokens; see `Task.bind`."""
         super().bind(graph, options)
+        if takes_flat_tokens(graph.inputs):
+            # As StaticEmbedding of sentence-transformers: no special tokens, and no longest row.
+            self.tokenizer = self.load_tokenizer(None, special_tokens=False)
         self.tokenizer_for(options)
         check_token_inputs(graph.inputs, graph.path)
         self._type_ids = takes_type_ids(graph.inputs, self.bundle)
