@@ -70,3 +70,52 @@ def test_a_version_is_followed_only_if_the_versions_differ_and_with_a_reason() -
         agree = "output" in four and "output" in five and same(four["output"], five["output"])
         assert ("follows" in case or "refused" in case) == ("why" in case), case["id"]
         assert not (agree and "follows" in case), case["id"]
+
+
+@pytest.mark.parametrize("file", ["tokenizer_config.json", "tokenizer.json"])
+def test_padding_on_the_left_does_not_move_absolute_positions(file: str, tmp_path: Path) -> None:
+    padding = {
+        "strategy": "BatchLongest",
+        "direction": "Left",
+        "pad_to_multiple_of": None,
+        "pad_id": 0,
+        "pad_type_id": 0,
+        "pad_token": "[PAD]",
+    }
+    edit = {"padding": padding} if file == "tokenizer.json" else {"padding_side": "left"}
+    model = edited_copy(FIXTURES / "bert-uncased-text", {file: edit}, tmp_path / "model")
+    texts = ["short", "The cat sat on the mat, and Wolfgang lives in Berlin."]
+    with hugot.pipeline("text-classification", model, threads=1) as classify:
+        assert same(classify(texts), [classify(text)[0] for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("model", "edit", "said"),
+    [
+        (
+            "bert-uncased-text",
+            {"tokenizer_class": "LlamaTokenizerFast"},
+            "LlamaTokenizerFast is not",
+        ),
+        ("roberta-text", {"tokenizer_class": "DistilBertTokenizer"}, "for a WordPiece tokenizer"),
+        (
+            "qwen3-text",
+            {"extra_special_tokens": [{"content": "ara", "lstrip": True}]},
+            "extra_special",
+        ),
+    ],
+)
+def test_a_tokenizer_that_each_version_makes_in_another_way_is_refused(
+    model: str, edit: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    folder = edited_copy(FIXTURES / model, {"tokenizer_config.json": edit}, tmp_path / "model")
+    with pytest.raises(hugot.ModelFormatError, match=said):
+        hugot.pipeline("text-classification", folder)
+
+
+def test_a_padding_token_that_the_network_lacks_has_no_effect(tmp_path: Path) -> None:
+    edits = {"tokenizer_config.json": {"pad_token": "[new]"}}
+    model = edited_copy(FIXTURES / "bert-uncased-text", edits, tmp_path / "model")
+    texts = ["short", "The cat sat on the mat, and Wolfgang lives in Berlin."]
+    with hugot.pipeline("text-classification", model, threads=1) as classify:
+        assert same(classify(texts), [classify(text)[0] for text in texts])

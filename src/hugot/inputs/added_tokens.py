@@ -46,6 +46,7 @@ class AddedTokens:
 
     Attributes:
         special: the special tokens by key, such as ``mask_token``.
+        all_special: these and the additional ones, as `all_special_tokens` of transformers.
     """
 
     def __init__(
@@ -69,10 +70,7 @@ class AddedTokens:
         further = self._further(extra)
         self.special = {key: _content(token) for key, token in named.items() if token is not None}
         self._wanted = [token for token in (*named.values(), *further) if token is not None]
-        # Only transformers 5 reads a list of extra_special_tokens, and leaves its tokens as they are.
-        self._special = set(self.special.values())
-        if not extra:
-            self._special.update(map(_content, further))
+        self.all_special = frozenset(map(_content, self._wanted))
 
     def add_to(self, tokenizer: Tokenizer) -> None:
         """Add the tokens to the tokenizer, unless it has all of them with the same properties."""
@@ -88,7 +86,7 @@ class AddedTokens:
                 tokens.append(AddedToken(token, special=True) if isinstance(token, str) else token)
             seen.add(name)
         for token in tokens:
-            if token.content in self._special and not token.special:
+            if token.content in self.all_special and not token.special:
                 token.special = True
         present = {token.content: token for token in self._present.values()}
         if any(present.get(token.content) != token for token in tokens):
@@ -157,7 +155,15 @@ class AddedTokens:
                 values = self._with_extra_ids(values)
         if not isinstance(values, list):
             raise ModelFormatError(f"{self._source}: {key} is {values!r:.80}; it must be a list")
-        return [self._token(value, key) for value in values]
+        tokens = [self._token(value, key) for value in values]
+        present = self._present.values()
+        if extra and any(not isinstance(each, str) and each not in present for each in tokens):
+            # Only transformers 5 reads a list, and which properties it keeps depends on the class.
+            raise ModelFormatError(
+                f"{self._source}: {key} has tokens with other properties than in tokenizer.json. Save "
+                "the tokenizer again with one version of transformers."
+            )
+        return tokens
 
     def _with_extra_ids(self, values: Any) -> Any:
         """Return the additional tokens with those that `T5Tokenizer` adds."""

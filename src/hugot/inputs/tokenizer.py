@@ -121,6 +121,7 @@ class TextTokenizer:
             )
         self._tokenizer = tokenizer
         self._special_tokens = files.special_tokens
+        self._all_special_tokens = files.all_special_tokens
         self._cleans_up_spaces = files.cleans_up_spaces
         self._pool_threads = threads
         self.truncates_left = files.truncates_left
@@ -285,8 +286,8 @@ class TextTokenizer:
 
         As `_get_prompt_length` of sentence-transformers.
         """
-        mask = self._tokenizer.encode(prompt).special_tokens_mask
-        return len(mask) - mask[-1] if mask else 0
+        tokens = self._tokenizer.encode(prompt).tokens
+        return len(tokens) - (tokens[-1] in self._all_special_tokens) if tokens else 0
 
     def common_length(self, prompt: str) -> int:
         """Return the number of tokens that a prompt has before any text, without special tokens.

@@ -35,8 +35,8 @@ _NORMALIZER: Final = {
 }
 # Post-processors that trim the spaces of offsets.
 _TRIMMING: Final = ("ByteLevel", "RobertaProcessing")
-# A key of config.json that models with rotary positions have, which are relative. Where positions are
-# absolute, padding on the left would change answers: transformers runs texts one by one, without padding.
+# Keys of config.json for rotary positions, which are relative. If positions are absolute, padding on the
+# left would change answers: transformers runs texts one by one, without padding.
 _ROTARY: Final = frozenset(("rope_theta", "rope_scaling", "rope_parameters", "global_rope_theta"))
 # The first length that does not fit into 32 bits.
 _TOO_LARGE: Final = 2**31
@@ -49,6 +49,7 @@ class TokenizerFiles(NamedTuple):
         tokenizer: the tokenizer, without padding and truncation.
         name: name of its class; None if it is unknown.
         special_tokens: the special tokens by key, such as ``mask_token``.
+        all_special_tokens: these and the additional special tokens.
         padding: the padding of shorter rows.
         truncates_left: whether texts that are too long lose their beginning.
         types_in_single: whether a single text has token type ids other than 0. They are the same for
@@ -59,6 +60,7 @@ class TokenizerFiles(NamedTuple):
     tokenizer: Tokenizer
     name: str | None
     special_tokens: Mapping[str, str]
+    all_special_tokens: frozenset[str]
     padding: Padding
     truncates_left: bool
     types_in_single: bool
@@ -91,7 +93,7 @@ def _read(bundle: ModelBundle) -> TokenizerFiles:
     config = bundle.tokenizer_config
     source = bundle.tokenizer_path.parent / "tokenizer_config.json"
     name, kind = tokenizer_class(config, bundle.config)
-    special = _configure(tokenizer, bundle, source)
+    special, all_special = _configure(tokenizer, bundle, source)
     padding_side = _side(config, "padding_side", source)
     truncation_side = _side(config, "truncation_side", source)
     left = (padding_side or padding.get("direction") or kind.padding_side) == "left"
@@ -108,6 +110,7 @@ def _read(bundle: ModelBundle) -> TokenizerFiles:
         tokenizer,
         name,
         special,
+        all_special,
         Padding(
             _pad_id(tokenizer, special.get("pad_token"), padding, bundle.config),
             get_typed(config, "pad_token_type_id", int, source, padding.get("pad_type_id", 0)),
@@ -119,8 +122,10 @@ def _read(bundle: ModelBundle) -> TokenizerFiles:
     )
 
 
-def _configure(tokenizer: Tokenizer, bundle: ModelBundle, source: Path) -> Mapping[str, str]:
-    """Apply the files and the class to the tokenizer, and return the special tokens by key."""
+def _configure(
+    tokenizer: Tokenizer, bundle: ModelBundle, source: Path
+) -> tuple[Mapping[str, str], frozenset[str]]:
+    """Apply the files and the class; return the special tokens by key, and all of them."""
     config = bundle.tokenizer_config
     name, kind = tokenizer_class(config, bundle.config)
     if kind.python or (name == "BertweetTokenizer" and config.get("normalization")):
@@ -128,16 +133,14 @@ def _configure(tokenizer: Tokenizer, bundle: ModelBundle, source: Path) -> Mappi
             f"{source}: tokenizer_class {name} prepares texts in Python, which tokenizer.json cannot "
             "express"
         )
-    if config.get("from_slow"):
-        raise ModelFormatError(
-            f"{source}: from_slow makes the tokenizer from other files than tokenizer.json. Save it "
-            "again with transformers, or remove the key."
-        )
+    if kind.template == "if given" and type(tokenizer.model).__name__ == "WordPiece":
+        raise ModelFormatError(f"{source}: tokenizer_class {name} is not for a WordPiece tokenizer")
     added = AddedTokens(tokenizer, config, kind, source)
     added.add_to(tokenizer)
-    special = added.special
+    special, all_special = added.special, added.all_special
     if not config and name is None:
         special = tokens_of_vocabulary(tokenizer, bundle.tokenizer_path)
+        all_special = frozenset(special.values())
     _set_normalizer(tokenizer, config, kind, source)
     _set_prefix(tokenizer, config, kind, source)
     _set_post_processor(tokenizer, config, kind, source)
@@ -146,7 +149,7 @@ def _configure(tokenizer: Tokenizer, bundle: ModelBundle, source: Path) -> Mappi
         _set_language(tokenizer, config, str(name), kind.language, special, source)
     if get_typed(config, "split_special_tokens", bool, source, False):
         tokenizer.encode_special_tokens = True
-    return special
+    return special, all_special
 
 
 def _set_normalizer(
@@ -156,7 +159,12 @@ def _set_normalizer(
     if not kind.normalizer:
         return
     normalizer = tokenizer.normalizer
-    if normalizer is None and type(tokenizer.model).__name__ == "WordPiece":
+    if normalizer is None:
+        if type(tokenizer.model).__name__ != "WordPiece":
+            raise ModelFormatError(
+                f"{source}: the tokenizer_class, or config.json, is for a WordPiece tokenizer, which "
+                "tokenizer.json does not have"
+            )
         from tokenizers.normalizers import BertNormalizer
 
         # Only version 5 of transformers reads such a file.
