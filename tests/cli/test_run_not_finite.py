@@ -36,7 +36,7 @@ def test_results_that_are_not_finite_are_noted_or_stop_the_run(
     assert f"{source}, line 2: the input has no finite result" in stopped.stderr
     skipped = hugot_command(*flags, "--on-error", "skip", "--resume")
     assert skipped.code == 3, skipped.stderr
-    assert "2 records, 2 bad in" in skipped.stderr
+    assert "2 records (1 of them before), 2 bad in" in skipped.stderr
     data = out.read_bytes()
     assert b"null" not in data
     if kind in ("jsonl", "txt"):

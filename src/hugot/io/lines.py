@@ -243,7 +243,8 @@ class _Reading:
     def _chunk(
         self, lines: list[bytes | int], *, last: bool = False, damage: str | None = None
     ) -> Chunk:
-        done = self._raw.tell() if self._file is not None and not self._raw.closed else 0
+        at_file = self._file is not None and self._raw is not None and not self._raw.closed
+        done = self._raw.tell() if at_file else 0
         return Chunk(
             self._number,
             self._source,
