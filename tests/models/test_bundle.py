@@ -84,6 +84,19 @@ def test_a_missing_file_raises_and_tells_how_to_export(folder, name, said) -> No
         open_bundle(folder)
 
 
+def test_a_sentence_model_without_a_graph_is_to_be_exported_by_sentence_transformers(
+    folder,
+) -> None:
+    (folder / "model.onnx").unlink()
+    (folder / "model.safetensors").touch()
+    (folder / "modules.json").write_text("[]", encoding="utf-8")
+    said = (
+        r"weights for PyTorch \(model\.safetensors\)\. Export it with sentence_transformers\.Sent"
+    )
+    with pytest.raises(ModelNotFoundError, match=said):
+        open_bundle(folder)
+
+
 @pytest.mark.parametrize("text", ["{", "[1]", '"text"', "\udcff"])
 def test_a_damaged_config_raises_and_names_the_file(folder, text) -> None:
     (folder / "config.json").write_bytes(text.encode("utf-8", "surrogateescape"))

@@ -188,7 +188,7 @@ def test_a_model_without_a_tokenizer_in_a_package_is_named_with_what_it_lacks(
         (package / "onnx").rename(package / "graphs")
         root = package / "graphs"
     with pytest.raises(
-        ModelNotFoundError, match=f"{root} has no tokenizer.json.* An export has the"
+        ModelNotFoundError, match=f"{root} has no tokenizer.json.* Copy it from the model"
     ):
         hugot.pipeline("text-classification", "package:mood_model")
 
@@ -198,7 +198,8 @@ def test_a_folder_of_safetensors_in_a_package_is_named_with_what_it_lacks(packag
     (package / "tokenizer.json").unlink()
     (package / "model.safetensors").write_bytes(b"")
     with pytest.raises(
-        ModelNotFoundError, match=r"mood_model has no \.onnx file\. An export has the"
+        ModelNotFoundError,
+        match=r"mood_model has no \.onnx file, only weights for PyTorch \(model\.safetensors\)",
     ):
         hugot.pipeline("text-classification", "package:mood_model")
 

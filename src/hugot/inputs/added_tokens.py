@@ -69,6 +69,10 @@ class AddedTokens:
         further = self._further(extra)
         self.special = {key: _content(token) for key, token in named.items() if token is not None}
         self._wanted = [token for token in (*named.values(), *further) if token is not None]
+        # Only transformers 5 reads a list of extra_special_tokens, and leaves its tokens as they are.
+        self._special = set(self.special.values())
+        if not extra:
+            self._special.update(map(_content, further))
 
     def add_to(self, tokenizer: Tokenizer) -> None:
         """Add the tokens to the tokenizer, unless it has all of them with the same properties."""
@@ -76,7 +80,6 @@ class AddedTokens:
 
         contents = {token.content for token in (*self._present.values(), *self._listed)}
         tokens = list(self._listed)
-        special = {_content(token) for token in self._wanted}
         seen: set[str] = set()
         for token in self._wanted:
             name = _content(token)
@@ -85,7 +88,7 @@ class AddedTokens:
                 tokens.append(AddedToken(token, special=True) if isinstance(token, str) else token)
             seen.add(name)
         for token in tokens:
-            if token.content in special and not token.special:
+            if token.content in self._special and not token.special:
                 token.special = True
         present = {token.content: token for token in self._present.values()}
         if any(present.get(token.content) != token for token in tokens):
@@ -145,7 +148,6 @@ class AddedTokens:
     def _further(self, extra: Any) -> list[str | AddedToken]:
         """Return the special tokens that have no key of their own."""
         if extra:
-            # transformers 5 reads this list; 4.57 fails.
             key, values = "extra_special_tokens", extra
         else:
             key, values = "additional_special_tokens", self._config.get("additional_special_tokens")

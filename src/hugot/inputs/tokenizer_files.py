@@ -35,6 +35,9 @@ _NORMALIZER: Final = {
 }
 # Post-processors that trim the spaces of offsets.
 _TRIMMING: Final = ("ByteLevel", "RobertaProcessing")
+# A key of config.json that models with rotary positions have, which are relative. Where positions are
+# absolute, padding on the left would change answers: transformers runs texts one by one, without padding.
+_ROTARY: Final = frozenset(("rope_theta", "rope_scaling", "rope_parameters", "global_rope_theta"))
 # The first length that does not fit into 32 bits.
 _TOO_LARGE: Final = 2**31
 
@@ -92,6 +95,7 @@ def _read(bundle: ModelBundle) -> TokenizerFiles:
     padding_side = _side(config, "padding_side", source)
     truncation_side = _side(config, "truncation_side", source)
     left = (padding_side or padding.get("direction") or kind.padding_side) == "left"
+    left = left and not _ROTARY.isdisjoint(bundle.config)
     cuts_left = (truncation_side or truncation.get("direction")) == "left"
     debug(
         "%s: class %s, pads on the %s, truncates on the %s, special tokens %s",
@@ -123,6 +127,11 @@ def _configure(tokenizer: Tokenizer, bundle: ModelBundle, source: Path) -> Mappi
         raise ModelFormatError(
             f"{source}: tokenizer_class {name} prepares texts in Python, which tokenizer.json cannot "
             "express"
+        )
+    if config.get("from_slow"):
+        raise ModelFormatError(
+            f"{source}: from_slow makes the tokenizer from other files than tokenizer.json. Save it "
+            "again with transformers, or remove the key."
         )
     added = AddedTokens(tokenizer, config, kind, source)
     added.add_to(tokenizer)
@@ -299,10 +308,13 @@ def _pad_id(
     padding: Mapping[str, Any],
     config: Mapping[str, Any],
 ) -> int:
+    """Return the id of the padding token, or another that the model has: padding has no effect."""
     found = None if token is None else token_id(tokenizer, token)
     if found is None:
         found = padding.get("pad_id", config.get("pad_token_id"))
-    return found if isinstance(found, int) and 0 <= found < _TOO_LARGE else 0
+    size = config.get("vocab_size")
+    limit = size if isinstance(size, int) else _TOO_LARGE
+    return found if isinstance(found, int) and 0 <= found < limit else 0
 
 
 def token_id(tokenizer: Tokenizer, token: str) -> int | None:

@@ -18,7 +18,7 @@ from hugot.models.files import check_content, get_typed, read_json
 from hugot.models.modules import transformer_folder
 from hugot.models.sentence import SentenceFiles, read_sentence_files
 from hugot.models.tokenizer_config import read_tokenizer_config
-from hugot.models.variants import EXPORT_HINT, check_instruction_set, find_onnx
+from hugot.models.variants import TOKENIZER_HINT, check_instruction_set, find_onnx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -236,7 +236,7 @@ def open_bundle(
     tokenizer_path = inner / "tokenizer.json"
     if not tokenizer_path.is_file():
         raise ModelNotFoundError(
-            f"{folder} has no tokenizer.json, without which text cannot be tokenized. {EXPORT_HINT}"
+            f"{folder} has no tokenizer.json, without which text cannot be tokenized. {TOKENIZER_HINT}"
         )
     for each in (onnx_path, *_weight_files(onnx_path), tokenizer_path):
         check_content(each)

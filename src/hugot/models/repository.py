@@ -9,7 +9,7 @@ from hugot.errors import DownloadError, HugotError, ModelFormatError, ModelNotFo
 from hugot.models.files import file_sha256, git_blob_id
 from hugot.models.graph import external_files
 from hugot.models.modules import list_modules, module_kind, transformer_path
-from hugot.models.variants import EXPORT_HINT
+from hugot.models.variants import TOKENIZER_HINT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -72,7 +72,7 @@ def check_tokenizer(files: Iterable[str], where: str, inner: str = "") -> None:
     """Raise ModelNotFoundError if the files, and those in the folder `inner`, have no tokenizer.json."""
     if not {"tokenizer.json", f"{inner}/tokenizer.json"}.intersection(files):
         raise ModelNotFoundError(
-            f"{where} has no tokenizer.json, without which text cannot be tokenized. {EXPORT_HINT}"
+            f"{where} has no tokenizer.json, without which text cannot be tokenized. {TOKENIZER_HINT}"
         )
 
 

@@ -36,9 +36,17 @@ _ALL_VARIANTS = (*VARIANTS, *_NAMED)
 # The folders that a model's graph is looked for in, in order.
 FOLDERS = ("", "onnx/")
 
-EXPORT_HINT = (
-    "An export has the .onnx file and the tokenizer.json: 'optimum-cli export onnx --model NAME "
-    "FOLDER' (package optimum-onnx) writes them."
+_INSTALL = "after 'pip install \"sentence-transformers[onnx]\" accelerate'"
+_EXPORT = f"'optimum-cli export onnx --model NAME --task TASK FOLDER', {_INSTALL}"
+_EXPORT_SENTENCES = (
+    'sentence_transformers.SentenceTransformer(NAME, backend="onnx").save_pretrained(FOLDER), '
+    f"{_INSTALL}"
+)
+_WEIGHTS = (".safetensors", "pytorch_model.bin")
+
+TOKENIZER_HINT = (
+    "Copy it from the model that the graph was exported from, with config.json and "
+    f"tokenizer_config.json, or export that model again with {_EXPORT}."
 )
 
 # Names without ".onnx", the best first. O4 of optimum is O3 with halved precision.
@@ -96,7 +104,7 @@ def choose_graph(
             )
     graphs = {name: size for name, size in files.items() if name.endswith(".onnx")}
     if not graphs:
-        raise ModelNotFoundError(f"{where} has no .onnx file. {EXPORT_HINT}")
+        raise _no_graph(where, files)
     asked_for = file_asked_for(onnx_file, variant)
     if asked_for is not None:
         return _by_name(graphs, asked_for, where)
@@ -133,12 +141,23 @@ def find_onnx(folder: Path, onnx_file: str | None = None, variant: str | None = 
     files = {
         inner + path.name: path for inner in FOLDERS for path in (folder / inner).glob("*.onnx")
     }
+    if not files:
+        raise _no_graph(str(folder), [path.name for path in folder.iterdir()])
     sizes: dict[str, int | None] = dict.fromkeys(files)
     if len(files) > 1:
         sizes = {name: path.stat().st_size for name, path in files.items()}
     name = choose_graph(sizes, onnx_file, variant, where=str(folder))
     check_instruction_set(name, sizes)
     return files[name]
+
+
+def _no_graph(where: str, names: Iterable[str]) -> ModelNotFoundError:
+    """Return the error for a model without a graph, which says how to export one."""
+    names = list(names)
+    weights = next((name for name in sorted(names) if name.endswith(_WEIGHTS)), None)
+    found = "" if weights is None else f", only weights for PyTorch ({weights})"
+    export = _EXPORT_SENTENCES if "modules.json" in names else _EXPORT
+    return ModelNotFoundError(f"{where} has no .onnx file{found}. Export it with {export}.")
 
 
 def file_asked_for(onnx_file: str | None, variant: str | None) -> str | None:
