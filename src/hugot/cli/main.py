@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from hugot import __version__
-from hugot.cli.streams import EXIT_SIGPIPE, drop_stdout, flush_stdout, open_standard_streams
+from hugot.cli.streams import EXIT_SIGPIPE, drop_stdout, flush_stdout, open_standard_streams, why
 from hugot.errors import HugotError
 from hugot.tasks import similar_word
 
@@ -102,7 +102,7 @@ def _run() -> int:
         code = EXIT_SIGPIPE
     except OSError as error:
         drop_stdout()
-        _report(str(error) if error.filename else f"the output cannot be written: {error}")
+        _report(str(error) if error.filename else f"the output cannot be written: {why(error)}")
         code = 1
     return code if isinstance(code, int) else 0
 

@@ -13,7 +13,7 @@ import click
 from hugot.cli.flags import flag_name
 from hugot.cli.report import Log, choose_progress, report_end, unit_of
 from hugot.cli.run_flags import RUNTIME_DEFAULTS, given_columns, run_options
-from hugot.cli.streams import drop_stdout
+from hugot.cli.streams import drop_stdout, why
 from hugot.cli.suggestions import with_suggestion
 from hugot.cli.task_command import RUNTIME, TASK, TaskCommand, options_given, settings_to_keep
 from hugot.errors import HugotError
@@ -149,9 +149,11 @@ class Run:
         except OSError as error:
             if isinstance(error, HugotError):
                 raise
+            reason = str(error)
             if self._place is None:
                 drop_stdout()
-            message = f"the output cannot be written: {error}{self._hint}"
+                reason = why(error)
+            message = f"the output cannot be written: {reason}{self._hint}"
             raise click.ClickException(message) from None
         except RecordInputError as error:
             raise RecordInputError(f"{error}{self._hint}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 
@@ -53,3 +54,8 @@ def drop_stdout() -> None:
         opened = os.open(os.devnull, os.O_WRONLY)
         os.dup2(opened, number)
         os.close(opened)
+
+
+def why(error: OSError) -> str:
+    """Return why stdout cannot be written, for messages."""
+    return "stdout is closed" if error.errno == errno.EBADF else str(error)

@@ -112,9 +112,14 @@ def run_job(
     windows = _Windows(records, watcher.begun, _pace_of(runner, checkpoint_seconds))
     writer = _Writer(output, watcher.written, records.stop)
     parts = windows.parts()
-    # Closing the parts ends the reading.
-    with contextlib.closing(parts), _Interrupts(windows.stop, on_signal) as interrupts:
-        answers = run_windows(runner, parts, runner.options)
+    answers = run_windows(runner, parts, runner.options, refuse_not_finite=True)
+    # Closing the parts ends the reading, closing the answers drops the window that was read ahead: the
+    # traceback of an error would keep both.
+    with (
+        contextlib.closing(parts),
+        contextlib.closing(answers),
+        _Interrupts(windows.stop, on_signal) as interrupts,
+    ):
         try:
             for results, refusals in answers:
                 batch = windows.ran()
@@ -128,7 +133,6 @@ def run_job(
                     _stop_at_error(writer, batch, results)
                 writer.put(batch, results)
                 if interrupts.signal is not None and output.resumable:
-                    answers.close()  # drops the window that was read ahead
                     break
         except BaseException as error:
             runner.recorder.failed(error)

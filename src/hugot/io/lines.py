@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import sys
 import threading
@@ -137,7 +138,10 @@ class LineReader:
                 with file.path.open("rb", buffering=0) as stream:
                     reading.run(stream, self._start if resumes and self._start.offset else None)
         except _read_errors() as error:
-            reading.end(f"the {'input' if file is None else 'file'} cannot be read: {error}")
+            what, reason = "file" if file is not None else "input", str(error)
+            if file is None and isinstance(error, OSError) and error.errno == errno.EBADF:
+                reason = "stdin is closed"
+            reading.end(f"the {what} cannot be read: {reason}")
 
     def _put(self, chunk: Chunk) -> None:
         self._room.acquire()
@@ -239,7 +243,8 @@ class _Reading:
     def _chunk(
         self, lines: list[bytes | int], *, last: bool = False, damage: str | None = None
     ) -> Chunk:
-        done = self._raw.tell() if self._file is not None and not self._raw.closed else 0
+        at_file = self._file is not None and self._raw is not None and not self._raw.closed
+        done = self._raw.tell() if at_file else 0
         return Chunk(
             self._number,
             self._source,
