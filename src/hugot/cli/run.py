@@ -145,7 +145,7 @@ class Run:
             self._log("warning", f"ended by a signal{self._hint}")
             return _EXIT_SIGINT
         except BrokenPipeError:
-            raise
+            raise  # ends the command quietly, unlike other errors of the output
         except OSError as error:
             if isinstance(error, HugotError):
                 raise

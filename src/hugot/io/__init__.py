@@ -5,6 +5,8 @@
     lines        bytes → lines, on a thread
     jsonl, delimited, plain_text
                  lines → records, and records and results → lines
+    items        an array of JSON → its items
+    exact_json   objects of JSON as they are written
     columnar     Parquet and Arrow → records, and records and results → Parquet and Arrow
     records      lines → batches of records
     job          batches → results → output
