@@ -69,11 +69,13 @@ class Modules:
         before: the steps on token vectors, before the pooling.
         pooling: the pooling; None if the Transformer's output is a vector for a text.
         after: the steps on the vectors of texts.
+        is_static: whether there is a StaticEmbedding in place of the Transformer.
     """
 
     before: tuple[Step, ...]
     pooling: Pooling | None
     after: tuple[Step, ...]
+    is_static: bool = False
 
 
 def list_modules(folder: Path) -> list[dict[str, Any]] | None:
@@ -135,7 +137,7 @@ def read_modules(
         reader.add(number, module)
     if not reader.pooled:
         raise NotFollowedError(f"{reader.source} has no Pooling module")
-    return Modules(tuple(reader.before), reader.pooling, tuple(reader.after))
+    return Modules(tuple(reader.before), reader.pooling, tuple(reader.after), reader.is_static)
 
 
 def pooling_modes(config: Mapping[str, Any], source: Path) -> tuple[str, ...]:
@@ -163,13 +165,14 @@ class _Reader:
         self.after: list[Step] = []
         self.pooling: Pooling | None = None
         self.pooled = is_sentence
+        self.is_static = False
         self._names: set[object] = set()
 
     def add(self, number: int, module: Mapping[str, Any]) -> None:
         kind = self._check(number, module)
         path = self.folder / _path(module)
         if kind == "StaticEmbedding":
-            self.pooled = True  # its output is a vector for a text
+            self.pooled = self.is_static = True  # its output is a vector for a text
         elif kind == "Pooling":
             self._add_pooling(path)
         elif kind == "Dense":

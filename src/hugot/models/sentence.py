@@ -38,6 +38,7 @@ class SentenceFiles:
         prompts: name → prompt.
         default_prompt_name: the prompt to use if none is named, or None.
         truncate_dim: number of first components to keep, or None.
+        is_static: whether the model is a StaticEmbedding, whose graph takes all tokens in one row.
         text_refusal: why hugot cannot tokenize texts as sentence-transformers does, or None.
         module_refusal: why hugot cannot run the modules, or None.
     """
@@ -51,6 +52,7 @@ class SentenceFiles:
     prompts: Mapping[str, str] = field(default_factory=lambda: _PROMPTS)
     default_prompt_name: str | None = None
     truncate_dim: int | None = None
+    is_static: bool = False
     text_refusal: str | None = None
     module_refusal: str | None = None
 
@@ -102,6 +104,7 @@ def read_sentence_files(
         include_prompt=found.pooling is None or found.pooling.include_prompt,
         before=found.before,
         steps=found.after,
+        is_static=found.is_static,
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from hugot._fast import pooling as kernels
 from hugot.errors import InputError, ModelFormatError
-from hugot.inputs.rows import token_spans
+from hugot.inputs.rows import takes_flat_tokens, token_spans
 from hugot.models.log import debug
 from hugot.models.vector_output import choose_output, describe_outputs, named_output
 from hugot.options import check_choice, check_positive
@@ -348,6 +348,11 @@ class FeatureExtraction(TextTask[FeatureExtractionOptions, Vectors]):
         )
         if runs_modules and files.module_refusal is not None:
             raise ModelFormatError(files.module_refusal)
+        if runs_modules and files.is_static and not takes_flat_tokens(self.graph.inputs):
+            raise ModelFormatError(
+                f"{files.source} has a module of type 'StaticEmbedding', whose graph has an input "
+                f"'offsets'; {self.graph.path} has none"
+            )
 
     def _modules(
         self, options: FeatureExtractionOptions, output: VectorOutput
