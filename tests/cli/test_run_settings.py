@@ -39,7 +39,7 @@ def test_a_run_that_goes_on_keeps_the_flags_of_the_command_that_make_its_results
     assert all(isinstance(param, Option) for param in run.params)
     assert {param.name for param in run.params if not param.same_answers} == {
         *("task", "batch_size", "library", "input_format", "output_format", "max_line_bytes"),
-        *("shard_size", "result_format", "embedding_type"),
+        *("shard_size", "result_format", "embedding_type", "graph_inputs"),
     }
 
 
