@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from copy import copy
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hugot.errors import InputError, TokenizerError
 from hugot.inputs.native import copy_tokenizer, encode_texts, raise_others
+from hugot.inputs.pairs import PairTemplate
 from hugot.inputs.pool import start_pool
 from hugot.inputs.rows import TokenRow, TokenRows, rows_from_encodings
 from hugot.inputs.tokenizer_files import read_tokenizer_files, token_id
@@ -268,6 +270,11 @@ class TextTokenizer:
         if 0 not in mask:
             return 0, len(mask)
         return mask.index(0), mask[::-1].index(0)
+
+    @cached_property
+    def pair_template(self) -> PairTemplate:
+        """The way in which two texts become a row; see `PairTemplate`."""
+        return PairTemplate(copy_tokenizer(self._tokenizer))
 
     @property
     def window_length(self) -> int:

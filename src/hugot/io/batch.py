@@ -220,16 +220,21 @@ class InputKeys:
     Attributes:
         keys: the keys, in the order of the fields.
         single: the key whose value is the input by itself; None if the input is a dict.
+        optional: the keys that a record need not have.
     """
 
     def __init__(self, columns: Mapping[str, str], fields: Sequence[Field]) -> None:
         self._all_fields = fields
         self._fields: list[Field] = []
         self.keys: list[str] = []
+        self.optional: set[str] = set()
         for field in fields:
             if field.name in columns:
                 self._fields.append(field)
                 self.keys.append(columns[field.name])
+                # A key that a flag names is one that records have.
+                if field.if_present and columns[field.name] == field.default_column:
+                    self.optional.add(columns[field.name])
         alone = len(self.keys) == 1 and fields[0].name in columns
         self.single = self.keys[0] if alone else None
 
@@ -241,9 +246,25 @@ class InputKeys:
     def of_record(self, record: Mapping[str, Any]) -> Any:
         """Return the input of a record; raises ValueError if a key is missing."""
         for field, key in zip(self._fields, self.keys, strict=True):
-            if field.required and key not in record:
+            needed = field.default_column is not None and key not in self.optional
+            if needed and key not in record:
                 raise ValueError(f'each line must be an object with the key "{key}"')
         return self.of_values([record.get(key) for key in self.keys])
+
+    def wrong_text(self, value: Any) -> str | None:
+        """Return what is wrong with the texts of an input that is a dict; None if nothing is."""
+        for field, key in zip(self._fields, self.keys, strict=True):
+            part = value.get(field.key)
+            if not isinstance(part, str) and not field.if_present:
+                return f'"{key}" must be a string, not {shown_value(part)}'
+        return None
+
+    def is_null(self, values: Sequence[Any]) -> bool:
+        """Whether a row with these values of the keys is not run, since one that it needs is null."""
+        return any(
+            value is None and not field.if_present
+            for field, value in zip(self._fields, values, strict=True)
+        )
 
     def of_values(self, values: Sequence[Any]) -> Any:
         """Return the input for the values of the keys.
@@ -255,6 +276,8 @@ class InputKeys:
             return values[0]
         made = {}
         for field, key, value in zip(self._fields, self.keys, values, strict=True):
+            if value is None and field.if_present:
+                continue
             if value is None and not field.required:
                 raise ValueError(f'"{key}" must be a string, not null')
             made[field.key] = value

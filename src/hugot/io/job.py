@@ -253,10 +253,8 @@ def _wrong_type(runner: Runner[Any], keys: InputKeys, value: Any) -> str | None:
         pass
     else:
         return None
-    if keys.single is None:
-        for key, part in zip(keys.keys, value.values(), strict=True):
-            if not isinstance(part, str):
-                return f'"{key}" must be a string, not {shown_value(part)}'
+    if keys.single is None and ((wrong := keys.wrong_text(value)) is not None or keys.optional):
+        return wrong
     wanted = "a string"
     if isinstance(task.sample_input("text", options), list):
         wanted = "a list of words"

@@ -1,0 +1,453 @@
+"""Zero-shot classification: labels of the caller's choice for a text, by an entailment model."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias, TypedDict
+
+import numpy as np
+
+from hugot.errors import InputError, ModelFormatError
+from hugot.inputs.columns import plain_str
+from hugot.inputs.pairs import PairRows
+from hugot.models.files import get_typed
+from hugot.options import check_switch, plain_value
+from hugot.tasks.base import MISSING, OptionsCache
+from hugot.tasks.outputs import as_float32, check_label_count, find_logits
+from hugot.tasks.schema import FLOAT32, STRING, TEXT, Field, ListOf, Struct, struct
+from hugot.tasks.text import TextOptions, TextTask
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from hugot._ort.tensor import Tensor
+    from hugot.inputs.pairs import Surrounding
+    from hugot.inputs.rows import Group, Rows, TokenRows
+    from hugot.inputs.tokenizer import TextTokenizer
+    from hugot.models.bundle import ModelBundle
+    from hugot.tasks.base import Graph, Prepared
+
+_LABELS: Final = "candidate_labels"
+# The labels of inputs that measure or warm up a pipeline without labels of its own.
+_SAMPLE_LABELS: Final = ("politics", "sports", "science")
+
+
+class ZeroShotResult(TypedDict):
+    """A text, its labels, the best first, and their scores."""
+
+    sequence: str
+    labels: list[str]
+    scores: list[float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroShotClassificationOptions(TextOptions):
+    """Options of zero-shot classification.
+
+    Attributes:
+        candidate_labels: the labels to choose from: a list, or a str in which commas separate them.
+        hypothesis_template: the sentence that the model compares with the text for each label, which
+            takes the place of ``{}`` in it.
+        multi_label: whether each label is judged by itself, so that several may fit; otherwise, the
+            scores of a text add up to 1.
+    """
+
+    candidate_labels: str | Sequence[str] | None = None
+    hypothesis_template: str = "This example is {}."
+    multi_label: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_switch("multi_label", self.multi_label)
+        if not isinstance(self.hypothesis_template, str):
+            raise InputError(f"hypothesis_template={self.hypothesis_template!r}; it must be a str")
+        _check_filled(self.hypothesis_template, "label")
+        if self.candidate_labels is not None:
+            object.__setattr__(self, _LABELS, _checked_labels(self.candidate_labels))
+
+
+class _Question(NamedTuple):
+    """An input.
+
+    Attributes:
+        text: the text.
+        labels: its labels; those of the options are the same object.
+    """
+
+    text: str
+    labels: tuple[str, ...]
+
+
+class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotResult]):
+    """Classify texts by any labels, as `transformers.ZeroShotClassificationPipeline`.
+
+        classify = hugot.pipeline("zero-shot-classification", "path/to/model")
+        classify("The match ended in a draw", ["politics", "sports"])
+        # {'sequence': 'The match ended in a draw', 'labels': ['sports', 'politics'],
+        #  'scores': [0.97, 0.03]}
+        classify({"text": "The match ended in a draw", "candidate_labels": ["politics", "sports"]})
+
+    A result is a dict with the keys ``sequence`` (str), ``labels`` (list of str, best first) and
+    ``scores`` (list of float).
+    """
+
+    name: ClassVar[str] = "zero-shot-classification"
+    options_type: ClassVar[type[Any]] = ZeroShotClassificationOptions
+    fields: ClassVar[tuple[Field, ...]] = (
+        TEXT,
+        Field(
+            _LABELS,
+            _LABELS,
+            "Key or column of the labels of a text, which replace those of --candidate-labels.",
+            required=False,
+            if_present=True,
+        ),
+    )
+    positional_options: ClassVar[tuple[str, ...]] = (_LABELS,)
+    result_types: ClassVar[tuple[Struct]] = (struct(labels=ListOf(STRING), scores=ListOf(FLOAT32)),)
+
+    def bind(self, graph: Graph, options: ZeroShotClassificationOptions) -> None:
+        """Find the output, ``logits`` [batch, labels], and the label for entailment."""
+        super().bind(graph, options)
+        self._logits = [find_logits(graph, self.name, ("batch", "labels"))]
+        check_label_count(self.bundle, graph.outputs[self._logits[0]].shape[-1])
+        self._entailment = _entailment(self.bundle)
+        self._contradiction = -1 if self._entailment == 0 else 0
+        self._hypotheses: OptionsCache[ZeroShotClassificationOptions, list[Surrounding]] = (
+            OptionsCache()
+        )
+        self._template = self.tokenizer.pair_template
+        self._special = self.tokenizer.special_tokens
+        # A row for the text alone has then at least as many of its tokens as one with a hypothesis.
+        self._cuts_texts = sum(self._special) <= self._template.special
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the model's labels, by index."""
+        return list(self.bundle.labels)
+
+    def result_type(self, options: ZeroShotClassificationOptions) -> Struct:
+        """Labels, best first, and their scores."""
+        return self.result_types[0]
+
+    def count_tokens(self, value: Any, options: ZeroShotClassificationOptions) -> int:
+        """Count the tokens of a text's longest row, or of the text alone if it has no labels."""
+        if isinstance(value, str) and options.candidate_labels is None:
+            return self.tokenizer.count(plain_str(value))
+        question = self.check_input(value, 0, options)
+        size = max(each.size for each in self._hypotheses_of(question.labels, options, {}))
+        return self.tokenizer.count(question.text) - sum(self._special) + size
+
+    def bind_call(
+        self, inputs: Any, more: Sequence[Any], options: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return inputs and options; transformers calls the inputs `sequences`."""
+        if inputs is MISSING and "sequences" in options:
+            inputs = options["sequences"]
+            options = {name: value for name, value in options.items() if name != "sequences"}
+        return super().bind_call(inputs, more, options)
+
+    def sample_input(self, text: str, options: ZeroShotClassificationOptions) -> Any:
+        """A text, with labels if the options have none."""
+        if options.candidate_labels is not None:
+            return text
+        return {TEXT.key: text, _LABELS: list(_SAMPLE_LABELS)}
+
+    def accepts_all(self, inputs: Sequence[Any], options: ZeroShotClassificationOptions) -> bool:
+        """No: each input gets its labels."""
+        return False
+
+    def check_input(
+        self, value: Any, index: int, options: ZeroShotClassificationOptions
+    ) -> _Question:
+        """Return the text of a str or a dict, and its labels."""
+        labels = options.candidate_labels
+        if isinstance(value, dict):
+            if value.keys() - {TEXT.key, _LABELS} or not isinstance(value.get(TEXT.key), str):
+                raise InputError(
+                    f'input {index}: a dict must be {{"text": str, "candidate_labels": [str, …]}}, '
+                    f"not {value!r:.200}",
+                    index,
+                )
+            if value.get(_LABELS) is not None:
+                try:
+                    labels = _checked_labels(value[_LABELS])
+                except InputError as error:
+                    raise InputError(f"input {index}: {error}", index) from None
+            value = value[TEXT.key]
+        text: Any = super().check_input(value, index, options)
+        if not text:
+            raise InputError(f"input {index} is an empty text, which has no labels", index)
+        if labels is None:
+            raise InputError(
+                f"input {index} has no candidate_labels; pass a list of them as an option", index
+            )
+        return _Question(text, labels)  # type: ignore[arg-type]  # the options' are checked
+
+    def make_rows(
+        self,
+        values: Sequence[Any],
+        options: ZeroShotClassificationOptions,
+        numbers: Sequence[int],
+    ) -> tuple[TokenRows, dict[int, InputError]]:
+        """Tokenize each text once, and make a row of it for each of its labels."""
+        tokenizer = self.tokenizer_for(options)
+        cutter = tokenizer if self._cuts_texts else tokenizer.without_limit()
+        texts, refused = cutter.encode(
+            [question.text for question in values], type_ids=False, numbers=numbers
+        )
+        accepted = [place for place in range(len(values)) if place not in refused]
+        joined = PairRows(self._template, tokenizer.padding, type_ids=self._type_ids)
+        known: _Known = {}
+        source = cut = 0
+        for place, tokens in zip(accepted, self._texts_of(texts, cutter.max_length), strict=True):
+            try:
+                hypotheses = self._hypotheses_of(values[place].labels, options, known)
+                firsts = [
+                    self._first(values[place], tokens, each.size, tokenizer, options)
+                    for each in hypotheses
+                ]
+            except _RefusedError as error:
+                number = numbers[place]
+                refused[place] = InputError(f"input {number} {error}", number)
+                continue
+            for first, hypothesis in zip(firsts, hypotheses, strict=True):
+                joined.add(source, first, hypothesis)
+            cut += tokens.goes_on or any(len(first) < len(tokens.ids) for first in firsts)
+            source += 1
+        rows = joined.rows()
+        rows.truncated = cut
+        return rows, refused
+
+    def wanted_outputs(self, options: ZeroShotClassificationOptions) -> Sequence[int]:
+        """The logits."""
+        return self._logits
+
+    def allocate(self, rows: Rows, options: ZeroShotClassificationOptions) -> NDArray[np.float32]:
+        """An array for the logits, [rows, labels]."""
+        return np.empty((len(rows), len(self.bundle.labels)), np.float32)
+
+    def postprocess(
+        self,
+        outputs: list[Tensor],
+        group: Group,
+        prepared: Prepared[ZeroShotClassificationOptions],
+    ) -> None:
+        """Store the logits of each row."""
+        logits = as_float32(outputs[0], 2, len(group.rows), group.width)
+        if logits.shape[1] != prepared.results.shape[1]:
+            check_label_count(self.bundle, logits.shape[1])
+        prepared.results[group.rows] = logits
+
+    def finish(self, prepared: Prepared[ZeroShotClassificationOptions]) -> Sequence[ZeroShotResult]:
+        """Return the labels of each text by their scores."""
+        entailment = prepared.results[:, self._entailment].astype(np.float64)
+        contradiction = prepared.results[:, self._contradiction].astype(np.float64)
+        ends = np.cumsum([len(question.labels) for question in prepared.inputs]).tolist()
+        results: list[ZeroShotResult] = []
+        begin = 0
+        for question, end in zip(prepared.inputs, ends, strict=True):
+            rows = slice(begin, end)
+            if prepared.options.multi_label or end - begin == 1:
+                scores = _softmax(np.stack((contradiction[rows], entailment[rows])))[1]
+            else:
+                scores = _softmax(entailment[rows])
+            if not np.isfinite(scores).all():
+                prepared.mark_not_finite([begin])
+            results.append(_result(question, scores.astype(np.float32)))
+            begin = end
+        return results
+
+    def _texts_of(self, texts: TokenRows, longest: int | None) -> list[_Tokens]:
+        """Return the tokens of texts, whose rows were cut at a length, without special ones."""
+        before, after = self._special
+        ids, offsets = texts.ids, texts.offsets.tolist()
+        found = []
+        for row, (begin, end) in enumerate(pairwise(offsets)):
+            goes_on = end - begin == longest and bool(texts.encodings[row].overflowing)
+            found.append(_Tokens(ids[begin + before : end - after], goes_on))
+        return found
+
+    def _first(
+        self,
+        question: _Question,
+        tokens: _Tokens,
+        size: int,
+        tokenizer: TextTokenizer,
+        options: ZeroShotClassificationOptions,
+    ) -> NDArray[np.int32]:
+        """Return the tokens of a text in a row.
+
+        As the truncation `only_first` of transformers: the hypothesis is never cut, and if it leaves no
+        room for the text, nothing is.
+
+        Args:
+            question: the input.
+            tokens: tokens of the text.
+            size: number of the row's other tokens.
+            tokenizer: the tokenizer, with the longest row.
+            options: the options of the call.
+
+        Raises _RefusedError if the row cannot be run.
+        """
+        longest = tokenizer.max_length
+        if longest is None or (not tokens.goes_on and len(tokens.ids) + size <= longest):
+            return tokens.ids
+        limit = (
+            f"{'max_length is' if tokenizer is not self.tokenizer else 'the model takes'} {longest}"
+        )
+        if options.truncation is not True:
+            count = size + len(tokenizer.pieces(question.text))
+            raise _RefusedError(
+                f"has {count} tokens with a hypothesis; {limit}. Shorten it, or let truncation=True "
+                "cut it."
+            )
+        room = longest - size
+        if room > 0:
+            return tokens.ids[-room:] if tokenizer.truncates_left else tokens.ids[:room]
+        ids = np.array(tokenizer.pieces(question.text), np.int32)
+        positions = self.bundle.config_limit
+        if tokenizer is not self.tokenizer or (positions and len(ids) + size > positions):
+            raise _RefusedError(
+                f"has no room for its tokens beside a hypothesis of {size} tokens (special ones "
+                f"included); {limit}. Shorten the label or hypothesis_template."
+            )
+        return ids
+
+    def _hypotheses_of(
+        self, labels: tuple[str, ...], options: ZeroShotClassificationOptions, known: _Known
+    ) -> list[Surrounding]:
+        """Return what the rows of labels have around a text.
+
+        Args:
+            labels: the labels.
+            options: the options of the call.
+            known: those of other inputs of the call, to which those of the labels are added.
+
+        Raises InputError for a label of the options without a hypothesis, _RefusedError for one of an
+        input.
+        """
+        if labels is options.candidate_labels:
+            return self._hypotheses.get(options, partial(self._tokenized, labels))
+        if labels not in known:
+            try:
+                known[labels] = self._tokenized(labels, options)
+            except InputError as error:
+                raise _RefusedError(f"cannot be run: {error}") from None
+        return known[labels]
+
+    def _tokenized(
+        self, labels: tuple[str, ...], options: ZeroShotClassificationOptions
+    ) -> list[Surrounding]:
+        """Tokenize the hypothesis of each label."""
+        template = options.hypothesis_template
+        hypotheses = [_filled(template, label) for label in labels]
+        _check_filled(template, labels[0])
+        rows, refused = self.tokenizer.without_limit().encode(hypotheses, type_ids=False)
+        for place, error in refused.items():
+            reason = str(error).removeprefix(f"input {error.index} ")
+            raise InputError(f"candidate_labels: the hypothesis of {labels[place]!a} {reason}")
+        return [self._template.around(each.ids.tolist()) for each in self._texts_of(rows, None)]
+
+
+class _Tokens(NamedTuple):
+    """Tokens of a text.
+
+    Attributes:
+        ids: their ids, of a text that is too long as many as a row for it alone takes.
+        goes_on: whether the text has more of them.
+    """
+
+    ids: NDArray[np.int32]
+    goes_on: bool
+
+
+# Labels → what their rows have around a text.
+_Known: TypeAlias = "dict[tuple[str, ...], list[Surrounding]]"
+
+
+class _RefusedError(Exception):
+    """The reason to refuse an input, to be preceded by its number."""
+
+
+def _checked_labels(given: object) -> tuple[str, ...]:
+    """Return labels as a tuple; raises InputError unless they are a str, or a list of some."""
+    labels = plain_value(given)
+    if isinstance(labels, str):
+        labels = [label for part in labels.split(",") if (label := part.strip())]
+    if not isinstance(labels, list | tuple) or not all(isinstance(each, str) for each in labels):
+        raise InputError(
+            f"candidate_labels={given!r:.200}; it must be a list of str, or a str with commas"
+        )
+    if not labels:
+        raise InputError(f"candidate_labels={given!r:.200}; there must be at least one label")
+    return tuple(labels)
+
+
+def _filled(template: str, label: str) -> str:
+    """Return the hypothesis for a label; raises InputError for a template that takes no label."""
+    try:
+        return template.format(label)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"hypothesis_template={template!r}; it must have {{}} in place of the label, and no other "
+            f"braces ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _check_filled(template: str, label: str) -> None:
+    """Raise InputError if a template does not change with a label."""
+    if _filled(template, label) == template:
+        raise InputError(
+            f"hypothesis_template={template!r} is the same with the label {label!r}; it must have {{}} "
+            "in place of the label"
+        )
+
+
+def _entailment(bundle: ModelBundle) -> int:
+    """Return the number of the label for entailment, -1 if none is named so.
+
+    As `ZeroShotClassificationPipeline.entailment_id`: the first label of ``label2id`` counts. Without
+    ``id2label``, transformers does not read it.
+    """
+    source, count = bundle.config_path, len(bundle.labels)
+    numbers: Mapping[str, Any] = {label: number for number, label in enumerate(bundle.labels)}
+    if bundle.config.get("id2label"):
+        numbers = get_typed(bundle.config, "label2id", dict, source, numbers)
+    for label, number in numbers.items():
+        if label.lower().startswith("entail"):
+            if type(number) is not int or not -count <= number < count:
+                raise ModelFormatError(
+                    f"{source}: label2id has {number!r:.80} for {label!r}; it must be the number of one "
+                    f"of the {count} labels"
+                )
+            return number
+    logging.getLogger("hugot").warning(
+        "%s names no label that begins with 'entail'; the last one, %r, is taken for entailment",
+        source,
+        bundle.labels[-1],
+    )
+    return -1
+
+
+def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the softmax along the first axis."""
+    with np.errstate(all="ignore"):
+        exponentials = np.exp(values - values.max(0))
+        found: NDArray[np.float64] = exponentials / exponentials.sum(0)
+        return found
+
+
+def _result(question: _Question, scores: NDArray[np.float32]) -> ZeroShotResult:
+    """Return the result of a text; of labels with one score, the last comes first."""
+    order = scores.argsort(kind="stable")[::-1]
+    return {
+        "sequence": question.text,
+        "labels": [question.labels[number] for number in order.tolist()],
+        "scores": scores[order].tolist(),
+    }
