@@ -117,6 +117,7 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
         self._logits = [find_logits(graph, self.name, ("batch", "labels"))]
         check_label_count(self.bundle, graph.outputs[self._logits[0]].shape[-1])
         self._entailment = _entailment(self.bundle)
+        self._warned = False
         self._contradiction = -1 if self._entailment == 0 else 0
         self._hypotheses: OptionsCache[ZeroShotClassificationOptions, list[Surrounding]] = (
             OptionsCache()
@@ -162,10 +163,8 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
         """No: each input gets its labels."""
         return False
 
-    def check_input(
-        self, value: Any, index: int, options: ZeroShotClassificationOptions
-    ) -> _Question:
-        """Return the text of a str or a dict, and its labels."""
+    def check_input(self, value: Any, index: int, options: ZeroShotClassificationOptions) -> Any:
+        """Return the text of a str or a dict, and its labels, as a `_Question`."""
         labels = options.candidate_labels
         if isinstance(value, dict):
             if value.keys() - {TEXT.key, _LABELS} or not isinstance(value.get(TEXT.key), str):
@@ -196,6 +195,7 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
         numbers: Sequence[int],
     ) -> tuple[TokenRows, dict[int, InputError]]:
         """Tokenize each text once, and make a row of it for each of its labels."""
+        self._warn()
         tokenizer = self.tokenizer_for(options)
         cutter = tokenizer if self._cuts_texts else tokenizer.without_limit()
         texts, refused = cutter.encode(
@@ -263,6 +263,16 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
             begin = end
         return results
 
+    def _warn(self) -> None:
+        """Warn once of a model that names no label for entailment."""
+        if self._entailment == -1 and not self._warned:
+            self._warned = True
+            logging.getLogger("hugot").warning(
+                "%s names no label that begins with 'entail'; the last one, %r, is taken for it",
+                self.bundle.config_path,
+                self.bundle.labels[-1],
+            )
+
     def _texts_of(self, texts: TokenRows, longest: int | None) -> list[_Tokens]:
         """Return the tokens of texts, whose rows were cut at a length, without special ones."""
         before, after = self._special
@@ -311,7 +321,7 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
         if room > 0:
             return tokens.ids[-room:] if tokenizer.truncates_left else tokens.ids[:room]
         ids = np.array(tokenizer.pieces(question.text), np.int32)
-        positions = self.bundle.config_limit
+        positions = self.bundle.position_table
         if tokenizer is not self.tokenizer or (positions and len(ids) + size > positions):
             raise _RefusedError(
                 f"has no room for its tokens beside a hypothesis of {size} tokens (special ones "
@@ -427,11 +437,6 @@ def _entailment(bundle: ModelBundle) -> int:
                     f"of the {count} labels"
                 )
             return number
-    logging.getLogger("hugot").warning(
-        "%s names no label that begins with 'entail'; the last one, %r, is taken for entailment",
-        source,
-        bundle.labels[-1],
-    )
     return -1
 
 
