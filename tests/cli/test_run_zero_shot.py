@@ -117,6 +117,16 @@ def test_a_record_without_labels_or_with_wrong_ones_is_named(
     assert 'with the key "input"' in reasons[6]
 
 
+def test_wrong_labels_of_a_renamed_key_are_named(hugot_command, folder, lines) -> None:
+    source = lines({"input": TEXTS[0], "which": [3]})
+    done = hugot_command(*run(folder, "-i", source, "--candidate-labels-column", "which"))
+    assert "line 1" in done.stderr
+    assert "candidate_labels=[3]" in done.stderr
+    source = lines({"input": TEXTS[0], "candidate_labels": LABELS})
+    done = hugot_command(*run(folder, "-i", source, "--candidate-labels-column", "which"))
+    assert 'with the key "which"' in done.stderr
+
+
 def test_a_csv_may_have_a_column_of_labels(hugot_command, folder, zero, tmp_path) -> None:
     source = tmp_path / "texts.csv"
     with source.open("w", newline="") as file:

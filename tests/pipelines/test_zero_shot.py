@@ -188,6 +188,18 @@ def test_labels_that_are_none_are_refused(zero, labels) -> None:
     assert raised.value.index == 1
 
 
+def test_labels_that_no_text_can_have_are_refused_wherever_they_are_given(zero, models) -> None:
+    bad = {"candidate_labels": ["a", "\ud800"]}
+    for ask in (
+        lambda: hugot.pipeline("zero-shot-classification", models / "deberta-text", **bad),
+        lambda: zero.count_tokens({"text": "a", **bad}),
+        lambda: zero.submit({"text": "a", **bad}).result(30),
+        lambda: next(zero.stream(["a"], **bad)),
+    ):
+        with pytest.raises(InputError, match="candidate_labels: the hypothesis of"):
+            ask()
+
+
 def test_an_input_without_labels_is_refused(zero) -> None:
     with pytest.raises(InputError, match="input 1 has no candidate_labels"):
         zero([{"text": "a", "candidate_labels": ["a"]}, "b"])
