@@ -38,6 +38,7 @@ _HOMES = {
     "TextClassificationPipeline": "hugot.pipelines.classes",
     "TokenClassificationPipeline": "hugot.pipelines.classes",
     "TokenizerError": "hugot.errors",
+    "ZeroShotClassificationPipeline": "hugot.pipelines.classes",
     "available_providers": "hugot.runtime.available",
     "download_model": "hugot.models.download",
     "pipeline": "hugot.api",
@@ -64,6 +65,7 @@ __all__ = [
     "TextClassificationPipeline",
     "TokenClassificationPipeline",
     "TokenizerError",
+    "ZeroShotClassificationPipeline",
     "available_providers",
     "download_model",
     "pipeline",
@@ -98,6 +100,7 @@ if TYPE_CHECKING:
         FillMaskPipeline,
         TextClassificationPipeline,
         TokenClassificationPipeline,
+        ZeroShotClassificationPipeline,
     )
     from hugot.runtime.available import available_providers
     from hugot.session import Session

@@ -44,6 +44,12 @@ def pipeline(
 ) -> classes.FillMaskPipeline: ...
 @overload
 def pipeline(
+    task: Literal["zero-shot-classification", "zeroShotClassification"],
+    model: str | PathLike[str],
+    **options: Any,
+) -> classes.ZeroShotClassificationPipeline: ...
+@overload
+def pipeline(
     task: str,
     model: str | PathLike[str],
     **options: Any,

@@ -120,6 +120,19 @@ class Session:
     @overload
     def pipeline(
         self,
+        task: Literal["zero-shot-classification", "zeroShotClassification"],
+        model: str | PathLike[str],
+        *,
+        name: str | None = None,
+        onnx_file: str | None = None,
+        variant: str | None = None,
+        revision: str | None = None,
+        verify: bool = False,
+        **options: Any,
+    ) -> classes.ZeroShotClassificationPipeline: ...
+    @overload
+    def pipeline(
+        self,
         task: str,
         model: str | PathLike[str],
         *,

@@ -243,7 +243,7 @@ def column_flags(task: str | None) -> list[Option]:
     return [
         Option(
             [field.parameter, field.flag],
-            help=f"{field.help}  [default: {field.name}]" if field.required else field.help,
+            help=f"{field.help}  [default: {field.name}]" if field.default_column else field.help,
             metavar="TEXT",
             envvar=variable_name(field.parameter),
         )
@@ -255,7 +255,7 @@ def given_columns(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[st
     """Return the key or column of each field that is read, by the name of the field."""
     columns = {}
     for field in fields:
-        column = values.get(field.parameter) or (field.name if field.required else None)
+        column = values.get(field.parameter) or field.default_column
         if column is not None:
             columns[field.name] = column
     return columns

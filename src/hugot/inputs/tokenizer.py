@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from copy import copy
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from hugot.errors import InputError, TokenizerError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from hugot.inputs.beginnings import Beginnings
     from hugot.inputs.native import Text
+    from hugot.inputs.pairs import PairTemplate
     from hugot.models.bundle import ModelBundle
 
 # Decoders for which the text of a token depends only on the token and on whether it is the first. This
@@ -275,6 +277,13 @@ class TextTokenizer:
         if 0 not in mask:
             return 0, len(mask)
         return mask.index(0), mask[::-1].index(0)
+
+    @cached_property
+    def pair_template(self) -> PairTemplate:
+        """The way in which two texts become a row; see `PairTemplate`."""
+        from hugot.inputs.pairs import PairTemplate  # few tasks join pairs
+
+        return PairTemplate(copy_tokenizer(self._tokenizer))
 
     @property
     def window_length(self) -> int:

@@ -173,7 +173,7 @@ def _fitted(results: Iterable[Any], result: ResultType) -> ResultType | None:
             return Vector(len(first)) if is_vector else None
         case Struct(members):
             first = next(iter(results), None)
-            is_struct = isinstance(first, dict) and first.keys() == {each.name for each in members}
+            is_struct = isinstance(first, dict) and first.keys() >= {each.name for each in members}
             return result if is_struct else None
         case Scalar():
             return result

@@ -231,16 +231,21 @@ class InputKeys:
     Attributes:
         keys: the keys, in the order of the fields.
         single: the key whose value is the input by itself; None if the input is a dict.
+        optional: the keys that a record need not have.
     """
 
     def __init__(self, columns: Mapping[str, str], fields: Sequence[Field]) -> None:
         self._all_fields = fields
         self._fields: list[Field] = []
         self.keys: list[str] = []
+        self.optional: set[str] = set()
         for field in fields:
             if field.name in columns:
                 self._fields.append(field)
                 self.keys.append(columns[field.name])
+                # A key that a flag names is one that records have.
+                if field.if_present and columns[field.name] == field.default_column:
+                    self.optional.add(columns[field.name])
         alone = len(self.keys) == 1 and fields[0].name in columns
         self.single = self.keys[0] if alone else None
 
@@ -258,12 +263,29 @@ class InputKeys:
         for field, key in zip(self._fields, self.keys, strict=True):
             value = _found(record, key)
             if value is _MISSING:
-                raise ValueError(
-                    f'there is no key "{key}"; the keys are {_shown_keys(record)}. Choose one with '
-                    f"{field.flag}"
-                )
+                if field.default_column is not None and key not in self.optional:
+                    raise ValueError(
+                        f'there is no key "{key}"; the keys are {_shown_keys(record)}. Choose one with '
+                        f"{field.flag}"
+                    )
+                value = None
             values.append(value)
         return self.of_values(values)
+
+    def wrong_text(self, value: Any) -> str | None:
+        """Return what is wrong with the texts of an input that is a dict; None if nothing is."""
+        for field, key in zip(self._fields, self.keys, strict=True):
+            part = value.get(field.key)
+            if not isinstance(part, str) and not field.if_present:
+                return f'"{key}" must be a string, not {shown_value(part)}'
+        return None
+
+    def is_null(self, values: Sequence[Any]) -> bool:
+        """Whether a row with these values of the keys is not run, since one that it needs is null."""
+        return any(
+            value is None and not field.if_present
+            for field, value in zip(self._fields, values, strict=True)
+        )
 
     def of_values(self, values: Sequence[Any]) -> Any:
         """Return the input for the values of the keys.
@@ -275,6 +297,8 @@ class InputKeys:
             return values[0]
         made = {}
         for field, key, value in zip(self._fields, self.keys, values, strict=True):
+            if value is None and field.if_present:
+                continue
             if value is None and not field.required:
                 raise ValueError(f'"{key}" must be a string, not null')
             made[field.key] = value

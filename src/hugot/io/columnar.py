@@ -163,14 +163,17 @@ class ColumnRecords:
         columns: list[list[Any]] = []
         wrong: dict[int, str] = {}
         for name in self.keys.keys:
+            if name in self.keys.optional and name not in table.schema.names:
+                columns.append([None] * table.num_rows)
+                continue
             values, not_text = read_texts(self._column(file, table, name))
             columns.append(values)
             wrong |= {row: f"the column {name!r} is {reason}" for row, reason in not_text.items()}
         if self.keys.single is not None:
             return columns[0], wrong
-        of_values = self.keys.of_values
+        of_values, is_null = self.keys.of_values, self.keys.is_null
         rows = zip(*columns, strict=True)
-        return [None if None in values else of_values(values) for values in rows], wrong
+        return [None if is_null(values) else of_values(values) for values in rows], wrong
 
     def _column(self, file: InputFile, table: pa.RecordBatch, name: str) -> Column:
         """Return a column, or a member of one of structs; raises InputError if there is none."""

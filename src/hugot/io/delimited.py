@@ -138,7 +138,7 @@ class DelimitedParser:
 
     def _set_header(self, row: list[str]) -> None:
         for key in self._keys.keys:
-            if key not in row:
+            if key not in row and key not in self._keys.optional:
                 raise HeaderError(
                     f"there is no column {key!r}; the columns are {', '.join(map(repr, row))}. "
                     f"Choose one with {self._keys.flags}"

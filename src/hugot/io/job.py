@@ -258,9 +258,9 @@ def _wrong_type(runner: Runner[Any], keys: InputKeys, value: Any) -> str | None:
     else:
         return None
     if keys.single is None:
-        for key, part in zip(keys.keys, value.values(), strict=True):
-            if not isinstance(part, str):
-                return f'"{key}" must be a string, not {shown_value(part)}'
+        wrong = keys.wrong_text(value)
+        if wrong is not None or any(field.if_present for field in task.fields):
+            return wrong
     wanted = "a string"
     if isinstance(task.sample_input("text", options), list):
         wanted = "a list of words"

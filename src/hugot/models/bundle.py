@@ -181,6 +181,12 @@ class ModelBundle:
         return min((each for each in (texts.max_length, self.config_limit) if each), default=None)
 
     @property
+    def position_table(self) -> int | None:
+        """As `config_limit`; without positions that are computed, so that a model takes longer rows."""
+        rotates = any("rope_" in key for key in self.config)
+        return self.graph_width if rotates else self.config_limit
+
+    @property
     def config_limit(self) -> int | None:
         """Number of tokens that the model and its graph take at most; None without a limit."""
         limits = (self.graph_width, self._position_limit)

@@ -10,6 +10,7 @@ from hugot.tasks.feature_extraction import FeatureExtractionOptions, Vectors
 from hugot.tasks.fill_mask import FilledMasks, FillMaskOptions
 from hugot.tasks.text_classification import TextClassificationOptions, TextResult
 from hugot.tasks.token_classification import Entities, TokenClassificationOptions
+from hugot.tasks.zero_shot_classification import ZeroShotClassificationOptions, ZeroShotResult
 
 def make_pipeline(
     engine: Engine,
@@ -67,4 +68,17 @@ class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]
 
     A result is a list of dicts with the keys ``entity`` or ``entity_group`` (str), ``score`` (float),
     ``index`` (int, without aggregation only), ``word`` (str), ``start`` and ``end`` (int).
+    """
+
+class ZeroShotClassificationPipeline(Pipeline[ZeroShotClassificationOptions, ZeroShotResult]):
+    """Classify texts by any labels, as `transformers.ZeroShotClassificationPipeline`.
+
+        classify = hugot.pipeline("zero-shot-classification", "path/to/model")
+        classify("The match ended in a draw", ["politics", "sports"])
+        # {'sequence': 'The match ended in a draw', 'labels': ['sports', 'politics'],
+        #  'scores': [0.97, 0.03]}
+        classify({"text": "The match ended in a draw", "candidate_labels": ["politics", "sports"]})
+
+    A result is a dict with the keys ``sequence`` (str), ``labels`` (list of str, best first) and
+    ``scores`` (list of float).
     """

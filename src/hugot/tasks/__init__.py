@@ -82,6 +82,7 @@ SPECS: Final = (
         run_defaults={"aggregation_strategy": "simple"},
     ),
     TaskSpec("fill-mask", ("ForMaskedLM",), meant=("mask", "unmask", "masked-lm")),
+    TaskSpec("zero-shot-classification", (), meant=("zero-shot", "nli", "zsc")),
 )
 # Architectures of tasks that hugot does not run, for messages.
 _OTHER_ARCHITECTURES: Final = {
@@ -122,7 +123,6 @@ _OTHER_TASKS: Final = frozenset(
         "visual-question-answering",
         "vqa",
         "zero-shot-audio-classification",
-        "zero-shot-classification",
         "zero-shot-image-classification",
         "zero-shot-object-detection",
     )

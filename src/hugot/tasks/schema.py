@@ -20,17 +20,25 @@ class Field(NamedTuple):
         help: its description, for the help of its flag.
         required: whether every record has it. Without the flag, it is then read from the key that
             equals `name`; a field that is not required is not read.
+        if_present: whether a field that is not required is nevertheless read from that key, of records
+            that have it; it may be null, and may hold lists of texts.
     """
 
     name: str
     key: str
     help: str
     required: bool = True
+    if_present: bool = False
+
+    @property
+    def default_column(self) -> str | None:
+        """The key or column that it is read from without the flag; None if it is not read."""
+        return self.name if self.required or self.if_present else None
 
     @property
     def flag(self) -> str:
         """The flag that sets its key or column."""
-        return f"--{self.name}-column"
+        return f"--{self.name.replace('_', '-')}-column"
 
     @property
     def parameter(self) -> str:
