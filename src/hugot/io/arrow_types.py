@@ -51,6 +51,7 @@ def arrow_type(
                     for member in members
                 ]
             )
+    raise InputError("a column has no room for lists and other results")
 
 
 def result_keys(result: ResultType, key_style: str) -> dict[str, str]:
@@ -176,4 +177,6 @@ def _fitted(results: Iterable[Any], result: ResultType) -> ResultType | None:
             is_struct = isinstance(first, dict) and first.keys() >= {each.name for each in members}
             return result if is_struct else None
         case Scalar():
-            return result
+            first = next(iter(results), None)
+            return None if isinstance(first, list | dict | np.ndarray | None) else result
+    return None

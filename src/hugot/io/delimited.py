@@ -67,7 +67,10 @@ class DelimitedParser:
             raise ValueError(f"the row has {len(row)} fields, the header {len(self._header)}")
         record = dict(zip(self._header, row, strict=True))
         single = self._keys.single
-        return record, self._keys.of_record(record) if single is None else record[single]
+        if single is not None:
+            return record, record[single]
+        lists = {key: _listed(key, record[key]) for key in self._keys.lists if key in record}
+        return record, self._keys.of_record({**record, **lists} if lists else record)
 
     def _row(self, line: bytes) -> list[str] | None:
         text = decoded(line.removesuffix(b"\r")) + "\n"
@@ -95,12 +98,11 @@ class DelimitedParser:
             raise ValueError("a quoted field does not end within a million characters")
 
     def _set_header(self, row: list[str]) -> None:
-        for key in self._keys.keys:
-            if key not in row and key not in self._keys.optional:
-                raise HeaderError(
-                    f"there is no column {key!r}; the columns are {', '.join(map(repr, row))}. "
-                    f"Choose one with {self._keys.flags}"
-                )
+        if (key := self._keys.missing(row)) is not None:
+            raise HeaderError(
+                f"there is no column {key!r}; the columns are {', '.join(map(repr, row))}. "
+                f"Choose one with {self._keys.flags}"
+            )
         if len(set(row)) < len(row):
             raise HeaderError("two columns have the same name")
         if any("\n" in name for name in row):
@@ -154,6 +156,19 @@ class DelimitedEncoder(LineEncoder):
             except TypeError:
                 raise too_deep(batch, i) from None
         return text.getvalue().encode()
+
+
+def _listed(key: str, cell: str) -> list[Any] | None:
+    """Return the list that a cell holds as JSON, None for an empty cell; raises ValueError."""
+    if not cell:
+        return None
+    try:
+        value = orjson.loads(cell)
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, list):
+        raise ValueError(f'"{key}" must be a list of strings in JSON, such as ["a", "b"]')
+    return value
 
 
 def _late_column(batch: Batch, number: int, names: set[str]) -> InputError:
