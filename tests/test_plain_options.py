@@ -36,7 +36,10 @@ VALUES = {
     "output_name": "last_hidden_state",
     "targets": ["in", "a"],
     "tokenizer_kwargs": {"truncation": True},
-    "max_length": 12,
+    "max_length": 20,
+    "candidate_labels": ["a", "b"],
+    "hypothesis_template": "{}?",
+    "multi_label": True,
     "chunks": None,
     "chunk_overlap": 0,
     "mode": "latency",
@@ -69,6 +72,7 @@ MODELS = {
     "token-classification": "bert-uncased-token",
     "feature-extraction": "bert-uncased-features",
     "fill-mask": "bert-uncased-mask",
+    "zero-shot-classification": "deberta-text",
 }
 
 
@@ -128,7 +132,10 @@ def test_an_option_of_a_task_becomes_the_plain_value(task, kind) -> None:
         if each.name in VALUES
     }
     given = {name: KINDS[kind](value) for name, value in options.items()}
-    sample = "a [MASK]" if task == "fill-mask" else "a word"
+    sample = {
+        "fill-mask": "a [MASK]",
+        "zero-shot-classification": {"text": "a word", "candidate_labels": ["in", "a"]},
+    }.get(task, "a word")
     with (
         hugot.pipeline(task, FIXTURES / MODELS[task], threads=1, **given) as made,
         hugot.pipeline(task, FIXTURES / MODELS[task], threads=1) as plain,

@@ -80,6 +80,7 @@ _ADVICE: Final = {
     "candidate_labels": _LABELS,
     "hypothesis_template": _LABELS,
     "multi_label": _LABELS,
+    "multi_class": "use multi_label= of the task zero-shot-classification",
 }
 
 

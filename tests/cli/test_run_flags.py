@@ -71,6 +71,7 @@ def test_the_help_of_a_type_leaves_out_the_flags_of_others(hugot_command, task) 
         "text-classification": "--function-to-apply",
         "token-classification": "--stride",
         "fill-mask": "--targets",
+        "zero-shot-classification": "--candidate-labels",
     }
     for owner, flag in own.items():
         assert (flag in shown) == (owner == task)
@@ -231,7 +232,7 @@ def test_the_help_without_a_type_says_whose_a_flag_is(ranking, hugot_command) ->
     shown = " ".join(hugot_command("run", "--help").stdout.split())
     assert "--query-column TEXT (text-classification) Key of the query." in shown
     assert "--input-column TEXT Key or column of the text." in shown
-    others = "feature-extraction, token-classification, fill-mask"
+    others = "feature-extraction, token-classification, fill-mask, zero-shot-classification"
     assert f"--truncation [true|false|error] ({others})" in shown
 
 

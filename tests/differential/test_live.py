@@ -336,6 +336,59 @@ def test_fill_mask(
         compare(both.task, both.ours([text, mask], **options)[0], expected)
 
 
+@pytest.mark.parametrize("name", of("text-classification"))
+@examples
+@hypothesis.given(
+    batch=st.lists(texts, min_size=1, max_size=4),
+    labels=st.lists(texts, min_size=1, max_size=4),
+    multi_label=st.booleans(),
+)
+def test_zero_shot(name: str, batch: list[str], labels: list[str], multi_label: bool) -> None:
+    both, (reference, ours) = pair(name), zero_shot(name)
+    template = "It is {}."
+    batch = [
+        text
+        for text in batch
+        if text and all(both.answerable_pair(text, template.format(label)) for label in labels)
+    ]
+    options = {"hypothesis_template": template, "multi_label": multi_label}
+    alone = []
+    for text in batch:
+        try:
+            expected = plain(reference(text, labels, **options))
+        except Exception:  # a hypothesis is longer than the model's positions
+            with pytest.raises(hugot.InputError):
+                ours(text, labels, **options)
+            continue
+        alone.append(expected)
+        compare_scores(ours(text, labels, **options), expected)
+    if alone and len(alone) == len(batch):
+        for shared, expected in zip(ours(batch, labels, **options), alone, strict=True):
+            compare_scores(shared, expected)
+
+
+def compare_scores(got: Any, expected: Any) -> None:
+    """Compare two answers, whose labels may change places if their scores are equal up to rounding."""
+    assert got["sequence"] == expected["sequence"]
+    assert sorted(got["labels"]) == sorted(expected["labels"])
+    by_label = [dict(zip(each["labels"], each["scores"], strict=True)) for each in (got, expected)]
+    assert got["scores"] == sorted(got["scores"], reverse=True)
+    compare(
+        "zero-shot-classification", {each: by_label[0][each] for each in by_label[1]}, by_label[1]
+    )
+
+
+@cache
+def zero_shot(name: str) -> Any:
+    task = "zero-shot-classification"
+    both = pair(name).reference
+    # transformers reads longest rows of `model_max_length` alone.
+    reference = transformers.pipeline(task, model=both.model, tokenizer=both.tokenizer)
+    if reference.tokenizer.model_max_length > LONGEST:
+        reference.tokenizer.model_max_length = LONGEST
+    return reference, hugot.pipeline(task, FIXTURES / name, threads=1)
+
+
 @cache
 def embedder(name: str) -> Any:
     return sentence_transformers.SentenceTransformer(str(Path(CHECKPOINTS) / name), device="cpu")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from hugot.errors import InputError, TokenizerError
 from hugot.inputs.native import copy_tokenizer, encode_texts, raise_others
-from hugot.inputs.pairs import PairTemplate
 from hugot.inputs.pool import start_pool
 from hugot.inputs.rows import TokenRow, TokenRows, rows_from_encodings
 from hugot.inputs.tokenizer_files import read_tokenizer_files, token_id
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from hugot.inputs.beginnings import Beginnings
     from hugot.inputs.native import Text
+    from hugot.inputs.pairs import PairTemplate
     from hugot.models.bundle import ModelBundle
 
 # Decoders for which the text of a token depends only on the token and on whether it is the first. This
@@ -274,6 +274,8 @@ class TextTokenizer:
     @cached_property
     def pair_template(self) -> PairTemplate:
         """The way in which two texts become a row; see `PairTemplate`."""
+        from hugot.inputs.pairs import PairTemplate  # few tasks join pairs
+
         return PairTemplate(copy_tokenizer(self._tokenizer))
 
     @property

@@ -253,8 +253,10 @@ def _wrong_type(runner: Runner[Any], keys: InputKeys, value: Any) -> str | None:
         pass
     else:
         return None
-    if keys.single is None and ((wrong := keys.wrong_text(value)) is not None or keys.optional):
-        return wrong
+    if keys.single is None:
+        wrong = keys.wrong_text(value)
+        if wrong is not None or any(field.if_present for field in task.fields):
+            return wrong
     wanted = "a string"
     if isinstance(task.sample_input("text", options), list):
         wanted = "a list of words"

@@ -154,6 +154,12 @@ class ModelBundle:
             return self.longest_row
         return min((each for each in (texts.max_length, self.config_limit) if each), default=None)
 
+    @property
+    def position_table(self) -> int | None:
+        """As `config_limit`; None also if positions are computed, so that a model takes longer rows."""
+        rotates = any("rope_" in key for key in self.config)
+        return None if rotates else self.config_limit
+
     @cached_property
     def config_limit(self) -> int | None:
         """Number of positions that the model has for tokens, or None without a position table."""

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
 
 import numpy as np
 
 from hugot.errors import InputError, ModelFormatError
 from hugot.inputs.columns import plain_str
-from hugot.inputs.pairs import PairRows
 from hugot.models.files import get_typed
-from hugot.options import check_switch, plain_value
+from hugot.options import check_switch
 from hugot.tasks.base import MISSING, OptionsCache
+from hugot.tasks.hypotheses import Hypotheses, Question, check_template, checked_labels
 from hugot.tasks.outputs import as_float32, check_label_count, find_logits
 from hugot.tasks.schema import FLOAT32, STRING, TEXT, Field, ListOf, Struct, struct
 from hugot.tasks.text import TextOptions, TextTask
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from hugot._ort.tensor import Tensor
     from hugot.inputs.pairs import Surrounding
     from hugot.inputs.rows import Group, Rows, TokenRows
-    from hugot.inputs.tokenizer import TextTokenizer
     from hugot.models.bundle import ModelBundle
     from hugot.tasks.base import Graph, Prepared
 
@@ -64,23 +61,9 @@ class ZeroShotClassificationOptions(TextOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_switch("multi_label", self.multi_label)
-        if not isinstance(self.hypothesis_template, str):
-            raise InputError(f"hypothesis_template={self.hypothesis_template!r}; it must be a str")
-        _check_filled(self.hypothesis_template, "label")
+        check_template(self.hypothesis_template, "label")
         if self.candidate_labels is not None:
-            object.__setattr__(self, _LABELS, _checked_labels(self.candidate_labels))
-
-
-class _Question(NamedTuple):
-    """An input.
-
-    Attributes:
-        text: the text.
-        labels: its labels; those of the options are the same object.
-    """
-
-    text: str
-    labels: tuple[str, ...]
+            object.__setattr__(self, _LABELS, checked_labels(self.candidate_labels))
 
 
 class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotResult]):
@@ -117,14 +100,15 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
         self._logits = [find_logits(graph, self.name, ("batch", "labels"))]
         check_label_count(self.bundle, graph.outputs[self._logits[0]].shape[-1])
         self._entailment = _entailment(self.bundle)
+        self._warned = False
         self._contradiction = -1 if self._entailment == 0 else 0
-        self._hypotheses: OptionsCache[ZeroShotClassificationOptions, list[Surrounding]] = (
-            OptionsCache()
+        self._hypotheses = Hypotheses(
+            self.tokenizer, self.bundle.position_table, type_ids=self._type_ids
         )
-        self._template = self.tokenizer.pair_template
-        self._special = self.tokenizer.special_tokens
-        # A row for the text alone has then at least as many of its tokens as one with a hypothesis.
-        self._cuts_texts = sum(self._special) <= self._template.special
+        self._known: OptionsCache[
+            ZeroShotClassificationOptions, dict[tuple[str, ...], list[Surrounding]]
+        ] = OptionsCache()
+        self._known.get(options, self._of_options)
 
     @property
     def labels(self) -> list[str]:
@@ -140,8 +124,7 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
         if isinstance(value, str) and options.candidate_labels is None:
             return self.tokenizer.count(plain_str(value))
         question = self.check_input(value, 0, options)
-        size = max(each.size for each in self._hypotheses_of(question.labels, options, {}))
-        return self.tokenizer.count(question.text) - sum(self._special) + size
+        return self._hypotheses.count_tokens(question, options.hypothesis_template)
 
     def bind_call(
         self, inputs: Any, more: Sequence[Any], options: dict[str, Any]
@@ -162,10 +145,8 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
         """No: each input gets its labels."""
         return False
 
-    def check_input(
-        self, value: Any, index: int, options: ZeroShotClassificationOptions
-    ) -> _Question:
-        """Return the text of a str or a dict, and its labels."""
+    def check_input(self, value: Any, index: int, options: ZeroShotClassificationOptions) -> Any:
+        """Return the text of a str or a dict, and its labels, as a `Question`."""
         labels = options.candidate_labels
         if isinstance(value, dict):
             if value.keys() - {TEXT.key, _LABELS} or not isinstance(value.get(TEXT.key), str):
@@ -176,7 +157,7 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
                 )
             if value.get(_LABELS) is not None:
                 try:
-                    labels = _checked_labels(value[_LABELS])
+                    labels = checked_labels(value[_LABELS])
                 except InputError as error:
                     raise InputError(f"input {index}: {error}", index) from None
             value = value[TEXT.key]
@@ -187,7 +168,7 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
             raise InputError(
                 f"input {index} has no candidate_labels; pass a list of them as an option", index
             )
-        return _Question(text, labels)  # type: ignore[arg-type]  # the options' are checked
+        return Question(text, labels)  # type: ignore[arg-type]  # the options' are checked
 
     def make_rows(
         self,
@@ -196,33 +177,15 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
         numbers: Sequence[int],
     ) -> tuple[TokenRows, dict[int, InputError]]:
         """Tokenize each text once, and make a row of it for each of its labels."""
-        tokenizer = self.tokenizer_for(options)
-        cutter = tokenizer if self._cuts_texts else tokenizer.without_limit()
-        texts, refused = cutter.encode(
-            [question.text for question in values], type_ids=False, numbers=numbers
+        self._warn()
+        return self._hypotheses.make_rows(
+            values,
+            self.tokenizer_for(options),
+            template=options.hypothesis_template,
+            known=self._known.get(options, self._of_options),
+            truncate=options.truncation is True,
+            numbers=numbers,
         )
-        accepted = [place for place in range(len(values)) if place not in refused]
-        joined = PairRows(self._template, tokenizer.padding, type_ids=self._type_ids)
-        known: _Known = {}
-        source = cut = 0
-        for place, tokens in zip(accepted, self._texts_of(texts, cutter.max_length), strict=True):
-            try:
-                hypotheses = self._hypotheses_of(values[place].labels, options, known)
-                firsts = [
-                    self._first(values[place], tokens, each.size, tokenizer, options)
-                    for each in hypotheses
-                ]
-            except _RefusedError as error:
-                number = numbers[place]
-                refused[place] = InputError(f"input {number} {error}", number)
-                continue
-            for first, hypothesis in zip(firsts, hypotheses, strict=True):
-                joined.add(source, first, hypothesis)
-            cut += tokens.goes_on or any(len(first) < len(tokens.ids) for first in firsts)
-            source += 1
-        rows = joined.rows()
-        rows.truncated = cut
-        return rows, refused
 
     def wanted_outputs(self, options: ZeroShotClassificationOptions) -> Sequence[int]:
         """The logits."""
@@ -263,150 +226,24 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
             begin = end
         return results
 
-    def _texts_of(self, texts: TokenRows, longest: int | None) -> list[_Tokens]:
-        """Return the tokens of texts, whose rows were cut at a length, without special ones."""
-        before, after = self._special
-        ids, offsets = texts.ids, texts.offsets.tolist()
-        found = []
-        for row, (begin, end) in enumerate(pairwise(offsets)):
-            goes_on = end - begin == longest and bool(texts.encodings[row].overflowing)
-            found.append(_Tokens(ids[begin + before : end - after], goes_on))
-        return found
+    def _of_options(
+        self, options: ZeroShotClassificationOptions
+    ) -> dict[tuple[str, ...], list[Surrounding]]:
+        """Return the hypotheses of the options' labels, by the labels."""
+        labels: Any = options.candidate_labels  # as `checked_labels` has returned them
+        if labels is None:
+            return {}
+        return {labels: self._hypotheses.of_labels(labels, options.hypothesis_template)}
 
-    def _first(
-        self,
-        question: _Question,
-        tokens: _Tokens,
-        size: int,
-        tokenizer: TextTokenizer,
-        options: ZeroShotClassificationOptions,
-    ) -> NDArray[np.int32]:
-        """Return the tokens of a text in a row.
-
-        As the truncation `only_first` of transformers: the hypothesis is never cut, and if it leaves no
-        room for the text, nothing is.
-
-        Args:
-            question: the input.
-            tokens: tokens of the text.
-            size: number of the row's other tokens.
-            tokenizer: the tokenizer, with the longest row.
-            options: the options of the call.
-
-        Raises _RefusedError if the row cannot be run.
-        """
-        longest = tokenizer.max_length
-        if longest is None or (not tokens.goes_on and len(tokens.ids) + size <= longest):
-            return tokens.ids
-        limit = (
-            f"{'max_length is' if tokenizer is not self.tokenizer else 'the model takes'} {longest}"
-        )
-        if options.truncation is not True:
-            count = size + len(tokenizer.pieces(question.text))
-            raise _RefusedError(
-                f"has {count} tokens with a hypothesis; {limit}. Shorten it, or let truncation=True "
-                "cut it."
+    def _warn(self) -> None:
+        """Warn once of a model that names no label for entailment."""
+        if self._entailment == -1 and not self._warned:
+            self._warned = True
+            logging.getLogger("hugot").warning(
+                "%s names no label that begins with 'entail'; the last one, %r, is taken for it",
+                self.bundle.config_path,
+                self.bundle.labels[-1],
             )
-        room = longest - size
-        if room > 0:
-            return tokens.ids[-room:] if tokenizer.truncates_left else tokens.ids[:room]
-        ids = np.array(tokenizer.pieces(question.text), np.int32)
-        positions = self.bundle.config_limit
-        if tokenizer is not self.tokenizer or (positions and len(ids) + size > positions):
-            raise _RefusedError(
-                f"has no room for its tokens beside a hypothesis of {size} tokens (special ones "
-                f"included); {limit}. Shorten the label or hypothesis_template."
-            )
-        return ids
-
-    def _hypotheses_of(
-        self, labels: tuple[str, ...], options: ZeroShotClassificationOptions, known: _Known
-    ) -> list[Surrounding]:
-        """Return what the rows of labels have around a text.
-
-        Args:
-            labels: the labels.
-            options: the options of the call.
-            known: those of other inputs of the call, to which those of the labels are added.
-
-        Raises InputError for a label of the options without a hypothesis, _RefusedError for one of an
-        input.
-        """
-        if labels is options.candidate_labels:
-            return self._hypotheses.get(options, partial(self._tokenized, labels))
-        if labels not in known:
-            try:
-                known[labels] = self._tokenized(labels, options)
-            except InputError as error:
-                raise _RefusedError(f"cannot be run: {error}") from None
-        return known[labels]
-
-    def _tokenized(
-        self, labels: tuple[str, ...], options: ZeroShotClassificationOptions
-    ) -> list[Surrounding]:
-        """Tokenize the hypothesis of each label."""
-        template = options.hypothesis_template
-        hypotheses = [_filled(template, label) for label in labels]
-        _check_filled(template, labels[0])
-        rows, refused = self.tokenizer.without_limit().encode(hypotheses, type_ids=False)
-        for place, error in refused.items():
-            reason = str(error).removeprefix(f"input {error.index} ")
-            raise InputError(f"candidate_labels: the hypothesis of {labels[place]!a} {reason}")
-        return [self._template.around(each.ids.tolist()) for each in self._texts_of(rows, None)]
-
-
-class _Tokens(NamedTuple):
-    """Tokens of a text.
-
-    Attributes:
-        ids: their ids, of a text that is too long as many as a row for it alone takes.
-        goes_on: whether the text has more of them.
-    """
-
-    ids: NDArray[np.int32]
-    goes_on: bool
-
-
-# Labels → what their rows have around a text.
-_Known: TypeAlias = "dict[tuple[str, ...], list[Surrounding]]"
-
-
-class _RefusedError(Exception):
-    """The reason to refuse an input, to be preceded by its number."""
-
-
-def _checked_labels(given: object) -> tuple[str, ...]:
-    """Return labels as a tuple; raises InputError unless they are a str, or a list of some."""
-    labels = plain_value(given)
-    if isinstance(labels, str):
-        labels = [label for part in labels.split(",") if (label := part.strip())]
-    if not isinstance(labels, list | tuple) or not all(isinstance(each, str) for each in labels):
-        raise InputError(
-            f"candidate_labels={given!r:.200}; it must be a list of str, or a str with commas"
-        )
-    if not labels:
-        raise InputError(f"candidate_labels={given!r:.200}; there must be at least one label")
-    return tuple(labels)
-
-
-def _filled(template: str, label: str) -> str:
-    """Return the hypothesis for a label; raises InputError for a template that takes no label."""
-    try:
-        return template.format(label)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"hypothesis_template={template!r}; it must have {{}} in place of the label, and no other "
-            f"braces ({type(error).__name__}: {error})"
-        ) from None
-
-
-def _check_filled(template: str, label: str) -> None:
-    """Raise InputError if a template does not change with a label."""
-    if _filled(template, label) == template:
-        raise InputError(
-            f"hypothesis_template={template!r} is the same with the label {label!r}; it must have {{}} "
-            "in place of the label"
-        )
 
 
 def _entailment(bundle: ModelBundle) -> int:
@@ -427,11 +264,6 @@ def _entailment(bundle: ModelBundle) -> int:
                     f"of the {count} labels"
                 )
             return number
-    logging.getLogger("hugot").warning(
-        "%s names no label that begins with 'entail'; the last one, %r, is taken for entailment",
-        source,
-        bundle.labels[-1],
-    )
     return -1
 
 
@@ -443,7 +275,7 @@ def _softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return found
 
 
-def _result(question: _Question, scores: NDArray[np.float32]) -> ZeroShotResult:
+def _result(question: Question, scores: NDArray[np.float32]) -> ZeroShotResult:
     """Return the result of a text; of labels with one score, the last comes first."""
     order = scores.argsort(kind="stable")[::-1]
     return {
