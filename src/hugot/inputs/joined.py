@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hugot.errors import InputError
     from hugot.inputs.rows import TokenRows
     from hugot.inputs.tokenizer import TextTokenizer
 
@@ -89,6 +90,11 @@ def join_pairs(
     return rows, refused
 
 
+def without_number(error: InputError) -> str:
+    """Return the reason to refuse a text, without the number of the text."""
+    return str(error).removeprefix(f"input {error.index} ")
+
+
 def _tokenize(
     tokenizer: TextTokenizer, pairs: Sequence[Pair]
 ) -> tuple[dict[str, _Tokens], dict[str, str]]:
@@ -103,16 +109,10 @@ def _tokenize(
     for text, encoding, (begin, end) in zip(accepted, rows.encodings, spans, strict=True):
         goes_on = end - begin == longest and bool(encoding.overflowing)
         found[text] = _Tokens(text, ids[begin + before : end - after], goes_on)
-    reasons = {
-        texts[place]: str(error).removeprefix(f"input {error.index} ")
-        for place, error in refused.items()
-    }
-    return found, reasons
+    return found, {texts[place]: without_number(error) for place, error in refused.items()}
 
 
-def _kept(
-    tokenizer: TextTokenizer, first: _Tokens, second: _Tokens, room: int
-) -> tuple[int, int]:
+def _kept(tokenizer: TextTokenizer, first: _Tokens, second: _Tokens, room: int) -> tuple[int, int]:
     """Return how many tokens of each text are kept, as the strategy longest_first of `tokenizers`."""
     # A text that goes on has more tokens than are known, and more than any other that does not.
     one, other = len(first.ids) + first.goes_on, len(second.ids) + second.goes_on

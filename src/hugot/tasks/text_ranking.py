@@ -11,12 +11,22 @@ import numpy as np
 
 from hugot.errors import InputError, ModelFormatError, TokenizerError
 from hugot.inputs.columns import plain_str
-from hugot.inputs.joined import join_pairs
+from hugot.inputs.joined import join_pairs, without_number
 from hugot.models.log import debug
 from hugot.models.ranking import find_function, longest_pair, read_ranking_files, softmax
 from hugot.options import NOT_GIVEN, check_choice, check_positive
 from hugot.tasks.base import OptionsCache
 from hugot.tasks.outputs import as_float32, check_label_count, find_logits
+from hugot.tasks.ranking_inputs import (
+    DOCUMENT,
+    DOCUMENTS,
+    QUERY,
+    Query,
+    checked_input,
+    is_pair,
+    pairs_of,
+    refusals,
+)
 from hugot.tasks.schema import FLOAT32, INT32, STRING, Field, ListOf, struct
 from hugot.tasks.text import TextOptions, TextTask
 
@@ -38,24 +48,6 @@ _FUNCTIONS: Final = {
     "softmax": "torch.nn.Softmax",
     "none": "torch.nn.Identity",
 }
-_QUERY: Final = Field("query", "query", "Key or column of the query.")
-_DOCUMENT: Final = Field(
-    "document",
-    "document",
-    "Key or column of the document; the result is its score.",
-    required=False,
-    if_present=True,
-    exclusive=True,
-)
-_DOCUMENTS: Final = Field(
-    "documents",
-    "documents",
-    "Key or column of a list of documents; the result is the list of their scores, best first.",
-    required=False,
-    if_present=True,
-    exclusive=True,
-    is_list=True,
-)
 
 
 class RankedDocument(TypedDict):
@@ -138,19 +130,6 @@ class Ranking:
         return ranked
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """An input that asks for a ranked list.
-
-    Attributes:
-        query: the query.
-        documents: the documents.
-    """
-
-    query: str
-    documents: tuple[str, ...]
-
-
 class TextRanking(TextTask[TextRankingOptions, RankingResult]):
     """Score pairs of texts by a cross encoder, as `CrossEncoder` of sentence-transformers.
 
@@ -167,7 +146,7 @@ class TextRanking(TextTask[TextRankingOptions, RankingResult]):
 
     name: ClassVar[str] = "text-ranking"
     options_type: ClassVar[type[Any]] = TextRankingOptions
-    fields: ClassVar[tuple[Field, ...]] = (_QUERY, _DOCUMENT, _DOCUMENTS)
+    fields: ClassVar[tuple[Field, ...]] = (QUERY, DOCUMENT, DOCUMENTS)
     methods: ClassVar[type | None] = Ranking
     result_types: ClassVar[tuple[ResultType, ...]] = (
         ListOf(struct(corpus_id=INT32, score=FLOAT32, text=STRING)),
@@ -190,7 +169,9 @@ class TextRanking(TextTask[TextRankingOptions, RankingResult]):
         check_label_count(self.bundle, graph.outputs[self._logits[0]].shape[-1])
         self._label_count = len(self.bundle.labels)
         if self._label_count < 1:
-            raise ModelFormatError(f"{self.bundle.config_path} has no labels; {self.name} needs one")
+            raise ModelFormatError(
+                f"{self.bundle.config_path} has no labels; {self.name} needs one"
+            )
         name, source = self._files.activation or (self._default_function, "the number of labels")
         self._function = find_function(name, source)
         debug("%s: the scores are those of %s: %s", graph.path, name, source)
@@ -219,7 +200,7 @@ class TextRanking(TextTask[TextRankingOptions, RankingResult]):
 
     def record_type(self, options: TextRankingOptions, fields: Collection[str]) -> ResultType:
         """A ranked list for the field ``documents``, otherwise scores."""
-        if _DOCUMENTS.name not in fields:
+        if DOCUMENTS.name not in fields:
             return self.result_type(options)
         return self.result_types[0 if options.return_documents else 1]
 
@@ -227,11 +208,11 @@ class TextRanking(TextTask[TextRankingOptions, RankingResult]):
 
     def is_single(self, inputs: Any) -> bool:
         """Whether the argument of a call is a str, a dict or a pair."""
-        return super().is_single(inputs) or _is_pair(inputs)
+        return super().is_single(inputs) or is_pair(inputs)
 
     def arrange(self, inputs: Any, options: TextRankingOptions) -> Any:
         """As sentence-transformers: a list of two texts is a pair, as a tuple is."""
-        return tuple(inputs) if isinstance(inputs, list) and _is_pair(inputs) else inputs
+        return tuple(inputs) if isinstance(inputs, list) and is_pair(inputs) else inputs
 
     def sample_input(self, text: str, options: TextRankingOptions) -> Any:
         """A pair of the text with itself."""
@@ -243,86 +224,55 @@ class TextRanking(TextTask[TextRankingOptions, RankingResult]):
             return self.tokenizer.count(plain_str(value))
         checked = self.check_input(value, 0, options)
         prompt = self._prompts.get(options, self._prompt_of)
-        return max(map(self.tokenizer.count, _pairs_of(checked, prompt)), default=0)
+        return max(map(self.tokenizer.count, pairs_of(checked, prompt)), default=0)
 
     def accepts_all(self, inputs: Sequence[Any], options: TextRankingOptions) -> bool:
         """No: a text alone is no input."""
         return False
 
     def check_input(self, value: Any, index: int, options: TextRankingOptions) -> Any:
-        """Return the pair of a tuple, list or dict, or the `_Query` of a dict with ``documents``."""
-        if _is_pair(value):
-            return plain_str(value[0]), plain_str(value[1])
-        if not isinstance(value, dict):
-            if isinstance(value, tuple | list):
-                shown = f"{value!r:.80}"
-            else:
-                shown = f"of type {type(value).__name__}"
+        """Return the pair of a tuple, list or dict, or the `Query` of a dict with ``documents``."""
+        checked = checked_input(value, index)
+        if self._label_count != 1 and type(checked) is Query:
             raise InputError(
-                f"input {index} is {shown}; {self.name} takes pairs of a query and a document: "
-                '("query", "document"), or a list of these',
+                f"input {index}: documents are ranked by models with one label; this one has "
+                f"{self._label_count}: {', '.join(self.bundle.labels)}. Pass pairs",
                 index,
             )
-        keys = value.keys() - {_QUERY.key}
-        query = value.get(_QUERY.key)
-        if keys == {_DOCUMENT.key} and _is_pair(pair := (query, value[_DOCUMENT.key])):
-            return plain_str(pair[0]), plain_str(pair[1])
-        if keys == {_DOCUMENTS.key} and isinstance(query, str):
-            return _Query(plain_str(query), self._documents(value[_DOCUMENTS.key], index))
-        if keys == {_DOCUMENT.key, _DOCUMENTS.key}:
-            reason = "it has both a document and documents"
-        elif not keys:
-            reason = "it has neither a document nor documents"
-        else:
-            reason = f"not {value!r:.200}"
-        raise InputError(
-            f'input {index}: a dict must be {{"query": str, "document": str}} or {{"query": str, '
-            f'"documents": [str, …]}}; {reason}',
-            index,
-        )
+        return checked
 
     def make_rows(
         self, values: Sequence[Any], options: TextRankingOptions, numbers: Sequence[int]
     ) -> tuple[TokenRows, dict[int, InputError]]:
         """Tokenize the pairs; texts that are part of several are tokenized once."""
         tokenizer = self.tokenizer_for(options)
-        prompt = self._prompts.get(options, self._prompt_of)
         self._check_room(tokenizer)
-        listed = [_pairs_of(value, prompt) for value in values]
+        prompt = self._prompts.get(options, self._prompt_of)
+        listed = [pairs_of(value, prompt) for value in values]
         pairs = [*chain.from_iterable(listed)]
         encode = partial(
             tokenizer.encode,
+            pairs,
             type_ids=self._type_ids,
             truncate=options.truncation is True,
             allow_empty=False,
         )
-        plain = all(type(value) is tuple for value in values)
-        if plain and (not self._joins or len({query for query, _ in pairs}) == len(pairs)):
-            return encode(pairs, numbers=numbers)
+        repeats = self._joins and len({query for query, _ in pairs}) < len(pairs)
+        if not repeats and all(type(value) is tuple for value in values):
+            return encode(numbers=numbers)
         sources = [place for place, each in enumerate(listed) for _ in each]
         if self._joins:
+            truncate = options.truncation is True
             rows, reasons = join_pairs(
-                tokenizer,
-                pairs,
-                sources,
-                type_ids=self._type_ids,
-                truncate=options.truncation is True,
+                tokenizer, pairs, sources, type_ids=self._type_ids, truncate=truncate
             )
         else:
-            rows, errors = encode(pairs)
+            rows, errors = encode()
             rows.sources = sources
-            reasons = {
-                place: str(error).removeprefix(f"input {error.index} ")
-                for place, error in errors.items()
-            }
+            reasons = {place: without_number(error) for place, error in errors.items()}
         if not reasons:
             return rows, {}
-        refused: dict[int, InputError] = {}
-        for pair, reason in reasons.items():
-            place = sources[pair]
-            which = "" if type(values[place]) is tuple else f": document {pair - sources.index(place)}"
-            message = f"input {numbers[place]}{which} {reason}"
-            refused.setdefault(place, InputError(message, numbers[place]))
+        refused = refusals(values, numbers, sources, reasons)
         kept = [place for place in range(len(values)) if place not in refused]
         rows, _ = self.make_rows(
             [values[place] for place in kept], options, [numbers[place] for place in kept]
@@ -389,30 +339,6 @@ class TextRanking(TextTask[TextRankingOptions, RankingResult]):
         # A score by itself is none of several probabilities.
         return softmax(scores) if options.apply_softmax and self._label_count > 1 else scores
 
-    def _documents(self, given: Any, index: int) -> tuple[str, ...]:
-        """Return documents as a tuple; raises InputError for anything else than several texts."""
-        if self._label_count != 1:
-            raise InputError(
-                f"input {index}: documents are ranked by models with one label; this one has "
-                f"{self._label_count}: {', '.join(self.bundle.labels)}. Pass pairs",
-                index,
-            )
-        if not isinstance(given, str | bytes | dict):
-            given = self.unpack(given) if not isinstance(given, list | tuple) else given
-            if hasattr(given, "__iter__"):
-                documents = [*given]
-                if all(isinstance(document, str) for document in documents):
-                    return tuple(map(plain_str, documents))
-                wrong = next(i for i, each in enumerate(documents) if not isinstance(each, str))
-                raise InputError(
-                    f"input {index}: document {wrong} is of type "
-                    f"{type(documents[wrong]).__name__}, not str",
-                    index,
-                )
-        raise InputError(
-            f"input {index}: documents must be a list of str, not {type(given).__name__}", index
-        )
-
     def _prompt_of(self, options: TextRankingOptions) -> str:
         """Return the text that is put before every query; raises InputError for an unknown name."""
         files = self._files
@@ -438,24 +364,6 @@ class TextRanking(TextTask[TextRankingOptions, RankingResult]):
                 f"max_length={tokenizer.max_length} leaves no room for the tokens of a pair; {special} "
                 "tokens of its row are special"
             )
-
-
-def _is_pair(value: Any) -> bool:
-    """Whether a value is two texts."""
-    return (
-        isinstance(value, tuple | list)
-        and len(value) == 2
-        and isinstance(value[0], str)
-        and isinstance(value[1], str)
-    )
-
-
-def _pairs_of(value: Any, prompt: str) -> list[tuple[str, str]]:
-    """Return the pairs of an input, with the prompt before the query."""
-    if type(value) is tuple:
-        return [(prompt + value[0], value[1])] if prompt else [value]
-    query = prompt + value.query
-    return [(query, document) for document in value.documents]
 
 
 def _ranked(

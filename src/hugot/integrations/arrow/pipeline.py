@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from hugot.tasks.base import Task
 
 # The result types of pipelines: the model may have to run to determine one.
-_types: WeakKeyDictionary[Pipeline[Any, Any], dict[tuple[str, ...], pa.DataType]] = WeakKeyDictionary()
+_types: WeakKeyDictionary[Pipeline[Any, Any], dict[tuple[str, ...], pa.DataType]] = (
+    WeakKeyDictionary()
+)
 
 
 class ArrowPipeline:
