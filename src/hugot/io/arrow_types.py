@@ -134,7 +134,10 @@ def _array(results: Sequence[Any], type: pa.DataType, keys: Mapping[str, str]) -
         # Labels may be numbers.
         return pa.array([each if isinstance(each, str) else str(each) for each in results], type)
     # By way of numpy, which rounds a float to the float32 that was computed.
-    return pa.array(np.array(results, type.to_pandas_dtype()))
+    try:
+        return pa.array(np.array(results, type.to_pandas_dtype()))
+    except ValueError as error:  # a list among numbers
+        raise TypeError(str(error)) from error
 
 
 def _first_misfit(results: Sequence[Any], type: pa.DataType, keys: Mapping[str, str]) -> int | None:

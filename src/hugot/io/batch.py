@@ -254,6 +254,9 @@ class InputKeys:
             needed = field.default_column is not None and key not in self.optional
             if needed and key not in record:
                 raise ValueError(f'each line must be an object with the key "{key}"')
+        if self.alternatives and not any(key in record for key in self.alternatives):
+            keys = " or ".join(f'"{key}"' for key in self.alternatives)
+            raise ValueError(f"each line must be an object with the key {keys}")
         return self.of_values([record.get(key) for key in self.keys])
 
     def missing(self, names: Collection[str]) -> str | None:
@@ -269,7 +272,10 @@ class InputKeys:
         """Return what is wrong with the texts of an input that is a dict; None if nothing is."""
         for field, key in zip(self._fields, self.keys, strict=True):
             part = value.get(field.key)
-            if not isinstance(part, str) and not field.if_present and not field.is_list:
+            may_differ = field.is_list or (
+                field.if_present and not (field.exclusive and field.key in value)
+            )
+            if not isinstance(part, str) and not may_differ:
                 return f'"{key}" must be a string, not {shown_value(part)}'
         return None
 
