@@ -21,6 +21,7 @@ MODELS = {
     "token-classification": "bert-uncased-token",
     "feature-extraction": "bert-uncased-features",
     "fill-mask": "bert-uncased-mask",
+    "zero-shot-classification": "bert-generic-text",
 }
 STRATEGIES = ("none", "simple", "first", "average", "max")
 
@@ -75,6 +76,7 @@ CALLS = [
     ("feature-extraction", {"prompt": "query: "}),
     ("feature-extraction", {"pooling": "none"}),
     ("fill-mask", {"targets": ["in", "a"]}),
+    ("zero-shot-classification", {"candidate_labels": ["in", "a"]}),
 ]
 
 

@@ -57,6 +57,7 @@ def test_an_empty_list_of_token_vectors_is_a_list(embed, way) -> None:
         ("text-classification", "bert-uncased-text"),
         ("token-classification", "bert-uncased-token"),
         ("fill-mask", "bert-uncased-mask"),
+        ("zero-shot-classification", "bert-generic-text"),
     ],
 )
 def test_an_empty_list_has_no_results(task, model, way) -> None:

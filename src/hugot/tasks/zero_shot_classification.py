@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypedDict
 import numpy as np
 
 from hugot.errors import InputError, ModelFormatError
-from hugot.inputs.columns import plain_str
+from hugot.inputs.columns import advice, plain_str
 from hugot.models.files import get_typed
 from hugot.options import check_switch
 from hugot.tasks.base import MISSING, OptionsCache
@@ -149,10 +149,11 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
         """Return the text of a str or a dict, and its labels, as a `Question`."""
         labels = options.candidate_labels
         if isinstance(value, dict):
-            if value.keys() - {TEXT.key, _LABELS} or not isinstance(value.get(TEXT.key), str):
+            is_text = isinstance(value.get(TEXT.key), str)
+            if value.keys() - {TEXT.key, _LABELS} or not is_text:
                 raise InputError(
                     f'input {index}: a dict must be {{"text": str, "candidate_labels": [str, …]}}, '
-                    f"not {value!r:.200}",
+                    f"not {value!r:.200}{'' if is_text else advice(value)}",
                     index,
                 )
             if value.get(_LABELS) is not None:
