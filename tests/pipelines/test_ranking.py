@@ -176,7 +176,7 @@ def test_joined_rows_are_those_that_the_tokenizer_makes_of_pairs(models, model) 
 
 
 def test_long_pairs_are_refused_if_they_may_not_be_cut(rank) -> None:
-    with pytest.raises(InputError, match="input 1 .*tokens"):
+    with pytest.raises(InputError, match=r"input 1 .*tokens"):
         rank([("who?", "a"), ("who?", "a " * 99)], truncation="error")
     with pytest.raises(InputError, match="has 104 tokens"):
         rank(("a", "a " * 100), truncation="error")
@@ -218,7 +218,7 @@ def edit(folder, name, **values) -> None:
 def test_files_that_are_not_followed_are_refused_and_named(copy_of) -> None:
     folder = copy_of("electra-text")
     edit(folder, "config.json", sbert_ce_default_activation_function="torch.nn.MyFunction")
-    with pytest.raises(ModelFormatError, match="sbert_ce_default_activation_function.*MyFunction"):
+    with pytest.raises(ModelFormatError, match=r"sbert_ce_default_activation_function.*MyFunction"):
         hugot.pipeline("text-ranking", folder)
     edit(folder, "config.json", sbert_ce_default_activation_function=None)
     edit(folder, "config_sentence_transformers.json", model_type="CrossEncoder")
