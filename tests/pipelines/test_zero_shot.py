@@ -25,7 +25,7 @@ MODELS = sorted({case["model"] for case in CASES})
 TOLERANCE = 2e-5
 # transformers 5 has token type ids of 0 for the second text of these, see tests/fixtures/differences.py.
 ONLY_4 = ("bert-generic-text", "albert-text")
-# Where hugot answers otherwise on purpose; docs/tasks/zero-shot-classification.md tells the same.
+# Where hugot answers otherwise on purpose; docs/fidelity.md describes the same.
 DEPARTURES = {
     "labels-ids-only": "without label2id, the names of id2label count; transformers fails",
     "labels-null": "likewise",
