@@ -231,6 +231,7 @@ def test_a_task_needs_no_more_than_its_declaration(ranking, hugot_command) -> No
 
 def test_the_help_without_a_type_says_whose_a_flag_is(ranking, hugot_command) -> None:
     shown = " ".join(hugot_command("run", "--help").stdout.split())
+    shown = shown.replace("zero-shot- ", "zero-shot-")  # at the end of a line
     assert "--wish-column TEXT (text-classification) Key of the wish." in shown
     texts = (
         "feature-extraction, text-classification, token-classification, fill-mask, "
