@@ -40,6 +40,8 @@ VALUES = {
     "candidate_labels": ["a", "b"],
     "hypothesis_template": "{}?",
     "multi_label": True,
+    "apply_softmax": True,
+    "return_documents": True,
     "chunks": None,
     "chunk_overlap": 0,
     "mode": "latency",
@@ -72,6 +74,7 @@ MODELS = {
     "token-classification": "bert-uncased-token",
     "feature-extraction": "bert-uncased-features",
     "fill-mask": "bert-uncased-mask",
+    "text-ranking": "electra-text",
     "zero-shot-classification": "deberta-text",
 }
 
@@ -134,6 +137,7 @@ def test_an_option_of_a_task_becomes_the_plain_value(task, kind) -> None:
     given = {name: KINDS[kind](value) for name, value in options.items()}
     sample = {
         "fill-mask": "a [MASK]",
+        "text-ranking": ("a word", "in"),
         "zero-shot-classification": {"text": "a word", "candidate_labels": ["in", "a"]},
     }.get(task, "a word")
     with (

@@ -36,6 +36,7 @@ _HOMES = {
     "Session": "hugot.session",
     "SessionClosedError": "hugot.errors",
     "TextClassificationPipeline": "hugot.pipelines.classes",
+    "TextRankingPipeline": "hugot.pipelines.classes",
     "TokenClassificationPipeline": "hugot.pipelines.classes",
     "TokenizerError": "hugot.errors",
     "ZeroShotClassificationPipeline": "hugot.pipelines.classes",
@@ -63,6 +64,7 @@ __all__ = [
     "Session",
     "SessionClosedError",
     "TextClassificationPipeline",
+    "TextRankingPipeline",
     "TokenClassificationPipeline",
     "TokenizerError",
     "ZeroShotClassificationPipeline",
@@ -99,6 +101,7 @@ if TYPE_CHECKING:
         FeatureExtractionPipeline,
         FillMaskPipeline,
         TextClassificationPipeline,
+        TextRankingPipeline,
         TokenClassificationPipeline,
         ZeroShotClassificationPipeline,
     )

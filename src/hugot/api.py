@@ -38,6 +38,12 @@ def pipeline(
 ) -> classes.TokenClassificationPipeline: ...
 @overload
 def pipeline(
+    task: Literal["text-ranking", "cross-encoder", "crossEncoder", "rerank", "textRanking"],
+    model: str | PathLike[str],
+    **options: Any,
+) -> classes.TextRankingPipeline: ...
+@overload
+def pipeline(
     task: Literal["fill-mask", "fillMask"],
     model: str | PathLike[str],
     **options: Any,

@@ -106,6 +106,19 @@ class Session:
     @overload
     def pipeline(
         self,
+        task: Literal["text-ranking", "cross-encoder", "crossEncoder", "rerank", "textRanking"],
+        model: str | PathLike[str],
+        *,
+        name: str | None = None,
+        onnx_file: str | None = None,
+        variant: str | None = None,
+        revision: str | None = None,
+        verify: bool = False,
+        **options: Any,
+    ) -> classes.TextRankingPipeline: ...
+    @overload
+    def pipeline(
+        self,
         task: Literal["fill-mask", "fillMask"],
         model: str | PathLike[str],
         *,

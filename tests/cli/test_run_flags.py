@@ -69,15 +69,16 @@ def test_every_field_of_a_task_has_its_flag(hugot_command, task) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_the_help_of_a_type_leaves_out_the_flags_of_others(hugot_command, task) -> None:
     shown = hugot_command("run", "--type", task, "--help").stdout
-    own = {
-        "feature-extraction": "--pooling",
-        "text-classification": "--function-to-apply",
-        "token-classification": "--stride",
-        "fill-mask": "--targets",
-        "zero-shot-classification": "--candidate-labels",
+    owners = {
+        "--pooling": ["feature-extraction"],
+        "--function-to-apply": ["text-classification", "text-ranking"],
+        "--apply-softmax": ["text-ranking"],
+        "--stride": ["token-classification"],
+        "--targets": ["fill-mask"],
+        "--candidate-labels": ["zero-shot-classification"],
     }
-    for owner, flag in own.items():
-        assert (flag in shown) == (owner == task)
+    for flag, tasks in owners.items():
+        assert (flag in shown) == (task in tasks)
 
 
 def test_the_help_without_a_type_shows_the_flags_of_all(hugot_command) -> None:
@@ -199,7 +200,7 @@ class Ranking:
 
     options_type = RankingOptions
     fields = (
-        Field("query", "query", "Key of the query."),
+        Field("wish", "wish", "Key of the wish."),
         TEXT,
         Field("hint", "h", "More.", False),
     )
@@ -222,7 +223,7 @@ def ranking(monkeypatch):
 
 def test_a_task_needs_no_more_than_its_declaration(ranking, hugot_command) -> None:
     shown = " ".join(hugot_command("run", "-t", "text-classification", "--help").stdout.split())
-    assert "--query-column TEXT Key of the query. [default: query]" in shown
+    assert "--wish-column TEXT Key of the wish. [default: wish]" in shown
     assert "--input-column TEXT Key or column of the text. [default: input]" in shown
     assert "--hint-column TEXT More. " in shown
     assert "--count INTEGER How many. [default here: 5]" in shown
@@ -233,23 +234,30 @@ def test_a_task_needs_no_more_than_its_declaration(ranking, hugot_command) -> No
 
 def test_the_help_without_a_type_says_whose_a_flag_is(ranking, hugot_command) -> None:
     shown = " ".join(hugot_command("run", "--help").stdout.split())
-    assert "--query-column TEXT (text-classification) Key of the query." in shown
-    assert "--input-column TEXT Key or column of the text." in shown
-    others = "feature-extraction, token-classification, fill-mask, zero-shot-classification"
+    shown = shown.replace("zero-shot- ", "zero-shot-")  # at the end of a line
+    assert "--wish-column TEXT (text-classification) Key of the wish." in shown
+    texts = (
+        "feature-extraction, text-classification, token-classification, fill-mask, "
+        "zero-shot-classification"
+    )
+    assert f"--input-column TEXT ({texts}) Key or column of the text." in shown
+    others = texts.replace("text-classification, ", "", 1).replace(
+        "fill-mask", "text-ranking, fill-mask"
+    )
     assert f"--truncation [true|false|error] ({others})" in shown
 
 
 def test_a_column_of_another_type_is_refused(ranking, hugot_command) -> None:
-    done = hugot_command("run", "-p", "m", "-t", "ner", "--query-column", "q")
-    said = "--query-column belongs to text-classification, not to token-classification"
+    done = hugot_command("run", "-p", "m", "-t", "ner", "--wish-column", "q")
+    said = "--wish-column belongs to text-classification, not to token-classification"
     assert (done.code, said in done.stderr) == (2, True)
 
 
 def test_required_fields_are_read_and_others_on_request() -> None:
     columns = run_flags.given_columns
-    assert columns(Ranking.fields, {}) == {"query": "query", "input": "input"}
+    assert columns(Ranking.fields, {}) == {"wish": "wish", "input": "input"}
     given = columns(Ranking.fields, {"input_column": "body", "hint_column": "note"})
-    assert given == {"query": "query", "input": "body", "hint": "note"}
+    assert given == {"wish": "wish", "input": "body", "hint": "note"}
 
 
 def test_all_labels_are_asked_for_with_none(labels) -> None:

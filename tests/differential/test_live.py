@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from comparison import largest_difference, same
 from places import FIXTURES
@@ -387,6 +388,37 @@ def zero_shot(name: str) -> Any:
     if reference.tokenizer.model_max_length > LONGEST:
         reference.tokenizer.model_max_length = LONGEST
     return reference, hugot.pipeline(task, FIXTURES / name, threads=1)
+
+
+@pytest.mark.parametrize("name", of("text-classification"))
+@examples
+@hypothesis.given(
+    queries=st.lists(texts, min_size=1, max_size=2),
+    documents=st.lists(texts, min_size=1, max_size=4),
+    softmax=st.booleans(),
+)
+def test_ranking(name: str, queries: list[str], documents: list[str], softmax: bool) -> None:
+    both, (reference, ours) = pair(name), ranker(name)
+    softmax = softmax and len(ours.labels) > 1
+    pairs = [
+        (query, document)
+        for query in queries
+        for document in documents
+        if both.answerable_pair(query, document or " ") and (query or document)
+    ]
+    together = ours(pairs, apply_softmax=softmax)
+    for each, shared in zip(pairs, together, strict=True):
+        expected = reference.predict(each, apply_softmax=softmax, show_progress_bar=False).tolist()
+        for got in (ours(each, apply_softmax=softmax), shared):
+            compare("text-ranking", np.asarray(got).tolist(), expected)
+
+
+@cache
+def ranker(name: str) -> Any:
+    reference = sentence_transformers.CrossEncoder(
+        str(Path(CHECKPOINTS) / name), device="cpu", max_length=LONGEST
+    )
+    return reference, hugot.pipeline("text-ranking", FIXTURES / name, threads=1)
 
 
 @cache

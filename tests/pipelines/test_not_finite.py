@@ -124,6 +124,18 @@ def test_minus_infinity_before_softmax_is_a_score_of_zero(tmp_path) -> None:
         assert classify.stats().not_finite == 0
 
 
+def test_nan_for_a_document_is_counted(tmp_path) -> None:
+    with broken(tmp_path / "broken", "text-classification", np.nan) as classify:
+        folder = classify.__reduce__()[1][0].model
+    with hugot.pipeline("text-ranking", folder) as rank:
+        rank([(GOOD, GOOD), (GOOD, "film")])
+        assert rank.stats().not_finite == 0
+        with pytest.warns(NotFiniteWarning):
+            rank([(GOOD, GOOD), (GOOD, BAD), (BAD, GOOD)])
+        rank((GOOD, BAD))
+        assert rank.stats().not_finite == 3
+
+
 def test_nan_for_a_mask_is_counted(tmp_path) -> None:
     source = "bert-uncased-mask"
     tokenizer = Tokenizer.from_file(str(table_models.FIXTURES / source / "tokenizer.json"))

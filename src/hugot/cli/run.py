@@ -21,7 +21,7 @@ from hugot.io.files import find_inputs, lock_folder, refuse_overwriting, unlock
 from hugot.io.formats import Format, parse_format, require_arrow
 from hugot.io.places import ERRORS_FILE, check_format, place_of
 from hugot.tasks import task_spec
-from hugot.tasks.schema import ListOf, Struct, Vector
+from hugot.tasks.schema import ListOf, OneOf, Struct, Vector, open_fields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -220,9 +220,10 @@ class Run:
 
         values, format = self._values, self._format
         # Only files of columns need the size of a vector that the model's files do not say.
-        result = (
-            runner.result_type() if format.columnar else runner.task.result_type(runner.options)
-        )
+        known = runner.result_type() if format.columnar else None
+        result = self._result_type(runner, columns)
+        if known is not None and result == runner.task.result_type(runner.options):
+            result = known
         half = values["embedding_type"] == "float16"
         encoder = make_encoder(format, result, values["result_format"], half=half)
         if self._place is None:
@@ -236,6 +237,26 @@ class Run:
             shard_size=values["shard_size"],
             every=values["checkpoint_seconds"],
         )
+
+    def _result_type(self, runner: Runner[Any], columns: dict[str, str]) -> ResultType:
+        """Return the type of results; of either kind, if each record decides which it has."""
+        task, options = runner.task, runner.options
+        choice = open_fields(task.fields, columns)
+        if not choice:
+            return task.record_type(options, columns)
+        if self._format.columnar:
+            from hugot.io.keys import first_keys
+
+            names = first_keys(self._files[0]) if self._files else []
+            choice = [field for field in choice if columns[field.name] in names]
+            if len(choice) != 1:
+                flags = " or ".join(field.flag for field in open_fields(task.fields, columns))
+                raise click.UsageError(
+                    f"a column has results of one kind; choose the key of the input with {flags}"
+                )
+            return task.record_type(options, [choice[0].name])
+        plain, listed = (task.record_type(options, [field.name]) for field in choice)
+        return OneOf(plain, listed) if isinstance(listed, ListOf) else plain
 
     def _output_format(self) -> Format:
         given = _format_of(self._values["output_format"])

@@ -13,6 +13,7 @@ from hugot.cli.report import LOG_LEVELS
 from hugot.cli.suggestions import TaskType
 from hugot.options import RuntimeOptions
 from hugot.tasks import SPECS, task_class, task_spec
+from hugot.tasks.schema import fields_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
@@ -253,12 +254,7 @@ def column_flags(task: str | None) -> list[Option]:
 
 def given_columns(fields: Iterable[Field], values: Mapping[str, Any]) -> dict[str, str]:
     """Return the key or column of each field that is read, by the name of the field."""
-    columns = {}
-    for field in fields:
-        column = values.get(field.parameter) or field.default_column
-        if column is not None:
-            columns[field.name] = column
-    return columns
+    return fields_read(fields, values)
 
 
 def tasks_with_flag(flag: str) -> list[str]:

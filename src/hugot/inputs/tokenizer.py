@@ -442,7 +442,10 @@ class TextTokenizer:
                 if not known and len(cut) <= _FEW and len(text) <= _COUNTED:
                     found, _ = self._encode([text], False, type(text) is list, [number])
                     encoding, known = found[0], True
-                reason = self._too_long(encoding, known)
+                # The windows of a pair hold tokens of one text several times.
+                is_pair = type(text) is tuple
+                counted = self.count(text) if known and is_pair else self._token_count(encoding)
+                reason = self._too_long(counted if known else None)
             elif not allow_empty and not len(encoding):
                 reason = "has no tokens: it is empty, and the tokenizer adds no special tokens"
             elif check is not None and (reason := check(encoding)) is not None and place in cut:
@@ -467,9 +470,9 @@ class TextTokenizer:
                     numbers[place],
                 )
 
-    def _too_long(self, encoding: Encoding, known: bool) -> str:
-        """Return the reason to refuse a text that is too long, with its length if all of it is known."""
-        count = self._token_count(encoding) if known else f"more than {self.max_length}"
+    def _too_long(self, tokens: int | None) -> str:
+        """Return the reason to refuse a text that is too long; None stands for an unknown length."""
+        count = f"more than {self.max_length}" if tokens is None else tokens
         limit = (
             f"max_length is {self.max_length}"
             if self._shortened

@@ -51,6 +51,7 @@ def arrow_type(
                     for member in members
                 ]
             )
+    raise InputError("a column has no room for lists and other results")
 
 
 def result_keys(result: ResultType, key_style: str) -> dict[str, str]:
@@ -133,7 +134,10 @@ def _array(results: Sequence[Any], type: pa.DataType, keys: Mapping[str, str]) -
         # Labels may be numbers.
         return pa.array([each if isinstance(each, str) else str(each) for each in results], type)
     # By way of numpy, which rounds a float to the float32 that was computed.
-    return pa.array(np.array(results, type.to_pandas_dtype()))
+    try:
+        return pa.array(np.array(results, type.to_pandas_dtype()))
+    except ValueError as error:  # a list among numbers
+        raise TypeError(str(error)) from error
 
 
 def _first_misfit(results: Sequence[Any], type: pa.DataType, keys: Mapping[str, str]) -> int | None:
@@ -176,4 +180,6 @@ def _fitted(results: Iterable[Any], result: ResultType) -> ResultType | None:
             is_struct = isinstance(first, dict) and first.keys() >= {each.name for each in members}
             return result if is_struct else None
         case Scalar():
-            return result
+            first = next(iter(results), None)
+            return None if isinstance(first, list | dict | np.ndarray | None) else result
+    return None

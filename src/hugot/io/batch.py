@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import orjson
 
 from hugot.errors import InputError
+from hugot.tasks.schema import open_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -232,6 +233,8 @@ class InputKeys:
         keys: the keys, in the order of the fields.
         single: the key whose value is the input by itself; None if the input is a dict.
         optional: the keys that a record need not have.
+        lists: the keys of lists of texts.
+        alternatives: the keys of which each record has one; empty if there is no choice.
     """
 
     def __init__(self, columns: Mapping[str, str], fields: Sequence[Field]) -> None:
@@ -246,6 +249,8 @@ class InputKeys:
                 # A key that a flag names is one that records have.
                 if field.if_present and columns[field.name] == field.default_column:
                     self.optional.add(columns[field.name])
+        self.lists = [columns[each.name] for each in self._fields if each.is_list]
+        self.alternatives = [columns[each.name] for each in open_fields(fields, columns)]
         alone = len(self.keys) == 1 and fields[0].name in columns
         self.single = self.keys[0] if alone else None
 
@@ -270,18 +275,40 @@ class InputKeys:
                     )
                 value = None
             values.append(value)
+        if self.alternatives and all(_found(record, key) is _MISSING for key in self.alternatives):
+            keys = " or ".join(f'"{key}"' for key in self.alternatives)
+            raise ValueError(
+                f"each record needs the key {keys}; the keys are {_shown_keys(record)}. Choose one with "
+                f"{self.flags}"
+            )
         return self.of_values(values)
+
+    def missing(self, names: Collection[str]) -> str | None:
+        """Return a key that the columns of a file must have, and that is not among their names."""
+        for key in self.keys:
+            if key not in names and key not in self.optional:
+                return key
+        if self.alternatives and not any(key in names for key in self.alternatives):
+            return self.alternatives[0]
+        return None
 
     def wrong_text(self, value: Any) -> str | None:
         """Return what is wrong with the texts of an input that is a dict; None if nothing is."""
         for field, key in zip(self._fields, self.keys, strict=True):
             part = value.get(field.key)
-            if not isinstance(part, str) and not field.if_present:
+            may_differ = field.is_list or (
+                field.if_present and not (field.exclusive and field.key in value)
+            )
+            if not isinstance(part, str) and not may_differ:
                 return f'"{key}" must be a string, not {shown_value(part)}'
         return None
 
     def is_null(self, values: Sequence[Any]) -> bool:
         """Whether a row with these values of the keys is not run, since one that it needs is null."""
+        pairs = zip(self._fields, values, strict=True)
+        either = [value for field, value in pairs if field.exclusive]
+        if either and either.count(None) == len(either):
+            return True
         return any(
             value is None and not field.if_present
             for field, value in zip(self._fields, values, strict=True)

@@ -162,6 +162,9 @@ class ColumnRecords:
         """
         columns: list[list[Any]] = []
         wrong: dict[int, str] = {}
+        alternatives = self.keys.alternatives
+        if alternatives and not any(name in table.schema.names for name in alternatives):
+            self._column(file, table, alternatives[0])
         for name in self.keys.keys:
             if name in self.keys.optional and name not in table.schema.names:
                 columns.append([None] * table.num_rows)

@@ -78,8 +78,10 @@ class DelimitedParser:
             raise ValueError(f"the row has {len(row)} fields, the header {len(self._header)}")
         record = dict(zip(self._header, row, strict=True))
         single = self._keys.single
-        value = self._keys.of_record(record) if single is None else record[single]
-        return record, value, None
+        if single is not None:
+            return record, record[single], None
+        lists = {key: _listed(key, record[key]) for key in self._keys.lists if key in record}
+        return record, self._keys.of_record({**record, **lists} if lists else record), None
 
     def reset(self) -> None:
         """Drop the row that has not ended."""
@@ -137,12 +139,11 @@ class DelimitedParser:
             at += 1
 
     def _set_header(self, row: list[str]) -> None:
-        for key in self._keys.keys:
-            if key not in row and key not in self._keys.optional:
-                raise HeaderError(
-                    f"there is no column {key!r}; the columns are {', '.join(map(repr, row))}. "
-                    f"Choose one with {self._keys.flags}"
-                )
+        if (key := self._keys.missing(row)) is not None:
+            raise HeaderError(
+                f"there is no column {key!r}; the columns are {', '.join(map(repr, row))}. "
+                f"Choose one with {self._keys.flags}"
+            )
         if len(set(row)) < len(row):
             raise HeaderError("two columns have the same name")
         if any("\n" in name or "\r" in name for name in row):
@@ -216,6 +217,19 @@ def _lone_surrogate(batch: Batch, number: int, record: Mapping[str, Any]) -> Inp
         f"{batch.place_of(number)}: the key {shown_text(name)!r} holds a lone surrogate, which UTF-8 "
         "does not have; choose --output-format jsonl"
     )
+
+
+def _listed(key: str, cell: str) -> list[Any] | None:
+    """Return the list that a cell holds as JSON, None for an empty cell; raises ValueError."""
+    if not cell:
+        return None
+    try:
+        value = orjson.loads(cell)
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, list):
+        raise ValueError(f'"{key}" must be a list of strings in JSON, such as ["a", "b"]')
+    return value
 
 
 def _late_column(batch: Batch, number: int, names: set[str]) -> InputError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from hugot.errors import InputError
-from hugot.tasks.schema import FLOAT32, ListOf, Struct, Vector
+from hugot.tasks.schema import FLOAT32, ListOf, OneOf, Struct, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +61,10 @@ def json_value(
 
     if result == FLOAT32:
         return np.float32
+    if isinstance(result, OneOf):
+        plain = json_value(result.plain, key_style, half=half) or _same
+        listed = json_value(result.listed, key_style, half=half) or _same
+        return lambda value: listed(value) if isinstance(value, list) else plain(value)
     vector = result.item if isinstance(result, ListOf) else result
     if isinstance(vector, Vector):
         return (lambda value: np.asarray(value).astype(np.float16)) if half else None
@@ -90,6 +94,10 @@ def json_value(
 
         return convert_list
     return None
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def json_default(value: Any) -> Any:

@@ -97,6 +97,12 @@ _SIDES: Final = {"padding_side": "right", "truncation_side": "right"}
 _TRUNCATES: Final = (True, "longest_first", "only_first")
 _TRUNCATES_NOT: Final = (False, "do_not_truncate")
 TOKEN_OUTPUT: Final = "last_hidden_state"
+_FEATURES: Final = "feature-extraction"
+# Task → its output if modality_config names none, and the kinds of output that it may be.
+_OUTPUTS: Final = {
+    _FEATURES: (TOKEN_OUTPUT, ("token_embeddings", "sentence_embedding")),
+    "sequence-classification": ("logits", ("scores",)),
+}
 # transformers writes int(1e30) for no limit.
 _NO_LIMIT: Final = 2**31
 
@@ -124,12 +130,15 @@ class TextSettings:
     is_sentence: bool = False
 
 
-def read_text_settings(folder: Path, tokenizer_config: Mapping[str, Any]) -> TextSettings:
+def read_text_settings(
+    folder: Path, tokenizer_config: Mapping[str, Any], task: str = _FEATURES
+) -> TextSettings:
     """Read the file of a Transformer module.
 
     Args:
         folder: the module's folder.
         tokenizer_config: content of its ``tokenizer_config.json``.
+        task: the ``transformer_task`` that the file must have.
 
     Raises NotFollowedError for a key that hugot does not follow, ModelFormatError for a value of another
     type.
@@ -142,16 +151,16 @@ def read_text_settings(folder: Path, tokenizer_config: Mapping[str, Any]) -> Tex
             )
     if config.get("tokenizer_name_or_path") is not None:
         raise _not_followed(path, "tokenizer_name_or_path", config["tokenizer_name_or_path"])
-    task = config.get("transformer_task", "feature-extraction")
-    if task != "feature-extraction":
-        raise _not_followed(path, "transformer_task", task)
+    found = config.get("transformer_task", _FEATURES)
+    if found != task:
+        raise _not_followed(path, "transformer_task", found)
     for name in ("model_args", "config_args"):
         key, arguments = _arguments(config, name, path)
         for argument, value in arguments.items():
             if argument not in _RUN_ONLY | _WHERE_FROM:
                 raise _not_followed(path, f"{key}.{argument}", value)
     source, length = _length(config, path, tokenizer_config)
-    output, is_sentence = _output(config, path)
+    output, is_sentence = _output(config, path, task)
     lowercase = bool(config.get("do_lower_case"))
     return TextSettings(source, length, lowercase, output, is_sentence)
 
@@ -224,10 +233,11 @@ def _call_length(
     return *found, truncates
 
 
-def _output(config: Mapping[str, Any], path: Path) -> tuple[str, bool]:
+def _output(config: Mapping[str, Any], path: Path, task: str) -> tuple[str, bool]:
     """Return the name of the model's output, and whether it is a vector for a text."""
+    usual, kinds = _OUTPUTS[task]
     if "modality_config" not in config:
-        return TOKEN_OUTPUT, False  # module_output_name is not read then
+        return usual, False  # module_output_name is not read then
     modalities = get_typed(config, "modality_config", dict, path, {})
     if "message" in modalities:
         raise NotFollowedError(
@@ -240,8 +250,9 @@ def _output(config: Mapping[str, Any], path: Path) -> tuple[str, bool]:
         output = output[0]
     if method != "forward" or not isinstance(output, str):
         raise _not_followed(path, "modality_config.text", modalities.get("text"))
+    if task != _FEATURES and output != usual:
+        raise _not_followed(path, "modality_config.text", text)
     written = config.get("module_output_name")
-    kinds = ("token_embeddings", "sentence_embedding")
     # The last hidden state is no vector of a text.
     if written not in kinds[: 1 if output == TOKEN_OUTPUT else 2]:
         raise _not_followed(path, "module_output_name", written)

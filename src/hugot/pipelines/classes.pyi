@@ -9,6 +9,7 @@ from hugot.runtime.engine import Engine
 from hugot.tasks.feature_extraction import FeatureExtractionOptions, Vectors
 from hugot.tasks.fill_mask import FilledMasks, FillMaskOptions
 from hugot.tasks.text_classification import TextClassificationOptions, TextResult
+from hugot.tasks.text_ranking import Ranking, RankingResult, TextRankingOptions
 from hugot.tasks.token_classification import Entities, TokenClassificationOptions
 from hugot.tasks.zero_shot_classification import ZeroShotClassificationOptions, ZeroShotResult
 
@@ -57,6 +58,20 @@ class TextClassificationPipeline(Pipeline[TextClassificationOptions, TextResult]
 
     A result is a dict with the keys ``label`` (str) and ``score`` (float), or a list of them, best
     first, with ``top_k``.
+    """
+
+class TextRankingPipeline(Ranking, Pipeline[TextRankingOptions, RankingResult]):
+    """Score pairs of texts by a cross encoder, as `CrossEncoder` of sentence-transformers.
+
+        rank = hugot.pipeline("text-ranking", "path/to/model")
+        rank(("query", "a document"))                          # 0.98
+        rank([("query", "a document"), ("query", "another")])  # float32 [2]
+        rank.rank("query", ["a document", "another"])          # [{'corpus_id': 0, 'score': 0.98}, ...]
+
+    The result of a pair is a float, that of a list of pairs float32 [n]; of a model with several labels,
+    float32 [labels] and [n, labels]. A pair is a tuple or list of two strings, or
+    ``{"query": ..., "document": ...}``; for ``{"query": ..., "documents": [...]}`` the result is a
+    ranked list.
     """
 
 class TokenClassificationPipeline(Pipeline[TokenClassificationOptions, Entities]):

@@ -44,7 +44,7 @@ class Item:
         self.rows = rows
         self.row_count = 1 if type(rows) is TokenRow else len(rows)
         self.size = rows.size
-        self.longest = self.size if self.row_count == 1 else int(rows.lengths.max())
+        self.longest = self.size if self.row_count == 1 else int(rows.lengths.max(initial=0))
         self.waits = True
 
 

@@ -81,6 +81,12 @@ SPECS: Final = (
         meant=("entities", "tokens"),
         run_defaults={"aggregation_strategy": "simple"},
     ),
+    TaskSpec(
+        "text-ranking",
+        (),  # those of text classification
+        aliases=("cross-encoder", "crossEncoder", "rerank"),
+        meant=("rank", "ranking", "reranker", "reranking", "relevance"),
+    ),
     TaskSpec("fill-mask", ("ForMaskedLM",), meant=("mask", "unmask", "masked-lm")),
     TaskSpec("zero-shot-classification", (), meant=("zero-shot", "nli", "zsc")),
 )
@@ -97,7 +103,6 @@ _OTHER_TASKS: Final = frozenset(
         "audio-classification",
         "automatic-speech-recognition",
         "conversational",
-        "cross-encoder",
         "depth-estimation",
         "document-question-answering",
         "image-classification",
@@ -114,7 +119,6 @@ _OTHER_TASKS: Final = frozenset(
         "summarization",
         "table-question-answering",
         "text-generation",
-        "text-ranking",
         "text-to-audio",
         "text-to-speech",
         "text2text-generation",

@@ -18,7 +18,7 @@ from hugot.options import check_choice, check_positive
 from hugot.tasks.schema import TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from hugot._ort.session import TensorSpec
@@ -188,6 +188,10 @@ class Task(Generic[Options, Result]):
     def result_type(self, options: Options) -> ResultType:
         """Return the type of one input's result with these options."""
         raise NotImplementedError
+
+    def record_type(self, options: Options, fields: Collection[str]) -> ResultType:
+        """Return the type of the result of an input with these fields, by their names."""
+        return self.result_type(options)
 
     # What the model's files say
 

@@ -7,7 +7,10 @@ declared by the dataclass of the task's options.
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 class Field(NamedTuple):
@@ -22,6 +25,9 @@ class Field(NamedTuple):
             equals `name`; a field that is not required is not read.
         if_present: whether a field that is not required is nevertheless read from that key, of records
             that have it; it may be null, and may hold lists of texts.
+        exclusive: whether a record has this field or another exclusive one. If a flag names the key of
+            one, the others are not read.
+        is_list: whether it holds a list of texts; in CSV, the list is JSON.
     """
 
     name: str
@@ -29,6 +35,8 @@ class Field(NamedTuple):
     help: str
     required: bool = True
     if_present: bool = False
+    exclusive: bool = False
+    is_list: bool = False
 
     @property
     def default_column(self) -> str | None:
@@ -107,7 +115,44 @@ class ListOf(NamedTuple):
     nests: bool = False
 
 
-ResultType: TypeAlias = "Scalar | Vector | Struct | ListOf"
+class OneOf(NamedTuple):
+    """A list, or another result, as each record decides. A column has no room for both.
+
+    Attributes:
+        plain: the type of a result that is no list.
+        listed: the type of a list.
+    """
+
+    plain: ResultType
+    listed: ListOf
+
+
+ResultType: TypeAlias = "Scalar | Vector | Struct | ListOf | OneOf"
+
+
+def fields_read(fields: Iterable[Field], given: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the key or column of each field that is read, by the name of the field.
+
+    Args:
+        fields: the fields of a task.
+        given: parameter of a field → the key or column that was chosen for it, if any.
+    """
+    listed = [*fields]
+    chosen = any(field.exclusive and given.get(field.parameter) for field in listed)
+    columns = {}
+    for field in listed:
+        column = given.get(field.parameter)
+        if not column and not (field.exclusive and chosen):
+            column = field.default_column
+        if column:
+            columns[field.name] = column
+    return columns
+
+
+def open_fields(fields: Iterable[Field], columns: Mapping[str, str]) -> list[Field]:
+    """Return the exclusive fields among those that are read, if each record decides which it has."""
+    found = [field for field in fields if field.exclusive and field.name in columns]
+    return found if len(found) > 1 else []
 
 
 def struct(**members: ResultType) -> Struct:

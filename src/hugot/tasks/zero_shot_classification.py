@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hugot._ort.tensor import Tensor
     from hugot.inputs.pairs import Surrounding
     from hugot.inputs.rows import Group, Rows, TokenRows
-    from hugot.models.bundle import ModelBundle
+    from hugot.models.bundle import Label, ModelBundle
     from hugot.tasks.base import Graph, Prepared
 
 _LABELS: Final = "candidate_labels"
@@ -111,7 +111,7 @@ class ZeroShotClassification(TextTask[ZeroShotClassificationOptions, ZeroShotRes
         self._known.get(options, self._of_options)
 
     @property
-    def labels(self) -> list[str]:
+    def labels(self) -> list[Label]:
         """The names of the model's labels, by index."""
         return list(self.bundle.labels)
 
@@ -254,7 +254,7 @@ def _entailment(bundle: ModelBundle) -> int:
     ``id2label``, transformers does not read it.
     """
     source, count = bundle.config_path, len(bundle.labels)
-    numbers: Mapping[str, Any] = {label: number for number, label in enumerate(bundle.labels)}
+    numbers: Mapping[str, Any] = {str(label): number for number, label in enumerate(bundle.labels)}
     if bundle.config.get("id2label"):
         numbers = get_typed(bundle.config, "label2id", dict, source, numbers)
     for label, number in numbers.items():

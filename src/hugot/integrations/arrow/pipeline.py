@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from hugot.tasks.base import Task
 
 # The result types of pipelines: the model may have to run to determine one.
-_types: WeakKeyDictionary[Pipeline[Any, Any], dict[str, pa.DataType]] = WeakKeyDictionary()
+_types: WeakKeyDictionary[Pipeline[Any, Any], dict[tuple[str, ...], pa.DataType]] = (
+    WeakKeyDictionary()
+)
 
 
 class ArrowPipeline:
@@ -98,9 +100,10 @@ class ArrowPipeline:
     def type(self) -> pa.DataType:
         """The type of the results; the model is loaded to determine the size of vectors."""
         made = _types.setdefault(pipeline := self.pipeline, {})
-        if self.vector_type not in made:
-            made[self.vector_type] = result_type(pipeline, self.vector_type)
-        return made[self.vector_type]
+        key = (self.vector_type, *self.input_columns)
+        if key not in made:
+            made[key] = result_type(pipeline, self.vector_type, self.input_columns)
+        return made[key]
 
     def schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema of the output for data with the given schema."""
@@ -133,7 +136,11 @@ class ArrowPipeline:
 
         The columns are those of the fields of the task's inputs, in order.
         """
-        fields = task_class(self.task).fields
+        fields = [
+            field
+            for field in task_class(self.task).fields
+            if not field.exclusive or field.name in self.input_columns
+        ]
         given = [each for each in (texts, pairs, *others) if each is not None]
         if len(given) > len(fields):
             raise InputError(f"{len(given)} columns; {self.task} takes {len(fields)}")
@@ -235,8 +242,11 @@ def _input_columns(kind: type[Task[Any, Any]], given: Mapping[str, str | None]) 
     Raises InputError for a field that the task does not have.
     """
     columns = {}
+    exclusive = [field for field in kind.fields if field.exclusive]
+    chosen = any(given.get(field.parameter) for field in exclusive)
     for field in kind.fields:
-        column = given.get(field.parameter) or (field.name if field.required else None)
+        is_read = field.required or (not chosen and field in exclusive[:1])
+        column = given.get(field.parameter) or (field.name if is_read else None)
         if column is not None:
             columns[field.name] = column
     parameters = {field.parameter for field in kind.fields}

@@ -10,7 +10,7 @@ from hugot.pipelines.pipeline import runner_of
 from hugot.tasks import task_class
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import pyarrow as pa
 
@@ -19,14 +19,24 @@ if TYPE_CHECKING:
 VECTOR_TYPES: Final = ("float32", "float16")
 
 
-def result_type(pipeline: Pipeline[Any, Any], vector_type: str = "float32") -> pa.DataType:
+def result_type(
+    pipeline: Pipeline[Any, Any],
+    vector_type: str = "float32",
+    fields: Collection[str] | None = None,
+) -> pa.DataType:
     """Return the Arrow type of a pipeline's results, with the options that it was made with.
 
     Args:
         pipeline: the pipeline. It runs a short text if the files do not state the size of its vectors.
         vector_type: ``"float32"`` or ``"float16"``.
+        fields: names of the fields that the inputs have, if the results depend on them.
     """
-    return arrow_type(runner_of(pipeline).result_type(), half=vector_type == "float16")
+    runner = runner_of(pipeline)
+    task, options, found = runner.task, runner.options, runner.result_type()
+    if fields is not None:
+        of_fields = task.record_type(options, fields)
+        found = found if of_fields == task.result_type(options) else of_fields
+    return arrow_type(found, half=vector_type == "float16")
 
 
 def results_array(task: str, results: Sequence[Any], type: pa.DataType | None = None) -> pa.Array:
