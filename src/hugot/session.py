@@ -114,6 +114,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> classes.TextRankingPipeline: ...
     @overload
@@ -141,6 +142,7 @@ class Session:
         variant: str | None = None,
         revision: str | None = None,
         verify: bool = False,
+        inputs: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> classes.ZeroShotClassificationPipeline: ...
     @overload

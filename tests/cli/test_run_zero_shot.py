@@ -114,7 +114,7 @@ def test_a_record_without_labels_or_with_wrong_ones_is_named(
     assert "candidate_labels=[3]" in reasons[3]
     assert '"input" must be a string, not 3' in reasons[4]
     assert "an empty text" in reasons[5]
-    assert 'with the key "input"' in reasons[6]
+    assert 'there is no key "input"' in reasons[6]
 
 
 def test_wrong_labels_of_a_renamed_key_are_named(hugot_command, folder, lines) -> None:
@@ -124,7 +124,7 @@ def test_wrong_labels_of_a_renamed_key_are_named(hugot_command, folder, lines) -
     assert "candidate_labels=[3]" in done.stderr
     source = lines({"input": TEXTS[0], "candidate_labels": LABELS})
     done = hugot_command(*run(folder, "-i", source, "--candidate-labels-column", "which"))
-    assert 'with the key "which"' in done.stderr
+    assert 'there is no key "which"' in done.stderr
 
 
 def test_a_csv_may_have_a_column_of_labels(hugot_command, folder, zero, tmp_path) -> None:

@@ -268,7 +268,7 @@ class InputKeys:
         for field, key in zip(self._fields, self.keys, strict=True):
             value = _found(record, key)
             if value is _MISSING:
-                if field.default_column is not None and key not in self.optional:
+                if key not in self.optional:
                     raise ValueError(
                         f'there is no key "{key}"; the keys are {_shown_keys(record)}. Choose one with '
                         f"{field.flag}"
