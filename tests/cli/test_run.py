@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -242,6 +243,32 @@ def test_a_folder_without_jsonl_files_raises(text_model, tmp_path) -> None:
     done = hugot_run("-p", text_model, "-t", "textClassification", "-i", tmp_path)
     assert done.returncode == 1
     assert "has no .jsonl files" in done.stderr
+
+
+def test_a_folder_with_files_of_several_kinds_needs_a_choice(text_model, tmp_path) -> None:
+    (tmp_path / "b.jsonl").write_text(lines_of("a"), encoding="utf-8")
+    (tmp_path / "a.csv").write_text("input\nb\n", encoding="utf-8")
+    flags = ("-p", text_model, "-t", "textClassification", "-i", tmp_path)
+    done = hugot_run(*flags)
+    assert done.returncode == 1
+    assert "has files of several kinds (csv, jsonl); choose one with --input-format" in done.stderr
+    assert len(parsed(hugot_run(*flags, "--input-format", "jsonl").stdout)) == 1
+
+
+def test_a_file_beside_its_compressed_copy_is_not_run_twice(text_model, tmp_path) -> None:
+    (tmp_path / "a.jsonl").write_text(lines_of("a"), encoding="utf-8")
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines_of("a").encode()))
+    done = hugot_run("-p", text_model, "-t", "textClassification", "-i", tmp_path)
+    assert done.returncode == 1
+    assert "have the same records, as it seems" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes of POSIX")
+def test_a_named_pipe_is_refused_at_once(text_model, tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = hugot_run("-p", text_model, "-t", "textClassification", "-i", tmp_path / "pipe")
+    assert done.returncode == 1
+    assert f"pass it to stdin: --input - < {tmp_path / 'pipe'}" in done.stderr
 
 
 def test_output_never_overwrites_input(text_model, tmp_path) -> None:

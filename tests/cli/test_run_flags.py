@@ -443,6 +443,10 @@ def test_a_path_of_a_model_is_completed_by_the_shell(tmp_path) -> None:
     assert completed("hugot run --model ./or", tmp_path) == ["file,./or"]
 
 
+def test_the_path_of_an_input_is_completed_by_the_shell(tmp_path) -> None:
+    assert completed("hugot run --input te", tmp_path) == ["file,te"]
+
+
 def test_hugot_alone_prints_its_help(hugot_command) -> None:
     done = hugot_command()
     assert done.code == 0

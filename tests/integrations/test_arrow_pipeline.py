@@ -308,3 +308,15 @@ def test_long_texts_are_cut_or_run_in_windows_as_in_a_call(
     answer = adapted(table)["output"]
     assert agrees(adapted, answer, TEXTS)
     assert not agrees(plain, answer, TEXTS)
+
+
+def test_a_dict_of_columns_and_a_text_are_no_columns(embed) -> None:
+    with pytest.raises(InputError, match=r"pass the column with the texts, such as data\['text'\]"):
+        embed({"text": ["good", "bad"], "z": ["a", "b"]})
+    with pytest.raises(InputError, match="not a str; pass a list of texts"):
+        embed("good")
+
+
+def test_a_table_is_streamed_by_its_batches(embed) -> None:
+    table = pa.table({"text": ["good", "bad"]})
+    assert pa.Table.from_batches(embed.stream(table)).equals(embed(table))

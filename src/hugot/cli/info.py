@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hugot.cli.model_type import ModelType
 from hugot.cli.options import library_option, model_options
+from hugot.cli.path_types import ModelType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

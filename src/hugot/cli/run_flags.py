@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from hugot.cli.flags import KeyValue, Option, number_of, option, option_flags, variable_name
-from hugot.cli.model_type import ModelType
 from hugot.cli.options import library_option, model_options
+from hugot.cli.path_types import InputType, ModelType
 from hugot.cli.report import LOG_LEVELS
 from hugot.cli.suggestions import TaskType
 from hugot.options import RuntimeOptions
@@ -61,6 +61,7 @@ _FILES = (
         "--input",
         "sources",
         multiple=True,
+        type=InputType(),
         metavar="PATH",
         help="A file, a folder whose files are read, or a pattern in quotes; repeat for more; "
         "- is stdin.  [default: stdin]",

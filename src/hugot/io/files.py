@@ -63,6 +63,11 @@ def _paths(source: str, given: Format | None) -> list[tuple[Path, Keys]]:
     if path.is_dir():
         return [(each, _keys(path, each)) for each in _folder_files(path, given)]
     if path.exists():
+        if not path.is_file():
+            raise InputError(
+                f"{source} is no file but a pipe or a device, which cannot be read again; pass it to "
+                f"stdin: --input - < {source}"
+            )
         return [(path, ())]
     import glob
 
@@ -89,7 +94,7 @@ def _keys(folder: Path, path: Path) -> Keys:
 
 
 def _folder_files(folder: Path, given: Format | None) -> list[Path]:
-    """Return a folder's files of one kind: the given one, JSON Lines, or the only one it has."""
+    """Return a folder's files of one kind: the given one, or the only one that it has."""
     by_kind: dict[str, list[Path]] = {}
     for path in _files_with_keys(folder):
         named = suffix_format(path)
@@ -99,10 +104,12 @@ def _folder_files(folder: Path, given: Format | None) -> list[Path]:
         # The records of lines do not gain keys from the names of folders.
         if named.columnar or path.parent == folder:
             by_kind.setdefault(named.kind, []).append(path)
+    if given is None and len(by_kind) > 1:
+        by_kind.pop("txt", None)  # notes beside the data
     if given is not None:
         found = by_kind.get(given.kind)
-    elif "jsonl" in by_kind or len(by_kind) == 1:
-        found = by_kind.get("jsonl") or next(iter(by_kind.values()))
+    elif len(by_kind) == 1:
+        found = next(iter(by_kind.values()))
     elif by_kind:
         raise InputError(
             f"the folder {folder} has files of several kinds ({', '.join(by_kind)}); choose one with "
@@ -113,7 +120,20 @@ def _folder_files(folder: Path, given: Format | None) -> list[Path]:
     if not found:
         what = f".{given.kind} files" if given else ".jsonl files, nor any of another known kind"
         raise InputError(f"the folder {folder} has no {what}")
+    _refuse_doubled(found)
     return found
+
+
+def _refuse_doubled(paths: Sequence[Path]) -> None:
+    """Raise InputError for two files that differ in their compression alone, such as by ``gzip -k``."""
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        plain = path.with_suffix("") if path.suffix in (".gz", ".zst") else path
+        other = seen.setdefault(plain, path)
+        if other is not path:
+            raise InputError(
+                f"{other} and {path} have the same records, as it seems; name one of them as --input"
+            )
 
 
 def _files_with_keys(folder: Path) -> Iterator[Path]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
 from hugot.errors import InputError
+from hugot.inputs.columns import unpack
 from hugot.integrations.arrow.results import VECTOR_TYPES, result_type
 from hugot.integrations.arrow.texts import as_column
 from hugot.integrations.arrow.windows import run_columns
@@ -19,7 +21,7 @@ from hugot.pipelines.windows import LARGEST_WINDOW, slices
 from hugot.tasks import SPECS, task_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from hugot.io.arrow_texts import Column
     from hugot.pipelines.pipeline import Pipeline
@@ -129,7 +131,9 @@ class ArrowPipeline:
             return self.reader(data)
         if hasattr(data, "columns"):
             return self._whole(_table_of(data))
-        return self.column(data)
+        if isinstance(data, str):
+            raise InputError(f"{self.task} takes a column here, not a str; pass a list of texts")
+        return self.column(unpack(data, self.task) if isinstance(data, Mapping) else data)
 
     def column(self, texts: Any, pairs: Any = None, *others: Any) -> pa.ChunkedArray:
         """Return the results of a column of texts (and one of second texts), a chunk for each window.
@@ -153,6 +157,8 @@ class ArrowPipeline:
         Small batches run together, but are returned separately; a batch of more than 1536 rows is
         returned in several. Memory is that of two windows of about 1024 rows.
         """
+        if isinstance(batches, pa.Table):
+            batches = batches.to_batches()
         pending: deque[list[pa.RecordBatch]] = deque()
         names = self.input_columns
 

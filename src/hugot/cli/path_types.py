@@ -1,4 +1,4 @@
-"""The type of the parameters that name a model, which shells complete."""
+"""The types of the parameters that name a model or an input, which shells complete."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ class ModelType(ParamType):
         if not names:
             return [CompletionItem(incomplete, type="file")]
         return [CompletionItem(each) for each in [*sorted(names), *_paths(incomplete)]]
+
+
+class InputType(ParamType):
+    """A file, a folder, a pattern, or ``-`` for stdin."""
+
+    name = "path"
+
+    def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
+        """Let the shell complete the path."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="file")]
 
 
 def _known_models(ctx: Any) -> Iterator[str]:
