@@ -47,6 +47,8 @@ def test_a_damaged_file_is_named_and_the_next_ones_are_run(
     assert stopped.stderr.startswith(f"hugot: {broken}, line ")
     assert "the file cannot be read: " in stopped.stderr
     assert "Traceback" not in stopped.stderr
+    may_be_wrong = "Lines before this one may be wrong as well" in stopped.stderr
+    assert may_be_wrong == (how == "gz checksum")
     skipped = classify(*flags, "--on-error", "skip", "--resume")
     assert skipped.code == 3, skipped.stderr
     rows = records_of(tmp_path / "out" / "result_0.jsonl")

@@ -141,11 +141,17 @@ class LineReader:
             what, reason = "file" if file is not None else "input", str(error)
             if file is None and isinstance(error, OSError) and error.errno == errno.EBADF:
                 reason = "stdin is closed"
+            if any(part in reason for part in _SIGNS_OF_WRONG_DATA):
+                reason += ". Lines before this one may be wrong as well: replace the file"
             reading.end(f"the {what} cannot be read: {reason}")
 
     def _put(self, chunk: Chunk) -> None:
         self._room.acquire()
         self._chunks.put(chunk)
+
+
+# In the errors of gzip and zlib for data that was changed, not merely cut off.
+_SIGNS_OF_WRONG_DATA: Final = ("CRC check failed", "Incorrect length", "Error -3")
 
 
 class _DamageError(OSError):
