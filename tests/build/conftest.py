@@ -113,7 +113,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "tokenizer_config.json").write_text('{"pad_token": "[PAD]", "unk_token": "[UNK]"}')
-    (folder / "config.json").write_text('{"model_type": "bert", "pad_token_id": 0}')
+    (folder / "config.json").write_text('{"pad_token_id": 0}')
     return folder
 
 
