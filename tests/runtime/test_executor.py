@@ -7,6 +7,7 @@ import weakref
 import pytest
 from waiting import until
 
+from hugot.errors import CancelledError
 from hugot.runtime.executor import Executor, Job
 
 TIMEOUT = 10
@@ -218,6 +219,16 @@ def test_two_threads_may_cancel_a_job():
     cancelling = [in_thread(job.cancel) for _ in range(2)]
     assert all(ends(thread) for thread in [running, *cancelling])
     assert done == [1]
+
+
+def test_a_worker_that_cancels_the_job_that_it_runs_does_not_wait_for_itself(executor):
+    # As the garbage collector does if it finds an abandoned stream in the middle of a group.
+    ended = threading.Event()
+    job = job_of(lambda group: job.cancel(), [0, 1, 2], on_done=ended.set)
+    executor.start(job, 3)
+    assert ended.wait(TIMEOUT)
+    with pytest.raises(CancelledError):
+        job.wait()
 
 
 def is_waiting(thread):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -117,15 +118,17 @@ def run_windows(
                 runner.cancel(left)
 
 
-def accepted(windows: Iterator[Answers]) -> Iterator[Sequence[Any]]:
+def accepted(windows: Generator[Answers, None, None]) -> Iterator[Sequence[Any]]:
     """Yield the results of each window; at a refused input, raise its error after those before it."""
-    for results, refusals in windows:
-        if refusals:
-            place = min(refusals)
-            if place:
-                yield results[:place]
-            raise_first(refusals)
-        yield results
+    # Closed here, since the error's traceback would keep the window that was read ahead alive.
+    with closing(windows):
+        for results, refusals in windows:
+            if refusals:
+                place = min(refusals)
+                if place:
+                    yield results[:place]
+                raise_first(refusals)
+            yield results
 
 
 def counted(windows: Iterator[Sequence[Any]], recorder: Recorder) -> Iterator[Sequence[Any]]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Work: TypeAlias = "Callable[[Group], None]"
 
+# Whether the thread is a worker of an executor: `is_worker`.
+_this_thread = threading.local()
+
 # Period in which a waiting thread handles signals.
 _SIGNAL_SECONDS = 0.05
 
@@ -87,10 +90,12 @@ class Job:
     def cancel(self) -> None:
         """Drop groups that have not begun and stop those that run; returns when none runs any more.
 
-        `wait` raises CancelledError from then on, unless the job was done before.
+        `wait` raises CancelledError from then on, unless the job was done before. A worker does not
+        wait: the garbage collector may end an abandoned stream while the worker runs a group of it.
         """
         self.stop(CancelledError("the job was cancelled"))
-        self._done.wait()
+        if not getattr(_this_thread, "is_worker", False):
+            self._done.wait()
 
     def stop(self, error: BaseException) -> None:
         """As `cancel`, but without waiting; `wait` raises `error`."""
@@ -186,6 +191,7 @@ class Executor:
 
 
 def _serve(jobs: queue.SimpleQueue[Runnable | None]) -> None:
+    _this_thread.is_worker = True
     while (job := jobs.get()) is not None:
         if job.run_one() and len(job):
             jobs.put(job)
