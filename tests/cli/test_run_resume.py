@@ -196,7 +196,9 @@ def broken_off(classify, source: Path, folder: Path, *flags: object) -> None:
     done = classify("-i", source, "-o", folder, *flags)
     assert done.code == 1
     assert "line 1501" in done.stderr
-    assert "--resume goes on" in done.stderr
+    assert "Repair the input and start over with --overwrite" in done.stderr
+    assert "--resume --on-error skip" in done.stderr
+    assert "--resume goes on" not in done.stderr
 
 
 def test_a_bad_line_leaves_what_came_before_and_can_be_skipped_on_resuming(
@@ -260,6 +262,8 @@ def test_resuming_refuses_what_is_not_as_it_was(
     done = classify("-i", many_lines, "-o", out, "--resume", *flags)
     assert done.code == 1
     assert f"cannot be resumed: {named}" in done.stderr
+    has_changed = f"the input {many_lines.resolve()} has changed since. Start over with --overwrite"
+    assert (has_changed in done.stderr) == (change == "input")
 
 
 def test_resuming_refuses_another_model(hugot_command, copy_of, many_lines, tmp_path) -> None:
@@ -278,7 +282,8 @@ def test_resuming_refuses_another_model(hugot_command, copy_of, many_lines, tmp_
     many_lines.write_text('{"input": "a"}\nnot json\n', encoding="utf-8")
     assert hugot_command(*flags).code == 1
     (model / "config.json").write_text((model / "config.json").read_text() + "\n")
-    assert "the model was" in hugot_command(*flags, "--resume").stderr
+    shown = hugot_command(*flags, "--resume").stderr
+    assert f"the model {(model / 'config.json').resolve()} has changed since" in shown
 
 
 def test_resuming_does_not_mind_an_optimised_file(

@@ -129,11 +129,27 @@ class Run:
         self._lock: int | None = None
 
     @property
+    def _can_resume(self) -> bool:
+        """Whether there is a run to resume."""
+        return self._place is not None and self._written is not None and self._written.begun
+
+    @property
     def _hint(self) -> str:
         """How to go on after the run has ended early, for messages."""
-        if self._place is None or self._written is None or not self._written.begun:
+        return "; what came before is kept, --resume goes on" if self._can_resume else ""
+
+    @property
+    def _hint_at_record(self) -> str:
+        """How to go on after a record that cannot be run, for messages.
+
+        Resuming alone meets the same record again, and is refused once the input is repaired.
+        """
+        if not self._can_resume:
             return ""
-        return "; what came before is kept, --resume goes on"
+        return (
+            ". Repair the input and start over with --overwrite, or go on without the record: "
+            "--resume --on-error skip"
+        )
 
     def run(self, session: Session, pipeline: Pipeline[Any, Any]) -> int:
         """Run a pipeline over the input and report; return the exit code."""
@@ -156,7 +172,7 @@ class Run:
             message = f"the output cannot be written: {reason}{self._hint}"
             raise click.ClickException(message) from None
         except RecordInputError as error:
-            raise RecordInputError(f"{error}{self._hint}") from None
+            raise RecordInputError(f"{error}{self._hint_at_record}") from None
         finally:
             if self._lock is not None:
                 unlock(self._lock)

@@ -25,6 +25,8 @@ STATE_FILE: Final = "hugot-run.json"
 _VERSION: Final = 3
 _OLDEST_VERSION: Final = 1
 _HEAD_BYTES: Final = 1 << 16
+# Path, size, time and hash of a file.
+_MARKS: Final = 4
 
 
 @dataclass(eq=False, repr=False)
@@ -139,11 +141,28 @@ def check_fingerprint(place: str, was: Mapping[str, Any], now: Mapping[str, Any]
     """
     for name in [*now, *(each for each in was if each not in now)]:
         if was.get(name) != now.get(name):
+            what = _changed_file(name, was.get(name), now.get(name))
+            if what is not None:
+                raise InputError(
+                    f"the run in {place} cannot be resumed: {what}. Start over with --overwrite"
+                )
             what = f"{name} was {_shown(was.get(name))} and is {_shown(now.get(name))}"
             raise InputError(
                 f"the run in {place} cannot be resumed: {what}. Give it what it had, or --overwrite "
                 "to start over"
             )
+
+
+def _changed_file(name: str, was: Any, now: Any) -> str | None:
+    """Return how the marks of the same files differ, in words; None if it is not their content."""
+    if not (name.startswith("the ") and was and now and len(was) == len(now)):
+        return None
+    if any(old[0] != new[0] for old, new in zip(was, now, strict=True)):
+        return None
+    for old, new in zip(was, now, strict=True):
+        if old[1:_MARKS] != new[1:_MARKS]:  # the rest is the format
+            return f"{name} {new[0]} has changed since"
+    return None
 
 
 def _mark(path: Path) -> list[Any]:
