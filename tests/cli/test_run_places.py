@@ -289,3 +289,28 @@ def test_a_second_run_into_one_file_is_refused(classify, many_lines, tmp_path) -
         os.close(held)
     assert (done.code, "another run writes" in done.stderr) == (1, True)
     shutil.rmtree(side_of(out))
+
+
+@pytest.mark.parametrize(
+    "name", ["x.xlsx", "out.jsonl.bz2", "out.jsonlines", "out.tar", "out.GZ", "out.html.gz"]
+)
+def test_the_name_of_a_file_of_another_format_does_not_become_a_folder(
+    classify, tmp_path, name
+) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"input":"a"}\n', encoding="utf-8")
+    done = classify("-i", source, "-o", tmp_path / name)
+    assert done.code == 2
+    assert f"there are no results of the format {Path(name).suffix}; " in done.stderr
+    assert "a file ends in .jsonl, .csv, .tsv, .txt, .parquet, .arrow" in done.stderr
+    assert names_in(tmp_path) == ["in.jsonl"]
+    (tmp_path / name).mkdir()
+    assert classify("-i", source, "-o", tmp_path / name).code == 0
+
+
+@pytest.mark.parametrize("name", ["v1.2", "all-MiniLM-L6-v2.results", ".hidden"])
+def test_a_name_with_another_suffix_is_that_of_a_folder(classify, tmp_path, name) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"input":"a"}\n', encoding="utf-8")
+    assert classify("-i", source, "-o", tmp_path / name).code == 0
+    assert names_in(tmp_path / name) == ["result_0.jsonl"]

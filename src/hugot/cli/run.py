@@ -18,8 +18,8 @@ from hugot.cli.suggestions import with_suggestion
 from hugot.cli.task_command import RUNTIME, TASK, TaskCommand, options_given, settings_to_keep
 from hugot.errors import HugotError
 from hugot.io.files import find_inputs, lock_folder, refuse_overwriting, unlock
-from hugot.io.formats import Format, parse_format, require_arrow
-from hugot.io.places import ERRORS_FILE, check_format, place_of
+from hugot.io.formats import FORMAT_KINDS, Format, parse_format, require_arrow
+from hugot.io.places import ERRORS_FILE, check_format, is_other_file, place_of
 from hugot.tasks import task_spec
 from hugot.tasks.schema import ListOf, OneOf, Struct, Vector, open_fields
 
@@ -365,3 +365,10 @@ def _check_use(values: dict[str, Any]) -> None:
         raise click.UsageError("--resume needs --input: stdin cannot be read again")
     if values["resume"] and values["overwrite"]:
         raise click.UsageError("--resume and --overwrite contradict each other")
+    output = values["folder"]
+    if output is not None and is_other_file(Path(output)):
+        endings = ", ".join(f".{kind}" for kind in FORMAT_KINDS)
+        raise click.UsageError(
+            f"--output {output}: there are no results of the format {Path(output).suffix}; a file ends "
+            f"in {endings}, files of lines also in .gz or .zst; any other name is that of a folder"
+        )

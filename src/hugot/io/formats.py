@@ -19,6 +19,7 @@ _SUFFIXES: Final = {
     "parquet": ("parquet", "pq"),
     "arrow": ("arrow", "feather", "ipc", "arrows"),
 }
+FORMAT_KINDS: Final = tuple(_SUFFIXES)
 _COMPRESSION_SUFFIXES: Final = {"gz": ("gz", "gzip"), "zst": ("zst", "zstd")}
 _KINDS: Final = {suffix: kind for kind, suffixes in _SUFFIXES.items() for suffix in suffixes}
 _COMPRESSIONS: Final = {

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
 ERRORS_FILE: Final = "errors.jsonl"
 _ENDING: Final = ".hugot"
+# Suffixes of files that are not written. Any other may be part of a folder's name, such as v1.2.
+_OTHER_FILES: Final = frozenset(
+    (
+        *("jsonlines", "xlsx", "xls", "ods", "avro", "orc", "h5", "hdf5", "npy", "npz", "pkl"),
+        *("pickle", "pt", "safetensors", "msgpack", "tfrecord", "db", "sqlite"),
+        *("sqlite3", "duckdb", "html", "xml", "yaml", "yml", "toml", "md", "pdf", "log", "dat"),
+        *("gz", "gzip", "zst", "zstd", "bz2", "xz", "lzma", "lz4", "br", "7z", "rar", "zip", "tar"),
+        *("tgz", "tbz2", "txz"),
+    )
+)
 
 
 class Place(NamedTuple):
@@ -90,6 +100,13 @@ def place_of(output: Path) -> Place:
     if inside.is_dir() or not _can_have_sibling(output):
         return Place(output, inside)
     return Place(output, output.with_name(output.name + _ENDING))
+
+
+def is_other_file(output: Path) -> bool:
+    """Whether an output that is no folder has the suffix of a file that cannot be written."""
+    if output.is_dir() or suffix_format(output) is not None:
+        return False
+    return output.suffix.lower().lstrip(".") in _OTHER_FILES
 
 
 def check_format(place: Place, given: Format | None) -> Format | None:
