@@ -191,3 +191,13 @@ def test_a_place_in_a_file_is_found_again(tmp_path, stem, kind) -> None:
         found = [value for each in read(batch.end) for value in each.inputs]
         assert found == texts[done:]
         done += len(others[0])
+
+
+def test_a_key_that_comes_after_the_header_is_written_stops_a_run_to_csv(
+    classify, tmp_path
+) -> None:
+    lines = ['{"input":"a"}\n'] * 5500 + ['{"input":"a","late":1}\n']
+    (tmp_path / "in.jsonl").write_text("".join(lines), encoding="utf-8")
+    done = classify("-i", tmp_path / "in.jsonl", "-o", tmp_path / "out.csv")
+    assert done.code == 1
+    assert "line 5501: the key 'late' comes too late to be a column" in done.stderr
